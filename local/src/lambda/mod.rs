@@ -1,0 +1,68 @@
+//! The functions as Lambda runs them: built, started as processes, fed through the Runtime API.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+/// One of the three custom-challenge triggers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Trigger {
+    /// Which step comes next.
+    DefineAuthChallenge,
+    /// Issue a code and send it.
+    CreateAuthChallenge,
+    /// Is this answer right?
+    VerifyAuthChallengeResponse,
+}
+
+impl Trigger {
+    /// All of them.
+    pub const ALL: [Self; 3] = [
+        Self::DefineAuthChallenge,
+        Self::CreateAuthChallenge,
+        Self::VerifyAuthChallengeResponse,
+    ];
+
+    /// The name that Cognito gives the trigger in events and errors, such as `DefineAuthChallenge`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DefineAuthChallenge => "DefineAuthChallenge",
+            Self::CreateAuthChallenge => "CreateAuthChallenge",
+            Self::VerifyAuthChallengeResponse => "VerifyAuthChallengeResponse",
+        }
+    }
+
+    /// The name of the function that answers it, which is its package's and binary's too.
+    #[must_use]
+    pub fn function(self) -> &'static str {
+        match self {
+            Self::DefineAuthChallenge => "define-auth-challenge",
+            Self::CreateAuthChallenge => "create-auth-challenge",
+            Self::VerifyAuthChallengeResponse => "verify-auth-challenge",
+        }
+    }
+}
+
+/// Why one call of a function gave no response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InvokeError {
+    /// The function answered with an error, or died: Lambda's "function error".
+    Function {
+        /// Lambda's `errorType`, such as `Runtime.ExitError`.
+        error_type: String,
+        /// Lambda's `errorMessage`, which Cognito passes on to its client.
+        message: String,
+    },
+    /// No answer within the caller's limit.
+    TimedOut,
+}
+
+/// Calls functions. The pool knows no more of Lambda than this.
+pub trait Invoke: Send + Sync {
+    /// Calls the function behind `trigger` once with `event` (JSON) and waits for its response
+    /// (the bytes that it answered, whatever they are).
+    ///
+    /// # Errors
+    /// When the function fails, dies, or does not answer within Cognito's five seconds.
+    fn invoke(&self, trigger: Trigger, event: Bytes) -> BoxFuture<'_, Result<Bytes, InvokeError>>;
+}

@@ -1,0 +1,3 @@
+//! `local`, the command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The user pool: its data, its operations, its rules.
