@@ -11,16 +11,9 @@ pub struct Clock(Arc<dyn Fn() -> Duration + Send + Sync>);
 impl Clock {
     /// The system's clock.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place in `local` that reads the clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place in `local` that reads the clock")]
     pub fn system() -> Self {
-        Self::new(|| {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default()
-        })
+        Self::new(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
     }
 
     /// A clock that calls `now` for the time since the Unix epoch.

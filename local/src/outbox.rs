@@ -52,11 +52,6 @@ impl Outbox {
     /// A copy of the messages kept, oldest first.
     #[must_use]
     pub fn messages(&self) -> Vec<Message> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }

@@ -16,11 +16,8 @@ pub enum Trigger {
 
 impl Trigger {
     /// All of them.
-    pub const ALL: [Self; 3] = [
-        Self::DefineAuthChallenge,
-        Self::CreateAuthChallenge,
-        Self::VerifyAuthChallengeResponse,
-    ];
+    pub const ALL: [Self; 3] =
+        [Self::DefineAuthChallenge, Self::CreateAuthChallenge, Self::VerifyAuthChallengeResponse];
 
     /// The name that Cognito gives the trigger in events and errors, such as `DefineAuthChallenge`.
     #[must_use]

@@ -1,0 +1,70 @@
+//! What a client asks for in the `clientMetadata` of its response.
+
+use crate::Medium;
+
+/// What a response is: an answer to compare, or a request to send the code again.
+///
+/// Cognito shows the same `clientMetadata` to all three triggers, so all three read it with
+/// [`Ask::from_metadata`] and cannot disagree: verify compares nothing, define counts no wrong
+/// answer, and create sends again, for exactly the same responses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ask {
+    /// Compare the answer.
+    #[default]
+    Answer,
+    /// Compare nothing; send the code again (`action=resend`).
+    Resend {
+        /// Where to: another medium than before (`medium=SMS` or `EMAIL`), or the same.
+        medium: Option<Medium>,
+    },
+}
+
+impl Ask {
+    /// Reads `action` and `medium`, looked up with `get`. Case and surrounding spaces do not
+    /// matter; any other `action` is an answer, and an unknown `medium` is none.
+    #[must_use]
+    pub fn from_metadata<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
+        match get("action") {
+            Some(action) if action.trim().eq_ignore_ascii_case("resend") => Self::Resend {
+                medium: get("medium")
+                    .and_then(|medium| Medium::from_name(&medium.trim().to_ascii_uppercase())),
+            },
+            _ => Self::Answer,
+        }
+    }
+
+    /// Is this a request to send again?
+    #[must_use]
+    pub fn is_resend(self) -> bool {
+        matches!(self, Self::Resend { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_case() {
+        let resend = |medium| Ask::Resend { medium };
+        for (action, medium, expected) in [
+            (None, None, Ask::Answer),
+            (None, Some("SMS"), Ask::Answer),
+            (Some(""), None, Ask::Answer),
+            (Some("answer"), None, Ask::Answer),
+            (Some("resend!"), None, Ask::Answer),
+            (Some("resend"), None, resend(None)),
+            (Some(" Resend "), None, resend(None)),
+            (Some("resend"), Some("SMS"), resend(Some(Medium::Sms))),
+            (Some("resend"), Some("email "), resend(Some(Medium::Email))),
+            (Some("resend"), Some("pigeon"), resend(None)),
+        ] {
+            let ask = Ask::from_metadata(|key| match key {
+                "action" => action,
+                "medium" => medium,
+                _ => None,
+            });
+            assert_eq!(ask, expected, "{action:?} {medium:?}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The record of a sign-in: all that Cognito carries for us from one round to the next.
+
+use std::fmt::Write as _;
+use std::str::FromStr;
+
+use crate::{Ask, Medium, Nonce, UnixSeconds};
+
+/// What a sign-in has come to, as create writes it into `challengeMetadata` with each challenge.
+///
+/// Cognito keeps the text in the session entry of that challenge and shows it to the later calls of
+/// define and create, never to the client. [`Record::encode`] gives
+///
+/// ```text
+/// v1.<nonce>.<issued at>.<sent at>.<medium>.<sends>.<wrong>
+/// ```
+///
+/// with the nonce in base64url, times in Unix seconds, and numbers in decimal without leading
+/// zeros. [`Record::parse`] takes exactly that: a text it does not know to the last character is
+/// an error, never a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What the code is derived from.
+    pub nonce: Nonce,
+    /// When the nonce was drawn; the code's lifetime starts here.
+    pub issued_at: UnixSeconds,
+    /// When the code was last sent; the wait before the next resend starts here.
+    pub sent_at: UnixSeconds,
+    /// How it was last sent.
+    pub medium: Medium,
+    /// How many times this sign-in has sent a code, 1 or more.
+    pub sends: u8,
+    /// How many wrong answers came before this challenge.
+    pub wrong: u8,
+}
+
+/// Why a text is not a record. Says nothing of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// It starts with another version, or with none: another release wrote it.
+    #[error("the record is of an unknown version")]
+    UnknownVersion,
+    /// This field is absent or not as [`Record::encode`] writes it.
+    #[error("the record's field `{0}` is malformed")]
+    Malformed(&'static str),
+}
+
+impl Record {
+    const VERSION: &str = "v1";
+
+    /// The text for `challengeMetadata`; at most 81 characters.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let Self { nonce, issued_at, sent_at, medium, sends, wrong } = self;
+        let mut text = format!("{}.{}", Self::VERSION, nonce.encode());
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, ".{issued_at}.{sent_at}.{medium}.{sends}.{wrong}");
+        text
+    }
+
+    /// Reads what [`Record::encode`] wrote.
+    ///
+    /// # Errors
+    /// When `text` is anything else.
+    pub fn parse(text: &str) -> Result<Self, RecordError> {
+        let mut fields = text.split('.');
+        if fields.next() != Some(Self::VERSION) {
+            return Err(RecordError::UnknownVersion);
+        }
+        let mut field = |name| fields.next().ok_or(RecordError::Malformed(name)).map(|f| (name, f));
+        let record = Self {
+            nonce: read(field("nonce")?, Nonce::decode)?,
+            issued_at: read(field("issued at")?, number)?,
+            sent_at: read(field("sent at")?, number)?,
+            medium: read(field("medium")?, Medium::from_name)?,
+            sends: read(field("sends")?, |text| number(text).filter(|sends| *sends > 0))?,
+            wrong: read(field("wrong")?, number)?,
+        };
+        match fields.next() {
+            None => Ok(record),
+            Some(_) => Err(RecordError::Malformed("end")),
+        }
+    }
+
+    /// How many wrong answers there are after a response to this challenge that was not right: a
+    /// request to resend is none.
+    #[must_use]
+    pub fn wrong_after(&self, ask: Ask) -> u8 {
+        self.wrong.saturating_add(u8::from(!ask.is_resend()))
+    }
+}
+
+fn read<T>(
+    (name, text): (&'static str, &str),
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, RecordError> {
+    parse(text).ok_or(RecordError::Malformed(name))
+}
+
+/// A decimal number in its one spelling: no sign, no leading zero.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    let canonical = match text.as_bytes() {
+        [b'0'] => true,
+        [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    if canonical { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TEXT: &str = "v1.AAAAAAAAAAAAAAAAAAAAAA.1767225600.1767225660.SMS.2.1";
+
+    fn record() -> Record {
+        Record {
+            nonce: Nonce::from_bytes([0; 16]),
+            issued_at: 1_767_225_600,
+            sent_at: 1_767_225_660,
+            medium: Medium::Sms,
+            sends: 2,
+            wrong: 1,
+        }
+    }
+
+    #[test]
+    fn the_grammar_is_pinned() {
+        assert_eq!(record().encode(), TEXT);
+        assert_eq!(Record::parse(TEXT), Ok(record()));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        use RecordError::{Malformed, UnknownVersion};
+        for (from, to, expected) in [
+            (TEXT, "", UnknownVersion),
+            ("v1.", "v2.", UnknownVersion),
+            ("v1.", "v1 ", UnknownVersion),
+            ("v1.", " v1.", UnknownVersion),
+            ("v1.", "V1.", UnknownVersion),
+            (TEXT, "v1", Malformed("nonce")),
+            ("AAAAAAAAAA.", "AAAAAAAAAA=.", Malformed("nonce")),
+            ("1767225600", "01767225600", Malformed("issued at")),
+            ("1767225600", "+1767225600", Malformed("issued at")),
+            ("1767225600", "", Malformed("issued at")),
+            ("1767225600", "18446744073709551616", Malformed("issued at")),
+            ("1767225660", "1767225660 ", Malformed("sent at")),
+            ("1767225660", "\u{661}", Malformed("sent at")),
+            ("SMS", "sms", Malformed("medium")),
+            ("SMS", "PIGEON", Malformed("medium")),
+            (".2.", ".0.", Malformed("sends")),
+            (".2.", ".256.", Malformed("sends")),
+            (".2.1", ".2", Malformed("wrong")),
+            (".2.1", ".2.-1", Malformed("wrong")),
+            (".2.1", ".2.1.", Malformed("end")),
+            (".2.1", ".2.1.0", Malformed("end")),
+            (".2.1", ".2.1\n", Malformed("wrong")),
+        ] {
+            let text = TEXT.replacen(from, to, 1);
+            assert_ne!(text, TEXT);
+            assert_eq!(Record::parse(&text), Err(expected), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_resend_is_not_a_wrong_answer() {
+        assert_eq!(record().wrong_after(Ask::Answer), 2);
+        assert_eq!(record().wrong_after(Ask::Resend { medium: None }), 1);
+        assert_eq!(Record { wrong: u8::MAX, ..record() }.wrong_after(Ask::Answer), u8::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn parse_reads_what_encode_writes(
+            nonce: [u8; 16], issued_at: u64, sent_at: u64, email: bool, sends in 1_u8.., wrong: u8,
+        ) {
+            let medium = if email { Medium::Email } else { Medium::Sms };
+            let nonce = Nonce::from_bytes(nonce);
+            let record = Record { nonce, issued_at, sent_at, medium, sends, wrong };
+            let text = record.encode();
+            prop_assert!(text.len() <= 81, "{} characters", text.len());
+            prop_assert_eq!(Record::parse(&text), Ok(record));
+        }
+
+        #[test]
+        fn a_text_has_one_reading(text in "v1\\.[A-Za-z0-9_-]{22}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.(SMS|EMAIL)\\.[0-9]{1,3}\\.[0-9]{1,3}|\\PC*") {
+            if let Ok(record) = Record::parse(&text) {
+                prop_assert_eq!(record.encode(), text);
+            }
+        }
+    }
+}
