@@ -1,1 +1,17 @@
-//! Skeleton.
+//! The Lambda skin that the three trigger functions share: Cognito's events in every shape they are
+//! seen in, the faults that a client may read, and the start-up.
+//!
+//! A function is `start(read its settings, serve(its trigger, event → response))`; everything
+//! between Lambda and that closure is here, so that no function can log an event, let a panic's
+//! text out or take another trigger's event for its own.
+//!
+//! Not responsible for: what a response says. That is each function's decision, over plain data.
+
+mod event;
+mod fault;
+mod log;
+mod start;
+
+pub use event::{Entry, Event, Request, Texts, Trigger, answer};
+pub use fault::Fault;
+pub use start::{now, serve, start};

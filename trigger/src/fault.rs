@@ -1,0 +1,64 @@
+//! What a function says when it cannot answer.
+
+use lambda_runtime::Diagnostic;
+
+/// Why a function gives no response.
+///
+/// Cognito shows the text to its client ("CreateAuthChallenge failed with error …"), so each fault
+/// is a stable code and, where it helps, a bland sentence. Nothing here can hold a value of the
+/// event: the reason of an internal fault is a literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The user has no address that a code may go to.
+    #[error("NO_DESTINATION: this account has no verified phone number or e-mail address.")]
+    NoDestination,
+    /// The service that sends the message refused it, or did not answer in time.
+    #[error("DELIVERY_FAILED: the code could not be sent; try again.")]
+    DeliveryFailed,
+    /// Anything else: an event that we cannot read, a bug. The reason is for the log only.
+    #[error("INTERNAL")]
+    Internal(&'static str),
+}
+
+impl Fault {
+    /// The stable code: what clients and alarms match on.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoDestination => "NO_DESTINATION",
+            Self::DeliveryFailed => "DELIVERY_FAILED",
+            Self::Internal(_) => "INTERNAL",
+        }
+    }
+
+    /// What the log says beside the code.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoDestination => "the user has no destination among the enabled media",
+            Self::DeliveryFailed => "the message could not be sent",
+            Self::Internal(reason) => reason,
+        }
+    }
+}
+
+impl From<Fault> for Diagnostic {
+    fn from(fault: Fault) -> Self {
+        Self { error_type: fault.code().to_owned(), error_message: fault.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_starts_with_its_code_and_keeps_the_reason_to_the_log() {
+        for fault in [Fault::NoDestination, Fault::DeliveryFailed, Fault::Internal("a bug")] {
+            let diagnostic = Diagnostic::from(fault);
+            assert_eq!(diagnostic.error_type, fault.code());
+            assert!(diagnostic.error_message.starts_with(fault.code()));
+            assert!(!diagnostic.error_message.contains("a bug"));
+        }
+    }
+}

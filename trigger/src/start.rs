@@ -1,0 +1,82 @@
+//! From process start to the first event, and what surrounds each call.
+
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt as _;
+use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
+use otp::UnixSeconds;
+use otp::settings::{Lookup, SettingError};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::{Event, Fault, Trigger, answer, log};
+
+/// Starts a function: logging, settings, then `run`. Ends only on an error, which is told on
+/// standard error; a refused setting names its variable there.
+pub fn start<S>(
+    read: impl FnOnce(&Lookup<'_>) -> Result<S, SettingError>,
+    run: impl AsyncFnOnce(S) -> Result<(), Error>,
+) -> ExitCode {
+    let lookup = &|name: &str| environment(name);
+    log::init(lookup);
+    let result = read(lookup).map_err(Error::from).and_then(|settings| {
+        // One call at a time is what Lambda gives a process: more threads would only cost memory.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(run(settings))
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Answers `trigger`'s events with `respond` until the Runtime API goes away. A panic in `respond`
+/// is an internal fault of that one call.
+///
+/// # Errors
+/// When the Runtime API cannot be reached.
+pub async fn serve<R, F>(trigger: Trigger, respond: F) -> Result<(), Error>
+where
+    R: Serialize,
+    F: AsyncFn(&Event) -> Result<R, Fault>,
+{
+    let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
+        let started = clock();
+        let call = answer(trigger, event.payload.get(), &respond);
+        let result = AssertUnwindSafe(call)
+            .catch_unwind()
+            .await
+            .unwrap_or(Err(Fault::Internal("the function panicked")));
+        let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+        match &result {
+            Ok(_) => tracing::info!(duration_ms, "answered"),
+            Err(fault) => {
+                tracing::error!(duration_ms, code = fault.code(), "{}", fault.reason());
+            }
+        }
+        result
+    });
+    Runtime::new(handler).run().await
+}
+
+/// The time of day.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "where decisions get their `now` from")]
+pub fn now() -> UnixSeconds {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[expect(clippy::disallowed_methods, reason = "times a call for its log line")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "where settings get their lookup from")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
