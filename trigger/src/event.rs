@@ -55,6 +55,15 @@ pub struct Event {
     pub request: Request,
 }
 
+impl Event {
+    /// Whom a code is for: the user's `sub`, or the name where there is none (an unknown user).
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        let sub = self.request.user_attributes.expose("sub");
+        sub.unwrap_or_else(|| self.user_name.expose_secret())
+    }
+}
+
 /// The `request` of any of the three triggers. A field that this trigger does not have, or that is
 /// null, is empty.
 #[derive(Default, Deserialize)]

@@ -64,11 +64,11 @@ where
     Runtime::new(handler).run().await
 }
 
-/// The time of day.
+/// The time of day. A clock before 1970 is broken; then no code is in its lifetime.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "where decisions get their `now` from")]
 pub fn now() -> UnixSeconds {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(UnixSeconds::MAX, |since| since.as_secs())
 }
 
 #[expect(clippy::disallowed_methods, reason = "times a call for its log line")]

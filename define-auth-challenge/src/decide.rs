@@ -1,0 +1,368 @@
+//! The rule of sequence.
+
+use otp::settings::Limits;
+use otp::{Ask, Record};
+
+/// Which start of a sign-in is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignIn {
+    /// The code alone. A first `SRP_A`, which old iOS SDKs send, is tolerated and proves nothing.
+    Passwordless,
+    /// The code after a password proved by SRP, and after the pool's own factors if it has any.
+    SecondFactor,
+}
+
+/// What the decision depends on beside the sign-in itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// The mode.
+    pub sign_in: SignIn,
+    /// What a sign-in may use up.
+    pub limits: Limits,
+}
+
+/// A step of the sign-in that has been taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A step that may come before the code.
+    Opening {
+        /// Which.
+        opening: Opening,
+        /// Was it passed?
+        passed: bool,
+    },
+    /// A `CUSTOM_CHALLENGE` and the response to it.
+    Code {
+        /// Was the answer right?
+        passed: bool,
+        /// What create noted with the challenge, if that can be read.
+        record: Option<Record>,
+    },
+}
+
+/// The steps that may come before the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// The client's half of an SRP key exchange. Proves nothing yet.
+    SrpA,
+    /// The proof of the password.
+    PasswordVerifier,
+    /// A factor of the pool itself: its MFA, a remembered device.
+    PoolFactor,
+    /// A step that no flow of ours leads to.
+    Other,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Go on with this challenge.
+    Challenge(Next),
+    /// The user is signed in.
+    IssueTokens,
+    /// The sign-in is over.
+    Fail,
+}
+
+/// The challenges that go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A code.
+    CustomChallenge,
+    /// Prove the password.
+    PasswordVerifier,
+}
+
+/// Decides what comes after `steps`, where `ask` is what the client's last response asked for.
+///
+/// Tokens are issued for one thing only: the last step is a code answered right, every step before
+/// it is one that the mode allows, and the limits were kept.
+#[must_use]
+pub fn decide(steps: &[Step], ask: Ask, user_not_found: bool, rules: &Rules) -> Decision {
+    match (rules.sign_in, after_opening(steps, rules.sign_in)) {
+        (_, Some(codes)) => after_codes(codes, ask, user_not_found, rules.limits),
+        (SignIn::SecondFactor, None) if steps == [passed(Opening::SrpA)] => {
+            Decision::Challenge(Next::PasswordVerifier)
+        }
+        (_, None) => Decision::Fail,
+    }
+}
+
+const fn passed(opening: Opening) -> Step {
+    Step::Opening { opening, passed: true }
+}
+
+/// The steps that follow a complete opening of `sign_in`; `None` when there is no such opening.
+fn after_opening(steps: &[Step], sign_in: SignIn) -> Option<&[Step]> {
+    const SRP_A: Step = passed(Opening::SrpA);
+    const PASSWORD: Step = passed(Opening::PasswordVerifier);
+    const FACTOR: Step = passed(Opening::PoolFactor);
+    match (sign_in, steps) {
+        (SignIn::Passwordless, [SRP_A, rest @ ..] | rest) => Some(rest),
+        (SignIn::SecondFactor, [SRP_A, PASSWORD, rest @ ..]) => {
+            let factors = rest.iter().take_while(|step| **step == FACTOR).count();
+            rest.get(factors..)
+        }
+        (SignIn::SecondFactor, _) => None,
+    }
+}
+
+/// Decides after `codes`, the rest of the sign-in. Anything among them that is no code fails it.
+fn after_codes(codes: &[Step], ask: Ask, user_not_found: bool, limits: Limits) -> Decision {
+    let Some((last, before)) = codes.split_last() else {
+        return Decision::Challenge(Next::CustomChallenge);
+    };
+    // A right answer ended its sign-in: one that goes on after it was not ours.
+    if !before.iter().all(|step| matches!(step, Step::Code { passed: false, .. })) {
+        return Decision::Fail;
+    }
+    let Step::Code { passed, record: Some(record) } = last else { return Decision::Fail };
+    let within = if *passed {
+        record.wrong < limits.attempts
+    } else {
+        let wrong = record.wrong_after(ask);
+        // Every response that was not right is a wrong answer or asked for a resend. Requests that
+        // create refused (too early, too many) count here too: as many of them as could have been
+        // granted are put up with, not an endless row.
+        let resends = codes.len().saturating_sub(usize::from(wrong));
+        wrong < limits.attempts && resends <= 2 * usize::from(limits.sends)
+    };
+    match (within, *passed) {
+        // Verify never passes a request to resend, nor the answer of a user who does not exist.
+        (true, true) if !ask.is_resend() && !user_not_found => Decision::IssueTokens,
+        (true, false) => Decision::Challenge(Next::CustomChallenge),
+        _ => Decision::Fail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use otp::{Medium, Nonce};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CODE: Decision = Decision::Challenge(Next::CustomChallenge);
+    const PASSWORD: Decision = Decision::Challenge(Next::PasswordVerifier);
+    const TOKENS: Decision = Decision::IssueTokens;
+    const FAIL: Decision = Decision::Fail;
+    const RESEND: Ask = Ask::Resend { medium: None };
+
+    fn record(wrong: u8) -> Record {
+        Record {
+            nonce: Nonce::from_bytes([0; 16]),
+            issued_at: 0,
+            sent_at: 0,
+            medium: Medium::Sms,
+            sends: 1,
+            wrong,
+        }
+    }
+
+    fn right(wrong_before: u8) -> Step {
+        Step::Code { passed: true, record: Some(record(wrong_before)) }
+    }
+
+    fn wrong(wrong_before: u8) -> Step {
+        Step::Code { passed: false, record: Some(record(wrong_before)) }
+    }
+
+    fn failed(opening: Opening) -> Step {
+        Step::Opening { opening, passed: false }
+    }
+
+    fn unread(passed: bool) -> Step {
+        Step::Code { passed, record: None }
+    }
+
+    fn rules(sign_in: SignIn) -> Rules {
+        Rules { sign_in, limits: Limits { attempts: 3, sends: 3 } }
+    }
+
+    #[test]
+    fn passwordless() {
+        use Opening::{Other, PasswordVerifier, PoolFactor, SrpA};
+        let srp_a = passed(SrpA);
+        for (steps, ask, expected) in [
+            // The start.
+            (vec![], Ask::Answer, CODE),
+            (vec![srp_a], Ask::Answer, CODE),
+            (vec![failed(SrpA)], Ask::Answer, FAIL),
+            (vec![srp_a, srp_a], Ask::Answer, FAIL),
+            (vec![passed(PasswordVerifier)], Ask::Answer, FAIL),
+            (vec![srp_a, passed(PasswordVerifier)], Ask::Answer, FAIL),
+            (vec![passed(PoolFactor)], Ask::Answer, FAIL),
+            (vec![passed(Other)], Ask::Answer, FAIL),
+            // Answers.
+            (vec![right(0)], Ask::Answer, TOKENS),
+            (vec![wrong(0)], Ask::Answer, CODE),
+            (vec![wrong(0), right(1)], Ask::Answer, TOKENS),
+            (vec![wrong(0), wrong(1)], Ask::Answer, CODE),
+            (vec![wrong(0), wrong(1), right(2)], Ask::Answer, TOKENS),
+            (vec![wrong(0), wrong(1), wrong(2)], Ask::Answer, FAIL),
+            // `SRP_A` costs no attempt.
+            (vec![srp_a, right(0)], Ask::Answer, TOKENS),
+            (vec![srp_a, wrong(0), wrong(1)], Ask::Answer, CODE),
+            (vec![srp_a, wrong(0), wrong(1), right(2)], Ask::Answer, TOKENS),
+            (vec![srp_a, wrong(0), wrong(1), wrong(2)], Ask::Answer, FAIL),
+            // What cannot have happened.
+            (vec![wrong(0), wrong(1), wrong(2), right(3)], Ask::Answer, FAIL),
+            (vec![right(0), right(0)], Ask::Answer, FAIL),
+            (vec![right(0), wrong(0)], Ask::Answer, FAIL),
+            (vec![wrong(0), srp_a], Ask::Answer, FAIL),
+            (vec![right(0), srp_a], Ask::Answer, FAIL),
+            (vec![wrong(0), srp_a, right(1)], Ask::Answer, FAIL),
+            // A record that cannot be read.
+            (vec![unread(true)], Ask::Answer, FAIL),
+            (vec![unread(false)], Ask::Answer, FAIL),
+            (vec![unread(false), right(1)], Ask::Answer, TOKENS),
+            // Requests to resend are no wrong answers.
+            (vec![wrong(0)], RESEND, CODE),
+            (vec![wrong(0), wrong(1), wrong(2)], RESEND, CODE),
+            (vec![wrong(0), wrong(0), right(0)], Ask::Answer, TOKENS),
+            (vec![wrong(0), wrong(0), wrong(0), wrong(0)], Ask::Answer, CODE),
+            // A right answer that asks for a resend was never compared.
+            (vec![right(0)], RESEND, FAIL),
+            // Twice as many requests as there are sends, and no more.
+            (vec![wrong(0); 6], RESEND, CODE),
+            (vec![wrong(0); 7], RESEND, FAIL),
+            (vec![wrong(0); 7], Ask::Answer, CODE),
+            (vec![wrong(0); 8], Ask::Answer, FAIL),
+        ] {
+            assert_eq!(
+                decide(&steps, ask, false, &rules(SignIn::Passwordless)),
+                expected,
+                "{steps:?} {ask:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn second_factor() {
+        use Opening::{Other, PasswordVerifier, PoolFactor, SrpA};
+        let (srp_a, password, factor) =
+            (passed(SrpA), passed(PasswordVerifier), passed(PoolFactor));
+        for (steps, ask, expected) in [
+            (vec![], Ask::Answer, FAIL),
+            (vec![srp_a], Ask::Answer, PASSWORD),
+            (vec![failed(SrpA)], Ask::Answer, FAIL),
+            (vec![srp_a, password], Ask::Answer, CODE),
+            (vec![srp_a, failed(PasswordVerifier)], Ask::Answer, FAIL),
+            (vec![password], Ask::Answer, FAIL),
+            (vec![srp_a, password, factor], Ask::Answer, CODE),
+            (vec![srp_a, password, factor, factor], Ask::Answer, CODE),
+            (vec![srp_a, password, failed(PoolFactor)], Ask::Answer, FAIL),
+            (vec![srp_a, factor], Ask::Answer, FAIL),
+            (vec![srp_a, password, passed(Other)], Ask::Answer, FAIL),
+            (vec![srp_a, password, right(0)], Ask::Answer, TOKENS),
+            (vec![srp_a, password, factor, right(0)], Ask::Answer, TOKENS),
+            (vec![srp_a, password, wrong(0)], Ask::Answer, CODE),
+            (vec![srp_a, password, wrong(0), right(1)], Ask::Answer, TOKENS),
+            (vec![srp_a, password, wrong(0), wrong(1), wrong(2)], Ask::Answer, FAIL),
+            (vec![srp_a, password, wrong(0)], RESEND, CODE),
+            // Without the password a right code is worth nothing.
+            (vec![right(0)], Ask::Answer, FAIL),
+            (vec![srp_a, right(0)], Ask::Answer, FAIL),
+            (vec![srp_a, failed(PasswordVerifier), right(0)], Ask::Answer, FAIL),
+            (vec![srp_a, password, failed(PoolFactor), right(0)], Ask::Answer, FAIL),
+            (vec![srp_a, password, wrong(0), factor, right(1)], Ask::Answer, FAIL),
+            (vec![srp_a, password, wrong(0), password], Ask::Answer, FAIL),
+        ] {
+            assert_eq!(
+                decide(&steps, ask, false, &rules(SignIn::SecondFactor)),
+                expected,
+                "{steps:?} {ask:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_user_walks_the_same_steps_but_gets_no_tokens() {
+        for (steps, ask, expected) in [
+            (vec![], Ask::Answer, CODE),
+            (vec![wrong(0)], Ask::Answer, CODE),
+            (vec![wrong(0)], RESEND, CODE),
+            (vec![wrong(0), wrong(1), wrong(2)], Ask::Answer, FAIL),
+            (vec![right(0)], Ask::Answer, FAIL),
+        ] {
+            assert_eq!(
+                decide(&steps, ask, true, &rules(SignIn::Passwordless)),
+                expected,
+                "{steps:?}"
+            );
+        }
+    }
+
+    fn any_step() -> impl Strategy<Value = Step> {
+        let opening = prop::sample::select(vec![
+            Opening::SrpA,
+            Opening::PasswordVerifier,
+            Opening::PoolFactor,
+            Opening::Other,
+        ]);
+        prop_oneof![
+            (opening, prop::bool::weighted(0.9))
+                .prop_map(|(opening, passed)| Step::Opening { opening, passed }),
+            (prop::bool::weighted(0.3), prop::option::weighted(0.9, 0_u8..5))
+                .prop_map(|(passed, wrong)| Step::Code { passed, record: wrong.map(record) }),
+        ]
+    }
+
+    fn any_ask() -> impl Strategy<Value = Ask> {
+        prop_oneof![Just(Ask::Answer), Just(RESEND)]
+    }
+
+    fn any_rules() -> impl Strategy<Value = Rules> {
+        let modes = prop::sample::select(vec![SignIn::Passwordless, SignIn::SecondFactor]);
+        (modes, 1_u8..=5, 1_u8..=10).prop_map(|(sign_in, attempts, sends)| Rules {
+            sign_in,
+            limits: Limits { attempts, sends },
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        /// Whatever the history: no tokens without a right code as its last entry.
+        #[test]
+        fn tokens_only_for_a_right_code_at_the_end(
+            steps in prop::collection::vec(any_step(), 0..9),
+            ask in any_ask(),
+            user_not_found: bool,
+            rules in any_rules(),
+        ) {
+            if decide(&steps, ask, user_not_found, &rules) == TOKENS {
+                let last_is_right =
+                    matches!(steps.last(), Some(Step::Code { passed: true, record: Some(_) }));
+                prop_assert!(last_is_right && !user_not_found && ask == Ask::Answer);
+                let (openings, codes): (Vec<&Step>, Vec<&Step>) =
+                    steps.iter().partition(|step| matches!(step, Step::Opening { .. }));
+                let earlier_were_wrong =
+                    codes.iter().rev().skip(1).all(|s| matches!(s, Step::Code { passed: false, .. }));
+                let openings_were_passed =
+                    openings.iter().all(|s| matches!(s, Step::Opening { passed: true, .. }));
+                prop_assert!(earlier_were_wrong && openings_were_passed);
+                if rules.sign_in == SignIn::SecondFactor {
+                    prop_assert_eq!(steps.get(1), Some(&passed(Opening::PasswordVerifier)));
+                }
+            }
+        }
+
+        /// Whatever a client does, a sign-in ends, and after no more wrong answers than allowed.
+        #[test]
+        fn every_sign_in_ends(asks in prop::collection::vec(any_ask(), 64), rules in any_rules()) {
+            let rules = Rules { sign_in: SignIn::Passwordless, ..rules };
+            let (mut steps, mut wrong_answers) = (Vec::new(), 0);
+            for ask in asks {
+                steps.push(wrong(wrong_answers));
+                wrong_answers += u8::from(!ask.is_resend());
+                if decide(&steps, ask, false, &rules) == FAIL {
+                    break;
+                }
+            }
+            prop_assert!(wrong_answers <= rules.limits.attempts);
+            let most = usize::from(rules.limits.attempts) + 2 * usize::from(rules.limits.sends);
+            prop_assert!(steps.len() <= most, "{} rounds", steps.len());
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! From Cognito's event to the decision, and from the decision to Cognito's response.
+
+use otp::{Ask, Record};
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use trigger::{Entry, Request};
+
+use crate::decide::{Decision, Next, Opening, Rules, Step, decide};
+
+/// `response` of the event.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    challenge_name: Option<&'static str>,
+    issue_tokens: bool,
+    fail_authentication: bool,
+}
+
+/// Decides what comes next.
+#[must_use]
+pub fn respond(request: &Request, rules: &Rules) -> Response {
+    let steps: Vec<Step> = request.session.iter().map(step).collect();
+    let ask = Ask::from_metadata(|name| request.client_metadata.expose(name));
+    decide(&steps, ask, request.user_not_found, rules).into()
+}
+
+fn step(entry: &Entry) -> Step {
+    let passed = entry.challenge_result;
+    let opening = match entry.challenge_name.as_str() {
+        "CUSTOM_CHALLENGE" => {
+            let metadata = entry.challenge_metadata.as_ref();
+            let record = metadata.and_then(|text| Record::parse(text.expose_secret()).ok());
+            return Step::Code { passed, record };
+        }
+        "SRP_A" => Opening::SrpA,
+        "PASSWORD_VERIFIER" => Opening::PasswordVerifier,
+        "SMS_MFA"
+        | "EMAIL_OTP"
+        | "SOFTWARE_TOKEN_MFA"
+        | "DEVICE_SRP_AUTH"
+        | "DEVICE_PASSWORD_VERIFIER" => Opening::PoolFactor,
+        // `ADMIN_NO_SRP_AUTH` is one of these: no flow that we allow leads there.
+        _ => Opening::Other,
+    };
+    Step::Opening { opening, passed }
+}
+
+impl From<Decision> for Response {
+    fn from(decision: Decision) -> Self {
+        let challenge_name = match decision {
+            Decision::Challenge(Next::CustomChallenge) => Some("CUSTOM_CHALLENGE"),
+            Decision::Challenge(Next::PasswordVerifier) => Some("PASSWORD_VERIFIER"),
+            Decision::IssueTokens | Decision::Fail => None,
+        };
+        Self {
+            challenge_name,
+            issue_tokens: decision == Decision::IssueTokens,
+            fail_authentication: decision == Decision::Fail,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use otp::settings::Limits;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::SignIn;
+
+    const RECORD: &str = "v1.AAAAAAAAAAAAAAAAAAAAAA.1767225600.1767225600.SMS.1.0";
+
+    fn respond_to(sign_in: SignIn, request: &Value) -> Response {
+        let rules = Rules { sign_in, limits: Limits { attempts: 3, sends: 3 } };
+        respond(&serde_json::from_value(request.clone()).unwrap(), &rules)
+    }
+
+    #[test]
+    fn every_decision_has_its_fields() {
+        let entry = |name: &str, result: bool| json!({ "challengeName": name, "challengeResult": result, "challengeMetadata": RECORD });
+        let answered = |challenge: Option<&'static str>, issue_tokens, fail_authentication| {
+            Response { challenge_name: challenge, issue_tokens, fail_authentication }
+        };
+        for (sign_in, session, expected) in [
+            (SignIn::Passwordless, json!(null), answered(Some("CUSTOM_CHALLENGE"), false, false)),
+            (
+                SignIn::SecondFactor,
+                json!([entry("SRP_A", true)]),
+                answered(Some("PASSWORD_VERIFIER"), false, false),
+            ),
+            (
+                SignIn::Passwordless,
+                json!([entry("CUSTOM_CHALLENGE", true)]),
+                answered(None, true, false),
+            ),
+            (
+                SignIn::Passwordless,
+                json!([entry("ADMIN_NO_SRP_AUTH", true)]),
+                answered(None, false, true),
+            ),
+        ] {
+            assert_eq!(respond_to(sign_in, &json!({ "session": session })), expected, "{session}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_what_the_event_crate_reads_too() {
+        let response = serde_json::to_value(respond_to(SignIn::Passwordless, &json!({}))).unwrap();
+        let theirs: aws_lambda_events::cognito::CognitoEventUserPoolsDefineAuthChallengeResponse =
+            serde_json::from_value(response).unwrap();
+        assert_eq!(theirs.challenge_name.as_deref(), Some("CUSTOM_CHALLENGE"));
+        assert!(!theirs.issue_tokens && !theirs.fail_authentication);
+    }
+
+    #[test]
+    fn a_right_answer_to_a_challenge_that_is_not_ours_gets_no_tokens() {
+        for metadata in [json!(null), json!(""), json!("v2.x"), json!("CODE-123456")] {
+            let entry = json!({
+                "challengeName": "CUSTOM_CHALLENGE",
+                "challengeResult": true,
+                "challengeMetadata": metadata,
+            });
+            let response = respond_to(SignIn::Passwordless, &json!({ "session": [entry] }));
+            assert!(response.fail_authentication && !response.issue_tokens, "{metadata}");
+        }
+    }
+}
