@@ -1,1 +1,23 @@
-//! Skeleton.
+//! The CreateAuthChallenge trigger: issue a code and send it.
+//!
+//! [`plan()`] is the whole rule of sending, a pure function: go on with the same code or make a new
+//! one, send or not, and where to. [`Create::respond`] turns Cognito's event into its arguments,
+//! carries the plan out, and writes the outcome into Cognito's response fields.
+//!
+//! Not responsible for: which step comes next (`define-auth-challenge`), comparing
+//! (`verify-auth-challenge`), deriving codes and the record's grammar (`otp`), the form of events
+//! (`trigger`).
+
+pub mod aws;
+mod decoy;
+mod destination;
+mod message;
+mod plan;
+mod respond;
+mod settings;
+
+pub use destination::{Destination, Destinations};
+pub use message::Message;
+pub use plan::{Code, Plan, Policy, Round, plan};
+pub use respond::{Create, Deliver, Response, TIME_LIMIT, Undelivered};
+pub use settings::Settings;

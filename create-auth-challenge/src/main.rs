@@ -1,3 +1,26 @@
-//! Skeleton.
+//! The function `create-auth-challenge`: wiring only.
 
-fn main() {}
+use std::process::ExitCode;
+
+use create_auth_challenge::aws::{Aws, Environment};
+use create_auth_challenge::{Create, Settings};
+use trigger::Trigger;
+
+fn main() -> ExitCode {
+    trigger::start(
+        |lookup| Ok((Settings::read(lookup)?, Environment::read(lookup)?)),
+        async |(settings, environment)| {
+            let aws = Aws::new(&settings, environment);
+            let create = Create::new(settings, aws);
+            trigger::serve(Trigger::Create, async |event| {
+                #[expect(
+                    clippy::disallowed_types,
+                    reason = "where nonces get their generator from"
+                )]
+                let mut generator = rand::rngs::SysRng;
+                create.respond(event, trigger::now(), &mut generator).await
+            })
+            .await
+        },
+    )
+}

@@ -30,7 +30,7 @@ impl Nonce {
 
     /// A nonce of these bytes.
     #[must_use]
-    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
     }
 

@@ -1,0 +1,194 @@
+//! Sending through Amazon SNS and SES, with the region and credentials that Lambda puts into the
+//! environment and nothing else: no profile files, no metadata service, no SSO.
+
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sesv2::types::{
+    Body, Content, Destination as Recipients, EmailContent, Message as Mail,
+};
+use aws_sdk_sns::config::retry::RetryConfig;
+use aws_sdk_sns::config::timeout::TimeoutConfig;
+use aws_sdk_sns::config::{Region, SharedHttpClient};
+use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::types::MessageAttributeValue;
+use aws_smithy_http_client::{Builder, tls};
+use otp::Medium;
+use otp::settings::{Lookup, SettingError, Variable};
+
+use crate::{Deliver, Destination, Message, Settings, Undelivered};
+
+/// A send that a broken connection or a throttled service refused is tried once more. Both would
+/// carry the same code.
+const ATTEMPTS: u32 = 2;
+
+/// How long a connection may take to open.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// What Lambda says of AWS.
+#[derive(Debug)]
+pub struct Environment {
+    region: Region,
+    credentials: Credentials,
+    endpoint: Option<String>,
+}
+
+impl Environment {
+    /// Reads `AWS_REGION`, the credentials, and `AWS_ENDPOINT_URL` (another address for every
+    /// service, as all of AWS's SDKs understand it).
+    ///
+    /// # Errors
+    /// When the region or the credentials are missing. Lambda always sets them.
+    pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingError> {
+        let required = |name, example| Variable::new(name, example).required(lookup);
+        Ok(Self {
+            region: Region::new(required("AWS_REGION", "us-east-1")?),
+            credentials: Credentials::new(
+                required("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")?,
+                required("AWS_SECRET_ACCESS_KEY", "the secret of that access key")?,
+                Variable::new("AWS_SESSION_TOKEN", "").optional(lookup),
+                None,
+                "environment",
+            ),
+            endpoint: Variable::new("AWS_ENDPOINT_URL", "").optional(lookup),
+        })
+    }
+}
+
+/// The services that send, as far as the media are enabled.
+pub struct Aws {
+    sms: Option<aws_sdk_sns::Client>,
+    email: Option<(aws_sdk_sesv2::Client, String)>,
+}
+
+/// Makes a service's client out of what is the same for all services: their builders are alike but
+/// not of one type.
+macro_rules! client {
+    ($service:ident, $http:expr, $environment:expr) => {{
+        let Environment { region, credentials, endpoint } = $environment;
+        let mut config = $service::Config::builder()
+            .behavior_version($service::config::BehaviorVersion::latest())
+            .region(region.clone())
+            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+            .http_client($http)
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
+        config.set_endpoint_url(endpoint.clone());
+        $service::Client::from_conf(config.build())
+    }};
+}
+
+impl Aws {
+    /// Clients for the enabled media.
+    #[must_use]
+    pub fn new(settings: &Settings, environment: Environment) -> Self {
+        let http = http();
+        let enabled = |medium| settings.media.contains(&medium);
+        let sms = enabled(Medium::Sms).then(|| client!(aws_sdk_sns, http.clone(), &environment));
+        let from = settings.email_from.clone().filter(|_| enabled(Medium::Email));
+        let email = from.map(|from| (client!(aws_sdk_sesv2, http, &environment), from));
+        Self { sms, email }
+    }
+}
+
+/// TLS by rustls on ring: AWS-LC, the SDK's default, gathers entropy from CPU jitter for tens of
+/// milliseconds at the first handshake of a process; ring asks the operating system.
+fn http() -> SharedHttpClient {
+    let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+    Builder::new().tls_provider(ring).build_https()
+}
+
+impl Deliver for Aws {
+    async fn deliver(&self, to: &Destination, message: &Message) -> Result<(), Undelivered> {
+        // Boxed: the SDK's futures are kilobytes large and too deep a type for their callers.
+        match (to.medium(), &self.sms, &self.email) {
+            (Medium::Sms, Some(sns), _) => Box::pin(text(sns, to, message)).await,
+            (Medium::Email, _, Some((ses, from))) => Box::pin(mail(ses, from, to, message)).await,
+            // Destinations are of enabled media only.
+            _ => Err(Undelivered),
+        }
+    }
+}
+
+/// The type that makes a text urgent and optimises it for delivery.
+const TRANSACTIONAL: (&str, &str) = ("AWS.SNS.SMS.SMSType", "Transactional");
+
+async fn text(
+    sns: &aws_sdk_sns::Client,
+    to: &Destination,
+    message: &Message,
+) -> Result<(), Undelivered> {
+    let (name, value) = TRANSACTIONAL;
+    let kind = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+    let kind = kind.map_err(|_| Undelivered)?;
+    let request = sns.publish().phone_number(to.expose()).message(message.expose_text());
+    let result = request.message_attributes(name, kind).send().await;
+    result.map(|_| ()).map_err(|error| undelivered("sns", &error))
+}
+
+async fn mail(
+    ses: &aws_sdk_sesv2::Client,
+    from: &str,
+    to: &Destination,
+    message: &Message,
+) -> Result<(), Undelivered> {
+    let content = |text: &str| Content::builder().data(text).charset("UTF-8").build();
+    let subject = content(message.expose_subject()).map_err(|_| Undelivered)?;
+    let text = content(message.expose_text()).map_err(|_| Undelivered)?;
+    let mail = Mail::builder().subject(subject).body(Body::builder().text(text).build());
+    let result = ses
+        .send_email()
+        .from_email_address(from)
+        .destination(Recipients::builder().to_addresses(to.expose()).build())
+        .content(EmailContent::builder().simple(mail.build()).build())
+        .send()
+        .await;
+    result.map(|_| ()).map_err(|error| undelivered("ses", &error))
+}
+
+/// Logs why a service did not send: its error code, never its message, which may quote the request.
+fn undelivered<E: ProvideErrorMetadata, R>(service: &str, error: &SdkError<E, R>) -> Undelivered {
+    let code = match error {
+        SdkError::ServiceError(error) => error.err().code().and_then(plain).unwrap_or("unknown"),
+        SdkError::TimeoutError(_) => "timeout",
+        SdkError::DispatchFailure(_) => "unreachable",
+        SdkError::ResponseError(_) => "unreadable response",
+        _ => "request not made",
+    };
+    tracing::warn!(service, code, "not sent");
+    Undelivered
+}
+
+/// An error code such as AWS's: letters only, so that it can hold no number and no address,
+/// whatever answered.
+fn plain(code: &str) -> Option<&str> {
+    (code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphabetic())).then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_must_have_a_region_and_credentials() {
+        let all = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+        let read = |missing: &str| {
+            let lookup =
+                |name: &str| (name != missing && all.contains(&name)).then(|| "x".to_owned());
+            Environment::read(&lookup)
+        };
+        assert!(read("").is_ok());
+        for name in all {
+            assert_eq!(read(name).unwrap_err().variable, name);
+        }
+    }
+
+    #[test]
+    fn only_plain_error_codes_are_logged() {
+        assert_eq!(plain("InvalidParameter"), Some("InvalidParameter"));
+        for code in ["", "+819012345678", "123456", "jane@example.com", "a b", &"x".repeat(65)] {
+            assert_eq!(plain(code).filter(|code| !code.is_empty()), None, "{code}");
+        }
+    }
+}

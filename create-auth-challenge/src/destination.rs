@@ -1,0 +1,192 @@
+//! Where a code may go.
+
+use otp::Medium;
+use secrecy::{ExposeSecret as _, SecretString};
+use trigger::Texts;
+
+/// A phone number or an e-mail address. Has no `Debug` and no `Display`; wiped when dropped.
+#[derive(Clone)]
+pub struct Destination {
+    medium: Medium,
+    address: SecretString,
+}
+
+impl Destination {
+    /// `address` for `medium`, if it has the form: E.164 (ITU-T: `+`, then at most 15 digits) for
+    /// a phone number, something before and after one `@` for an e-mail address.
+    #[must_use]
+    pub fn new(medium: Medium, address: &str) -> Option<Self> {
+        let good = match medium {
+            Medium::Sms => is_e164(address),
+            Medium::Email => is_email(address),
+        };
+        good.then(|| Self { medium, address: address.into() })
+    }
+
+    /// How to send there.
+    #[must_use]
+    pub fn medium(&self) -> Medium {
+        self.medium
+    }
+
+    /// The number or address, for the service that sends.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.address.expose_secret()
+    }
+
+    /// What the client may show, in Cognito's form: `+*******1234`, `j***@e***`.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let address = self.expose();
+        match self.medium {
+            Medium::Sms => {
+                let hidden = address.len().saturating_sub(1 + 4);
+                let shown: String = address.chars().skip(1 + hidden).collect();
+                format!("+{}{shown}", "*".repeat(hidden))
+            }
+            Medium::Email => {
+                let initial = |part: &str| part.chars().next().unwrap_or('*');
+                let (local, domain) = address.split_once('@').unwrap_or_default();
+                format!("{}***@{}***", initial(local), initial(domain))
+            }
+        }
+    }
+}
+
+fn is_e164(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// The longest e-mail address (RFC 5321 §4.5.3.1.3, less its brackets).
+const MAX_EMAIL_BYTES: usize = 254;
+
+pub(crate) fn is_email(text: &str) -> bool {
+    let forbidden = |c: char| c.is_whitespace() || c.is_control() || "<>,;@".contains(c);
+    text.len() <= MAX_EMAIL_BYTES
+        && text.split_once('@').is_some_and(|(local, domain)| {
+            [local, domain].iter().all(|part| !part.is_empty() && !part.contains(forbidden))
+        })
+}
+
+/// The destinations that a user has, in order of preference.
+pub struct Destinations(Vec<Destination>);
+
+impl Destinations {
+    /// The destinations among `attributes` for each of `media`: those that are well formed and, if
+    /// `require_verified`, verified.
+    #[must_use]
+    pub fn of_user(attributes: &Texts, media: &[Medium], require_verified: bool) -> Self {
+        let destination = |medium: &Medium| {
+            let (name, verified) = match medium {
+                Medium::Sms => ("phone_number", "phone_number_verified"),
+                Medium::Email => ("email", "email_verified"),
+            };
+            let address = attributes.expose(name)?;
+            let allowed = !require_verified || attributes.is_true(verified);
+            Destination::new(*medium, address).filter(|_| allowed)
+        };
+        Self(media.iter().filter_map(destination).collect())
+    }
+
+    /// This destination alone.
+    #[must_use]
+    pub fn only(destination: Destination) -> Self {
+        Self(vec![destination])
+    }
+
+    /// Their media, in order of preference.
+    #[must_use]
+    pub fn media(&self) -> Vec<Medium> {
+        self.0.iter().map(Destination::medium).collect()
+    }
+
+    /// The destination for `medium`.
+    #[must_use]
+    pub fn get(&self, medium: Medium) -> Option<&Destination> {
+        self.0.iter().find(|destination| destination.medium == medium)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_well_formed_addresses() {
+        for (text, sms, email) in [
+            ("+819012345678", true, false),
+            ("+1234567", true, false),
+            ("+123456789012345", true, false),
+            ("+123456", false, false),
+            ("+1234567890123456", false, false),
+            ("+0123456789", false, false),
+            ("819012345678", false, false),
+            ("+81 90 1234 5678", false, false),
+            ("+٨١٩٠١٢٣٤٥", false, false),
+            ("", false, false),
+            ("a@b", false, true),
+            ("jane.doe+x@example.com", false, true),
+            ("@example.com", false, false),
+            ("jane@", false, false),
+            ("jane@doe@example.com", false, false),
+            ("jane@example.com, b@example.com", false, false),
+            ("jane@example.com\nBcc: b", false, false),
+            ("Jane <jane@example.com>", false, false),
+        ] {
+            assert_eq!(Destination::new(Medium::Sms, text).is_some(), sms, "{text:?}");
+            assert_eq!(Destination::new(Medium::Email, text).is_some(), email, "{text:?}");
+        }
+        assert!(Destination::new(Medium::Email, &format!("{}@b", "a".repeat(300))).is_none());
+    }
+
+    #[test]
+    fn masks_as_cognito_does() {
+        for (medium, address, expected) in [
+            (Medium::Sms, "+12065551234", "+*******1234"),
+            (Medium::Sms, "+819012345678", "+********5678"),
+            (Medium::Sms, "+1234567", "+***4567"),
+            (Medium::Email, "jane.doe@example.com", "j***@e***"),
+            (Medium::Email, "a@b", "a***@b***"),
+            (Medium::Email, "é@ü.example", "é***@ü***"),
+        ] {
+            assert_eq!(Destination::new(medium, address).unwrap().masked(), expected);
+        }
+    }
+
+    #[test]
+    fn of_user_takes_what_is_enabled_verified_and_in_order() {
+        let (sms, email) = (Medium::Sms, Medium::Email);
+        let texts = |pairs: &[(&str, &str)]| -> Texts {
+            pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect()
+        };
+        let both = texts(&[
+            ("phone_number", "+819012345678"),
+            ("phone_number_verified", "true"),
+            ("email", "jane@example.com"),
+            ("email_verified", "True"),
+        ]);
+        let unverified = texts(&[
+            ("phone_number", "+819012345678"),
+            ("phone_number_verified", "false"),
+            ("email", "jane@example.com"),
+        ]);
+        let malformed = texts(&[("phone_number", "090"), ("phone_number_verified", "true")]);
+        for (attributes, media, require_verified, expected) in [
+            (&both, vec![sms, email], true, vec![sms, email]),
+            (&both, vec![email, sms], true, vec![email, sms]),
+            (&both, vec![email], true, vec![email]),
+            (&unverified, vec![sms, email], true, vec![]),
+            (&unverified, vec![sms, email], false, vec![sms, email]),
+            (&malformed, vec![sms, email], true, vec![]),
+            (&Texts::default(), vec![sms, email], false, vec![]),
+        ] {
+            let destinations = Destinations::of_user(attributes, &media, require_verified);
+            assert_eq!(destinations.media(), expected);
+        }
+    }
+}

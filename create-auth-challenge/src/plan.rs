@@ -1,0 +1,276 @@
+//! The rule of sending.
+
+use otp::settings::Limits;
+use otp::{Ask, Medium, Nonce, Record, UnixSeconds};
+
+/// How often a code is sent and for how long it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What one sign-in may use up.
+    pub limits: Limits,
+    /// `CODE_LIFETIME_SECONDS`: 60 to 600, 300 by default. NIST SP 800-63B allows ten minutes at
+    /// most.
+    pub lifetime: u64,
+    /// `RESEND_AFTER_SECONDS`: how long after a send the next may be asked for, 0 to 300, 30 by
+    /// default.
+    pub resend_after: u64,
+}
+
+impl Policy {
+    /// The first second at which a code issued at `issued_at` is no longer accepted.
+    #[must_use]
+    pub fn expires_at(&self, issued_at: UnixSeconds) -> UnixSeconds {
+        issued_at.saturating_add(self.lifetime)
+    }
+
+    /// The first second at which, after a send at `sent_at`, another may be asked for.
+    #[must_use]
+    pub fn resend_at(&self, sent_at: UnixSeconds) -> UnixSeconds {
+        sent_at.saturating_add(self.resend_after)
+    }
+}
+
+/// Where the sign-in is.
+#[derive(Clone, Copy, Debug)]
+pub enum Round {
+    /// No code has been issued.
+    First,
+    /// There was a challenge, and the response to it was not a right answer.
+    Later {
+        /// What that challenge noted.
+        record: Record,
+        /// What the response asked for.
+        ask: Ask,
+    },
+}
+
+/// Which code the next challenge is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// A new one.
+    New,
+    /// The one of before.
+    Same {
+        /// What it is derived from.
+        nonce: Nonce,
+        /// When it was issued.
+        issued_at: UnixSeconds,
+    },
+}
+
+/// What to do for the next challenge, and what there is to note with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The code.
+    pub code: Code,
+    /// Send it? If not, the one sent before goes on.
+    pub send: bool,
+    /// How it is, or was, sent.
+    pub medium: Medium,
+    /// When it is, or was last, sent.
+    pub sent_at: UnixSeconds,
+    /// The sends of this sign-in, with this one.
+    pub sends: u8,
+    /// The wrong answers of this sign-in.
+    pub wrong: u8,
+}
+
+/// Plans the next challenge for a user who can be reached by `media` (in order of preference);
+/// `None` when there is no medium.
+///
+/// - The first round sends a new code.
+/// - A wrong answer sends nothing: the same code goes on.
+/// - A request to resend sends the same code again, to the medium asked for if the user has it;
+///   too early, one too many, or to a medium that the user has not, it is refused: nothing is
+///   sent and the same code goes on.
+/// - In place of an expired code a new one is sent, as long as the sign-in has sends left; without,
+///   the challenge goes on with the expired one and says so.
+#[must_use]
+pub fn plan(round: Round, media: &[Medium], policy: &Policy, now: UnixSeconds) -> Option<Plan> {
+    let preferred = *media.first()?;
+    let Round::Later { record, ask } = round else {
+        let (medium, sent_at) = (preferred, now);
+        return Some(Plan { code: Code::New, send: true, medium, sent_at, sends: 1, wrong: 0 });
+    };
+    let Record { nonce, issued_at, sent_at, medium, sends, .. } = record;
+    let wrong = record.wrong_after(ask);
+    let reachable = |medium: &Medium| media.contains(medium);
+    let medium = Some(medium).filter(reachable).unwrap_or(preferred);
+    let same = Code::Same { nonce, issued_at };
+    let go_on = Plan { code: same, send: false, medium, sent_at, sends, wrong };
+    if sends >= policy.limits.sends {
+        return Some(go_on);
+    }
+    let send = Plan { send: true, sent_at: now, sends: sends.saturating_add(1), ..go_on };
+    let expired = now >= policy.expires_at(issued_at);
+    let wanted = match ask {
+        Ask::Resend { medium: Some(wanted) } => wanted,
+        Ask::Resend { medium: None } | Ask::Answer => medium,
+    };
+    Some(if expired {
+        let medium = Some(wanted).filter(reachable).unwrap_or(medium);
+        Plan { code: Code::New, medium, ..send }
+    } else if ask.is_resend() && reachable(&wanted) && now >= policy.resend_at(sent_at) {
+        Plan { medium: wanted, ..send }
+    } else {
+        go_on
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: UnixSeconds = 1_767_225_600;
+    const SMS: Medium = Medium::Sms;
+    const EMAIL: Medium = Medium::Email;
+    const ANSWER: Ask = Ask::Answer;
+    const RESEND: Ask = Ask::Resend { medium: None };
+    const RESEND_EMAIL: Ask = Ask::Resend { medium: Some(EMAIL) };
+
+    fn policy() -> Policy {
+        Policy { limits: Limits { attempts: 3, sends: 3 }, lifetime: 300, resend_after: 30 }
+    }
+
+    fn record() -> Record {
+        Record {
+            nonce: Nonce::from_bytes([7; 16]),
+            issued_at: START,
+            sent_at: START,
+            medium: SMS,
+            sends: 1,
+            wrong: 0,
+        }
+    }
+
+    fn later(record: Record, ask: Ask, media: &[Medium], now: UnixSeconds) -> Plan {
+        plan(Round::Later { record, ask }, media, &policy(), now).unwrap()
+    }
+
+    const SAME: Code = Code::Same { nonce: Nonce::from_bytes([7; 16]), issued_at: START };
+
+    #[test]
+    fn the_first_round_sends_by_the_preferred_medium() {
+        for media in [[SMS, EMAIL], [EMAIL, SMS]] {
+            let expected = Plan {
+                code: Code::New,
+                send: true,
+                medium: media[0],
+                sent_at: START,
+                sends: 1,
+                wrong: 0,
+            };
+            assert_eq!(plan(Round::First, &media, &policy(), START), Some(expected));
+        }
+        assert_eq!(plan(Round::First, &[], &policy(), START), None);
+    }
+
+    #[test]
+    fn later_rounds() {
+        let both = &[SMS, EMAIL][..];
+        let used_up = Record { sends: 3, ..record() };
+        let go_on =
+            Plan { code: SAME, send: false, medium: SMS, sent_at: START, sends: 1, wrong: 0 };
+        let again = |at| Plan { send: true, sent_at: at, sends: 2, ..go_on };
+        let new = |at| Plan { code: Code::New, ..again(at) };
+        let wrong = |plan| Plan { wrong: 1, ..plan };
+        for (case, record, ask, media, after, expected) in [
+            ("wrong", record(), ANSWER, both, 5, wrong(go_on)),
+            ("wrong, at the end of the lifetime", record(), ANSWER, both, 299, wrong(go_on)),
+            ("expired", record(), ANSWER, both, 300, wrong(new(START + 300))),
+            (
+                "expired, no sends left",
+                used_up,
+                ANSWER,
+                both,
+                300,
+                Plan { sends: 3, ..wrong(go_on) },
+            ),
+            ("resend", record(), RESEND, both, 30, again(START + 30)),
+            ("resend, too early", record(), RESEND, both, 29, go_on),
+            ("resend, no sends left", used_up, RESEND, both, 30, Plan { sends: 3, ..go_on }),
+            ("resend, expired", record(), RESEND, both, 300, new(START + 300)),
+            (
+                "switch",
+                record(),
+                RESEND_EMAIL,
+                both,
+                30,
+                Plan { medium: EMAIL, ..again(START + 30) },
+            ),
+            ("switch, too early", record(), RESEND_EMAIL, both, 29, go_on),
+            ("switch, not reachable", record(), RESEND_EMAIL, &[SMS], 30, go_on),
+            (
+                "switch, expired",
+                record(),
+                RESEND_EMAIL,
+                both,
+                300,
+                Plan { medium: EMAIL, ..new(START + 300) },
+            ),
+            (
+                "switch, expired, not reachable",
+                record(),
+                RESEND_EMAIL,
+                &[SMS],
+                300,
+                new(START + 300),
+            ),
+            (
+                "the medium is gone",
+                record(),
+                RESEND,
+                &[EMAIL],
+                30,
+                Plan { medium: EMAIL, ..again(START + 30) },
+            ),
+            ("the clock went back", record(), RESEND, both, 0, go_on),
+        ] {
+            assert_eq!(later(record, ask, media, START + after), expected, "{case}");
+        }
+        let round = Round::Later { record: record(), ask: RESEND };
+        assert_eq!(plan(round, &[], &policy(), START), None);
+    }
+
+    fn any_ask() -> impl Strategy<Value = Ask> {
+        prop::sample::select(vec![ANSWER, RESEND, RESEND_EMAIL])
+    }
+
+    proptest! {
+        /// Whatever a client does, a sign-in sends at most `MAX_SENDS` messages, resends keep their
+        /// distance, and a code that is alive is never replaced.
+        #[test]
+        fn a_sign_in_keeps_its_limits(
+            rounds in prop::collection::vec((any_ask(), 0_u64..200), 0..40),
+            sends in 1_u8..=10,
+        ) {
+            let policy = Policy { limits: Limits { attempts: 5, sends }, ..policy() };
+            let (mut now, mut sent, mut nonce) = (START, 0, 0_u8);
+            let mut round = Round::First;
+            for (ask, pause) in rounds {
+                let plan = plan(round, &[SMS, EMAIL], &policy, now).unwrap();
+                sent += plan.sends - sent;
+                prop_assert!(plan.sends <= sends);
+                if let (Round::Later { record, .. }, true) = (round, plan.send) {
+                    let expired = now >= record.issued_at + policy.lifetime;
+                    prop_assert!(expired || now >= record.sent_at + policy.resend_after);
+                    prop_assert_eq!(plan.code == Code::New, expired);
+                    prop_assert_eq!(plan.sends, record.sends + 1);
+                }
+                let Plan { code, medium, sent_at, sends, wrong, .. } = plan;
+                let (nonce, issued_at) = match code {
+                    Code::Same { nonce, issued_at } => (nonce, issued_at),
+                    Code::New => {
+                        nonce += 1;
+                        (Nonce::from_bytes([nonce; 16]), now)
+                    }
+                };
+                let record = Record { nonce, issued_at, sent_at, medium, sends, wrong };
+                round = Round::Later { record, ask };
+                now += pause;
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The function's settings.
+
+use otp::Medium;
+use otp::settings::{CodeSettings, Limits, Lookup, SettingError, Variable};
+
+use crate::Policy;
+
+const MEDIA: Variable = Variable::new("MEDIA", "SMS,EMAIL");
+const REQUIRE_VERIFIED: Variable = Variable::new("REQUIRE_VERIFIED", "true");
+const CODE_LIFETIME_SECONDS: Variable = Variable::new("CODE_LIFETIME_SECONDS", "300");
+const RESEND_AFTER_SECONDS: Variable = Variable::new("RESEND_AFTER_SECONDS", "30");
+const EMAIL_FROM: Variable = Variable::new("EMAIL_FROM", "Example <sign-in@example.com>");
+const APP_NAME: Variable = Variable::new("APP_NAME", "Example");
+
+/// The longest `APP_NAME`, in characters: it is part of every text message.
+const MAX_APP_NAME: usize = 30;
+
+/// What the function is told at start-up.
+#[derive(Debug)]
+pub struct Settings {
+    /// How codes are derived.
+    pub codes: CodeSettings,
+    /// How often and for how long they are sent.
+    pub policy: Policy,
+    /// `MEDIA`: the enabled media, in order of preference; at least one, each once.
+    pub media: Vec<Medium>,
+    /// `REQUIRE_VERIFIED`: send to verified attributes only.
+    pub require_verified: bool,
+    /// `EMAIL_FROM`: the sender of e-mails; there when `MEDIA` has `EMAIL`.
+    pub email_from: Option<String>,
+    /// `APP_NAME`: what messages call the application.
+    pub app_name: Option<String>,
+}
+
+impl Settings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// When a required one is missing or one has an impossible value.
+    pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingError> {
+        let media = media(lookup)?;
+        let email_from = EMAIL_FROM.optional(lookup);
+        if media.contains(&Medium::Email) {
+            match &email_from {
+                None => return Err(EMAIL_FROM.error("is not set, and MEDIA has EMAIL")),
+                Some(from) if !is_sender(from) => {
+                    return Err(EMAIL_FROM.error("is not an e-mail address or `Name <address>`"));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(Self {
+            codes: CodeSettings::read(lookup)?,
+            policy: Policy {
+                limits: Limits::read(lookup)?,
+                lifetime: CODE_LIFETIME_SECONDS.number(lookup, 300, 60..=600)?,
+                resend_after: RESEND_AFTER_SECONDS.number(lookup, 30, 0..=300)?,
+            },
+            media,
+            require_verified: REQUIRE_VERIFIED.flag(lookup, true)?,
+            email_from,
+            app_name: app_name(lookup)?,
+        })
+    }
+}
+
+fn media(lookup: &Lookup<'_>) -> Result<Vec<Medium>, SettingError> {
+    let Some(value) = MEDIA.optional(lookup) else {
+        return Ok(vec![Medium::Sms, Medium::Email]);
+    };
+    let mut media = Vec::new();
+    for name in value.split(',') {
+        let medium = Medium::from_name(name.trim())
+            .ok_or_else(|| MEDIA.error("has something other than SMS and EMAIL"))?;
+        if media.contains(&medium) {
+            return Err(MEDIA.error("names a medium twice"));
+        }
+        media.push(medium);
+    }
+    Ok(media)
+}
+
+/// Is `from` of a form that SES takes: an address, or a name and an address in angle brackets?
+fn is_sender(from: &str) -> bool {
+    let address = match from.strip_suffix('>') {
+        Some(rest) => rest.rsplit_once('<').map(|(_, address)| address),
+        None => Some(from),
+    };
+    !from.contains(char::is_control) && address.is_some_and(crate::destination::is_email)
+}
+
+fn app_name(lookup: &Lookup<'_>) -> Result<Option<String>, SettingError> {
+    let name = APP_NAME.optional(lookup);
+    match &name {
+        Some(name) if name.contains(char::is_control) => {
+            Err(APP_NAME.error("has a control character"))
+        }
+        Some(name) if name.chars().count() > MAX_APP_NAME => {
+            Err(APP_NAME.error(format_args!("is longer than {MAX_APP_NAME} characters")))
+        }
+        _ => Ok(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: (&str, &str) = ("CODE_KEY", "0123456789abcdef0123456789abcdef");
+    const FROM: (&str, &str) = ("EMAIL_FROM", "sign-in@example.com");
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Settings, String> {
+        let lookup = |name: &str| {
+            let pair = pairs.iter().rev().find(|(n, _)| *n == name);
+            pair.map(|(_, value)| (*value).to_owned())
+        };
+        Settings::read(&lookup).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults() {
+        let settings = read(&[KEY, FROM]).unwrap();
+        assert_eq!(settings.media, [Medium::Sms, Medium::Email]);
+        assert!(settings.require_verified);
+        assert_eq!(
+            settings.policy,
+            Policy { limits: Limits { attempts: 3, sends: 3 }, lifetime: 300, resend_after: 30 }
+        );
+        assert_eq!(settings.app_name, None);
+    }
+
+    #[test]
+    fn every_impossible_value_names_its_variable() {
+        let long = "x".repeat(31);
+        for (name, value, problem) in [
+            ("EMAIL_FROM", "", "is not set, and MEDIA has EMAIL"),
+            ("EMAIL_FROM", "nobody", "is not an e-mail address or `Name <address>`"),
+            ("EMAIL_FROM", "a@b.c>", "is not an e-mail address or `Name <address>`"),
+            ("EMAIL_FROM", "A <a@b.c", "is not an e-mail address or `Name <address>`"),
+            ("EMAIL_FROM", "A\n<a@b.c>", "is not an e-mail address or `Name <address>`"),
+            ("MEDIA", "PIGEON", "has something other than SMS and EMAIL"),
+            ("MEDIA", "SMS,", "has something other than SMS and EMAIL"),
+            ("MEDIA", "SMS,SMS", "names a medium twice"),
+            ("CODE_KEY", "short", "is shorter than 32 bytes"),
+            ("CODE_LENGTH", "5", "is not a whole number from 6 to 10"),
+            ("CODE_LIFETIME_SECONDS", "59", "is not a whole number from 60 to 600"),
+            ("CODE_LIFETIME_SECONDS", "601", "is not a whole number from 60 to 600"),
+            ("RESEND_AFTER_SECONDS", "-1", "is not a whole number from 0 to 300"),
+            ("MAX_ATTEMPTS", "0", "is not a whole number from 1 to 5"),
+            ("MAX_SENDS", "0", "is not a whole number from 1 to 10"),
+            ("REQUIRE_VERIFIED", "yes", "is not one of: true, false"),
+            ("APP_NAME", "a\nb", "has a control character"),
+            ("APP_NAME", &long, "is longer than 30 characters"),
+        ] {
+            let error = read(&[KEY, FROM, (name, value)]).unwrap_err();
+            let expected = format!("{name} {problem}; for example {name}=");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn e_mail_needs_a_sender_only_where_it_is_sent() {
+        assert!(read(&[KEY, ("MEDIA", "SMS")]).is_ok());
+        assert_eq!(read(&[KEY, FROM, ("MEDIA", "EMAIL, SMS")]).unwrap().media.len(), 2);
+        for from in ["a@example.com", "Example <a@example.com>", "\"A, B\" <a@example.com>"] {
+            assert!(read(&[KEY, ("EMAIL_FROM", from)]).is_ok(), "{from}");
+        }
+    }
+}
