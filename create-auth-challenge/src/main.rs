@@ -13,14 +13,14 @@ fn main() -> ExitCode {
             let aws = Aws::new(&settings, environment);
             let create = Create::new(settings, aws);
             trigger::serve(Trigger::Create, async |event| {
-                #[expect(
-                    clippy::disallowed_types,
-                    reason = "where nonces get their generator from"
-                )]
-                let mut generator = rand::rngs::SysRng;
-                create.respond(event, trigger::now(), &mut generator).await
+                create.respond(event, trigger::now(), &mut generator()).await
             })
             .await
         },
     )
+}
+
+#[expect(clippy::disallowed_types, reason = "where nonces get their generator from")]
+fn generator() -> rand::rngs::SysRng {
+    rand::rngs::SysRng
 }
