@@ -1,7 +1,23 @@
 //! The functions as Lambda runs them: built, started as processes, fed through the Runtime API.
+//!
+//! - [`process`]: one execution environment, a process with a Runtime API of its own;
+//! - [`functions`]: as many of them as the calls need;
+//! - [`output`]: where the functions' own lines go;
+//! - [`calls`]: what was called, how long it took and how it ended.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+
+pub mod calls;
+pub mod functions;
+pub mod output;
+pub mod process;
+mod runtime_api;
+
+/// How long Cognito waits for a trigger; nobody can change it there.
+pub const TRIGGER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One of the three custom-challenge triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
