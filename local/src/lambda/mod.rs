@@ -1,5 +1,6 @@
 //! The functions as Lambda runs them: built, started as processes, fed through the Runtime API.
 //!
+//! - [`compile`]: where the three binaries are, building them when need be;
 //! - [`process`]: one execution environment, a process with a Runtime API of its own;
 //! - [`functions`]: as many of them as the calls need;
 //! - [`output`]: where the functions' own lines go;
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 pub mod calls;
+pub mod compile;
 pub mod functions;
 pub mod output;
 pub mod process;

@@ -1,0 +1,420 @@
+//! Where the three binaries are: in a folder, or built by cargo.
+//!
+//! Cargo is asked for the three packages alone, so that they are built with the features they
+//! ship with, not with those that the rest of the workspace would add.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Output as Finished, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Trigger;
+use super::process::Launch;
+
+/// A build that is done sooner is not worth a word.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// How often a longer build says that it goes on.
+const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+
+/// The functions' executables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Programs(BTreeMap<Trigger, PathBuf>);
+
+/// Why there are no executables.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CompileError {
+    /// A folder that should hold them does not.
+    #[error("{function} is neither at {} nor at {}", .bootstrap.display(), .bare.display())]
+    Missing {
+        /// The function's name.
+        function: &'static str,
+        /// Where `cargo lambda build` puts it.
+        bootstrap: PathBuf,
+        /// Where else it may be.
+        bare: PathBuf,
+    },
+    /// Cargo cannot be started.
+    #[error(
+        "cannot run {cargo}: {reason}; install Rust from https://rustup.rs, or point to built \
+         functions with --functions DIR"
+    )]
+    NoCargo {
+        /// The command.
+        cargo: String,
+        /// The system's reason.
+        reason: String,
+    },
+    /// Cargo failed; here is what it said.
+    #[error("building the functions failed:\n{0}")]
+    Failed(String),
+    /// Cargo succeeded, but named no executable of this function.
+    #[error("cargo built no executable for {0}")]
+    NotBuilt(&'static str),
+}
+
+/// Receives a line now and then while a build takes long.
+#[derive(Clone)]
+pub struct Progress(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(&str) + Send + Sync;
+
+impl Progress {
+    /// Says nothing.
+    #[must_use]
+    pub fn quiet() -> Self {
+        Self(None)
+    }
+
+    /// Writes to our standard error.
+    #[must_use]
+    pub fn stderr() -> Self {
+        Self::new(|line| {
+            // Nobody may be reading any more; the build goes on.
+            drop(writeln!(io::stderr().lock(), "{line}"));
+        })
+    }
+
+    /// Calls `tell` with each line.
+    #[must_use]
+    pub fn new(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    fn tell(&self, line: &str) {
+        if let Some(tell) = &self.0 {
+            tell(line);
+        }
+    }
+}
+
+impl Programs {
+    /// Those in `directory`, as `NAME/bootstrap` (what `cargo lambda build` makes) or `NAME`.
+    ///
+    /// # Errors
+    /// When one is missing.
+    pub fn in_directory(directory: &Path) -> Result<Self, CompileError> {
+        Self::each(|trigger| {
+            let bare = directory.join(trigger.function());
+            let bootstrap = bare.join("bootstrap");
+            if bootstrap.is_file() {
+                Ok(bootstrap)
+            } else if bare.is_file() {
+                Ok(bare)
+            } else {
+                Err(CompileError::Missing {
+                    function: trigger.function(),
+                    bootstrap,
+                    bare,
+                })
+            }
+        })
+    }
+
+    /// Builds them with cargo, in the profile that we were built with. It happens once in a
+    /// process, however many ask.
+    ///
+    /// # Errors
+    /// When cargo is missing or fails.
+    pub async fn build(progress: &Progress) -> Result<Self, CompileError> {
+        static BUILT: OnceCell<Programs> = OnceCell::const_new();
+        let built = BUILT.get_or_try_init(|| async {
+            let messages = run_cargo(cargo(), !cfg!(debug_assertions), progress).await?;
+            Self::from_messages(&messages)
+        });
+        built.await.cloned()
+    }
+
+    /// The executable of the function behind `trigger`.
+    #[must_use]
+    pub fn path(&self, trigger: Trigger) -> Option<&Path> {
+        self.0.get(&trigger).map(PathBuf::as_path)
+    }
+
+    /// How to start each, with the variables that `environment` gives for it.
+    #[must_use]
+    pub fn launches(
+        &self,
+        environment: impl Fn(Trigger) -> BTreeMap<String, String>,
+    ) -> BTreeMap<Trigger, Launch> {
+        let launches = self.0.iter().map(|(&trigger, program)| {
+            let launch = Launch::new(trigger.function(), program, environment(trigger));
+            (trigger, launch)
+        });
+        launches.collect()
+    }
+
+    fn each(find: impl Fn(Trigger) -> Result<PathBuf, CompileError>) -> Result<Self, CompileError> {
+        let found = Trigger::ALL
+            .into_iter()
+            .map(|trigger| Ok((trigger, find(trigger)?)));
+        found.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Reads the executables' paths from cargo's messages, one JSON object a line.
+    fn from_messages(messages: &[u8]) -> Result<Self, CompileError> {
+        let built: BTreeMap<String, PathBuf> = messages
+            .split(|&byte| byte == b'\n')
+            .filter_map(|line| serde_json::from_slice::<Artifact>(line).ok())
+            .filter_map(|artifact| Some((artifact.target.name, artifact.executable?)))
+            .collect();
+        Self::each(|trigger| {
+            let path = built.get(trigger.function()).cloned();
+            path.ok_or(CompileError::NotBuilt(trigger.function()))
+        })
+    }
+}
+
+/// What we read of a `compiler-artifact` message.
+#[derive(Deserialize)]
+struct Artifact {
+    target: Target,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Runs the build and gives cargo's messages.
+async fn run_cargo(
+    cargo: OsString,
+    release: bool,
+    progress: &Progress,
+) -> Result<Vec<u8>, CompileError> {
+    let no_cargo = |error: io::Error| CompileError::NoCargo {
+        cargo: cargo.to_string_lossy().into_owned(),
+        reason: error.to_string(),
+    };
+    let mut command = build_command(&cargo, release);
+    let build = command.spawn().map_err(no_cargo)?.wait_with_output();
+    let Finished {
+        status,
+        stdout,
+        stderr,
+    } = watched(build, progress).await.map_err(no_cargo)?;
+    if status.success() {
+        Ok(stdout)
+    } else {
+        let said = String::from_utf8_lossy(&stderr).trim().to_owned();
+        Err(CompileError::Failed(said))
+    }
+}
+
+fn build_command(cargo: &OsStr, release: bool) -> Command {
+    let mut command = Command::new(cargo);
+    command
+        .arg("build")
+        .arg("--message-format=json-render-diagnostics");
+    for trigger in Trigger::ALL {
+        command.args(["--package", trigger.function()]);
+    }
+    if release {
+        command.arg("--release");
+    }
+    if let Some(workspace) = Path::new(env!("CARGO_MANIFEST_DIR")).parent() {
+        command.current_dir(workspace);
+    }
+    for variable in variables_of_cargo() {
+        command.env_remove(variable);
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}
+
+/// Waits for `build`, and says so when that takes long.
+async fn watched<T>(build: impl Future<Output = T>, progress: &Progress) -> T {
+    tokio::pin!(build);
+    if let Ok(finished) = tokio::time::timeout(QUIET, &mut build).await {
+        return finished;
+    }
+    progress.tell("building the three functions (the first time: about two minutes)");
+    let mut waited = QUIET;
+    let mut ticks = interval(PROGRESS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            biased;
+            finished = &mut build => return finished,
+            _ = ticks.tick() => {
+                waited += PROGRESS_EVERY;
+                let seconds = waited.as_secs();
+                progress.tell(&format!("building the three functions … {seconds} s"));
+            }
+        }
+    }
+}
+
+/// The cargo that runs us, if one does.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which cargo to run is no setting of ours; cargo itself says it this way"
+)]
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The variables that cargo adds when it runs a program or a test. Build scripts that look at
+/// them would see ours instead of none, and so make cargo build their crates again.
+fn variables_of_cargo() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(is_cargos)
+}
+
+fn is_cargos(name: &OsString) -> bool {
+    const EXACT: [&str; 8] = [
+        "CARGO",
+        "CARGO_BIN_NAME",
+        "CARGO_CRATE_NAME",
+        "CARGO_MANIFEST_DIR",
+        "CARGO_MANIFEST_LINKS",
+        "CARGO_MANIFEST_PATH",
+        "CARGO_PRIMARY_PACKAGE",
+        "OUT_DIR",
+    ];
+    const PREFIXES: [&str; 2] = ["CARGO_BIN_EXE_", "CARGO_PKG_"];
+    let name = name.as_os_str();
+    EXACT.iter().any(|exact| name == OsStr::new(exact))
+        || PREFIXES
+            .iter()
+            .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn executables_are_read_from_cargos_messages() {
+        let messages = br#"{"reason":"compiler-artifact","target":{"name":"otp"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"define-auth-challenge"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"define-auth-challenge"},"executable":"/t/define-auth-challenge"}
+{"reason":"compiler-artifact","target":{"name":"create-auth-challenge"},"executable":"/t/create-auth-challenge"}
+{"reason":"compiler-artifact","target":{"name":"verify-auth-challenge"},"executable":"/t/verify-auth-challenge"}
+{"reason":"build-finished","success":true}
+"#;
+        let programs = Programs::from_messages(messages).unwrap();
+        for trigger in Trigger::ALL {
+            let expected = Path::new("/t").join(trigger.function());
+            assert_eq!(programs.path(trigger), Some(expected.as_path()));
+        }
+        let error = Programs::from_messages(b"").unwrap_err();
+        assert!(matches!(
+            error,
+            CompileError::NotBuilt("define-auth-challenge")
+        ));
+    }
+
+    #[test]
+    fn a_folder_may_hold_them_either_way() {
+        let folder = std::env::temp_dir().join(format!("functions-{}", std::process::id()));
+        fs::create_dir_all(folder.join("create-auth-challenge")).unwrap();
+        fs::write(folder.join("create-auth-challenge/bootstrap"), "").unwrap();
+        fs::write(folder.join("define-auth-challenge"), "").unwrap();
+        let error = Programs::in_directory(&folder).unwrap_err().to_string();
+        assert!(
+            error.starts_with("verify-auth-challenge is neither at "),
+            "{error}"
+        );
+
+        fs::write(folder.join("verify-auth-challenge"), "").unwrap();
+        let programs = Programs::in_directory(&folder).unwrap();
+        let create = folder.join("create-auth-challenge/bootstrap");
+        assert_eq!(
+            programs.path(Trigger::CreateAuthChallenge),
+            Some(create.as_path())
+        );
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_missing_cargo_is_said_so() {
+        let error = run_cargo("no-such-cargo".into(), false, &Progress::quiet()).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("cannot run no-such-cargo: "), "{error}");
+        assert!(error.contains("--functions DIR"), "{error}");
+    }
+
+    #[test]
+    fn cargo_is_asked_for_the_three_packages_alone() {
+        let command = build_command("cargo".as_ref(), true);
+        let args: Vec<_> = command.as_std().get_args().collect();
+        assert_eq!(
+            args.join(OsStr::new(" ")),
+            "build --message-format=json-render-diagnostics --package define-auth-challenge \
+             --package create-auth-challenge --package verify-auth-challenge --release"
+        );
+        // Set while this test runs, because cargo runs it.
+        let removed = (OsStr::new("CARGO_PKG_NAME"), None);
+        assert!(command.as_std().get_envs().any(|each| each == removed));
+    }
+
+    #[tokio::test]
+    async fn what_a_failed_build_says_is_shown() {
+        // A program that fails with a complaint about its first argument, `build`.
+        let error = run_cargo("ls".into(), false, &Progress::quiet()).await;
+        let error = error.unwrap_err().to_string();
+        let (first, said) = error.split_once('\n').unwrap();
+        assert_eq!(first, "building the functions failed:");
+        assert!(said.starts_with("ls: "), "{said}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_build_says_so_and_a_short_one_does_not() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&lines);
+        let progress = Progress::new(move |line| told.lock().unwrap().push(line.to_owned()));
+
+        watched(tokio::time::sleep(QUIET / 2), &progress).await;
+        assert!(lines.lock().unwrap().is_empty());
+
+        watched(
+            tokio::time::sleep(QUIET + PROGRESS_EVERY * 5 / 2),
+            &progress,
+        )
+        .await;
+        assert_eq!(
+            *lines.lock().unwrap(),
+            [
+                "building the three functions (the first time: about two minutes)",
+                "building the three functions … 11 s",
+                "building the three functions … 21 s",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_what_cargo_adds_is_taken_away() {
+        let theirs = [
+            "CARGO",
+            "CARGO_MANIFEST_DIR",
+            "CARGO_PKG_NAME",
+            "CARGO_BIN_EXE_local",
+        ];
+        let users = [
+            "CARGO_HOME",
+            "CARGO_TARGET_DIR",
+            "CARGO_BUILD_JOBS",
+            "RUSTFLAGS",
+            "PATH",
+        ];
+        assert!(theirs.iter().all(|name| is_cargos(&name.into())));
+        assert!(!users.iter().any(|name| is_cargos(&name.into())));
+    }
+}
