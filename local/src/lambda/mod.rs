@@ -3,6 +3,7 @@
 //! - [`compile`]: where the three binaries are, building them when need be;
 //! - [`process`]: one execution environment, a process with a Runtime API of its own;
 //! - [`functions`]: as many of them as the calls need;
+//! - [`endpoint`]: functions that someone else runs, instead;
 //! - [`output`]: where the functions' own lines go;
 //! - [`calls`]: what was called, how long it took and how it ended.
 
@@ -13,6 +14,7 @@ use futures_util::future::BoxFuture;
 
 pub mod calls;
 pub mod compile;
+pub mod endpoint;
 pub mod functions;
 pub mod output;
 pub mod process;
