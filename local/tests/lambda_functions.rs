@@ -274,6 +274,7 @@ async fn a_function_killed_between_calls_is_replaced_unseen() {
     let setup = setup(&[], |_| {});
     let pid = setup.pid().await;
     kill(pid);
+    until(|| !runs(pid)).await;
     assert_ne!(setup.pid().await, pid);
     assert_eq!(setup.outcomes(), [Outcome::Ok, Outcome::Ok]);
 }
