@@ -1,0 +1,160 @@
+//! App clients: who may ask what of a pool.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use super::error::{Error, Result};
+
+/// A way of signing in that an app client may be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AuthFlow {
+    /// `ADMIN_USER_PASSWORD_AUTH`: a server signs a user in with the password.
+    AdminUserPassword,
+    /// `CUSTOM_AUTH`: the three triggers decide.
+    Custom,
+    /// `REFRESH_TOKEN_AUTH`: new tokens for a refresh token.
+    RefreshToken,
+    /// `USER_PASSWORD_AUTH`: the user signs in with the password.
+    UserPassword,
+    /// `USER_SRP_AUTH`: the user proves the password without sending it.
+    UserSrp,
+}
+
+impl AuthFlow {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::AdminUserPassword,
+        Self::Custom,
+        Self::RefreshToken,
+        Self::UserPassword,
+        Self::UserSrp,
+    ];
+
+    /// The value of `AuthFlow` that asks for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AdminUserPassword => "ADMIN_USER_PASSWORD_AUTH",
+            Self::Custom => "CUSTOM_AUTH",
+            Self::RefreshToken => "REFRESH_TOKEN_AUTH",
+            Self::UserPassword => "USER_PASSWORD_AUTH",
+            Self::UserSrp => "USER_SRP_AUTH",
+        }
+    }
+
+    /// The value of `ExplicitAuthFlows` that allows it.
+    #[must_use]
+    pub fn explicit(self) -> &'static str {
+        match self {
+            Self::AdminUserPassword => "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+            Self::Custom => "ALLOW_CUSTOM_AUTH",
+            Self::RefreshToken => "ALLOW_REFRESH_TOKEN_AUTH",
+            Self::UserPassword => "ALLOW_USER_PASSWORD_AUTH",
+            Self::UserSrp => "ALLOW_USER_SRP_AUTH",
+        }
+    }
+}
+
+/// What a client is told about a user who does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PreventUserExistenceErrors {
+    /// That there is no such user. The API's default.
+    Legacy,
+    /// Nothing: such a user looks like one who mistyped.
+    Enabled,
+}
+
+impl PreventUserExistenceErrors {
+    /// The value in the API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Legacy => "LEGACY",
+            Self::Enabled => "ENABLED",
+        }
+    }
+}
+
+/// An app client.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its id.
+    pub client_id: String,
+    /// Its name.
+    pub client_name: String,
+    /// Its secret, if it has one.
+    pub client_secret: Option<String>,
+    /// The flows that it may use.
+    pub explicit_auth_flows: BTreeSet<AuthFlow>,
+    /// What it is told about unknown users.
+    pub prevent_user_existence_errors: PreventUserExistenceErrors,
+    /// How long a `Session` lasts, in minutes (3 to 15).
+    pub auth_session_validity_minutes: u32,
+    /// How long an access token lasts.
+    pub access_token_validity: Duration,
+    /// How long an ID token lasts.
+    pub id_token_validity: Duration,
+    /// How long a refresh token lasts.
+    pub refresh_token_validity: Duration,
+    /// Whether its tokens can be revoked.
+    pub enable_token_revocation: bool,
+}
+
+impl Client {
+    /// A client without a secret that may use every flow, with Cognito's default lifetimes.
+    #[must_use]
+    pub fn new(client_id: impl Into<String>, client_name: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+            client_name: client_name.into(),
+            client_secret: None,
+            explicit_auth_flows: AuthFlow::ALL.into(),
+            prevent_user_existence_errors: PreventUserExistenceErrors::Enabled,
+            auth_session_validity_minutes: 3,
+            access_token_validity: Duration::from_secs(3_600),
+            id_token_validity: Duration::from_secs(3_600),
+            refresh_token_validity: Duration::from_secs(30 * 86_400),
+            enable_token_revocation: true,
+        }
+    }
+
+    pub(crate) fn hides_unknown_users(&self) -> bool {
+        self.prevent_user_existence_errors == PreventUserExistenceErrors::Enabled
+    }
+
+    /// What a caller is told of a user who is not there, in the middle of a sign-in or at a
+    /// password.
+    pub(crate) fn unknown_user(&self) -> Error {
+        if self.hides_unknown_users() {
+            Error::incorrect()
+        } else {
+            Error::user_not_found()
+        }
+    }
+
+    pub(crate) fn session_validity(&self) -> Duration {
+        Duration::from_secs(u64::from(self.auth_session_validity_minutes) * 60)
+    }
+
+    pub(crate) fn allow(&self, flow: AuthFlow) -> Result<()> {
+        if self.explicit_auth_flows.contains(&flow) {
+            Ok(())
+        } else {
+            Err(Error::invalid(format!(
+                "{} flow not enabled for this client",
+                flow.name()
+            )))
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("client_id", &self.client_id)
+            .field("has_secret", &self.client_secret.is_some())
+            .field("explicit_auth_flows", &self.explicit_auth_flows)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,136 @@
+//! What a pool is set to, as plain data, and the default pool's settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::attribute::Contact;
+use super::client::Client;
+use super::password::PasswordPolicy;
+use super::token::SigningKey;
+use crate::lambda::Trigger;
+
+/// The region of every pool here.
+pub const REGION: &str = "us-east-1";
+/// The account that ARNs name.
+pub const ACCOUNT_ID: &str = "000000000000";
+/// The default pool.
+pub const DEFAULT_POOL_ID: &str = "us-east-1_LocalPool";
+/// The default pool's client without a secret.
+pub const DEFAULT_CLIENT_ID: &str = "localclient000000000000000";
+/// The default pool's client with a secret.
+pub const SECRET_CLIENT_ID: &str = "localsecretclient000000000";
+/// That client's secret. It protects nothing: everyone has it.
+pub const SECRET_CLIENT_SECRET: &str = "notsecret000local0only000000000000000000000000000000";
+
+/// How users of a pool are named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserNames {
+    /// `UsernameAttributes`: a user signs up with one of these and gets a UUID as user name.
+    Attributes(BTreeSet<Contact>),
+    /// A user chooses the user name; a verified attribute of these (`AliasAttributes`) signs in too.
+    Chosen {
+        /// The attributes that are aliases once they are verified.
+        aliases: BTreeSet<Contact>,
+    },
+}
+
+/// What a pool is set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// Its id, `<region>_<letters and digits>`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// How its users are named.
+    pub user_names: UserNames,
+    /// Which attributes get a code to verify them by themselves.
+    pub auto_verified_attributes: BTreeSet<Contact>,
+    /// What a password must be.
+    pub password_policy: PasswordPolicy,
+    /// The function behind each trigger, by ARN. A trigger that is absent is not configured.
+    pub lambda_config: BTreeMap<Trigger, String>,
+}
+
+impl PoolConfig {
+    /// A pool as the default one: phone numbers and e-mail addresses are user names, both are
+    /// verified, and every trigger has its function.
+    #[must_use]
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            user_names: UserNames::Attributes(Contact::ALL.into()),
+            auto_verified_attributes: Contact::ALL.into(),
+            password_policy: PasswordPolicy::default(),
+            lambda_config: Trigger::ALL
+                .into_iter()
+                .map(|trigger| (trigger, function_arn(trigger)))
+                .collect(),
+        }
+    }
+
+    /// The pool's own ARN.
+    pub(crate) fn arn(&self) -> String {
+        format!(
+            "arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{}",
+            self.id
+        )
+    }
+
+    pub(crate) fn username_attributes(&self) -> Vec<Contact> {
+        match &self.user_names {
+            UserNames::Attributes(attributes) => attributes.iter().copied().collect(),
+            UserNames::Chosen { .. } => Vec::new(),
+        }
+    }
+
+    pub(crate) fn alias_attributes(&self) -> Vec<Contact> {
+        match &self.user_names {
+            UserNames::Attributes(_) => Vec::new(),
+            UserNames::Chosen { aliases } => aliases.iter().copied().collect(),
+        }
+    }
+}
+
+fn function_arn(trigger: Trigger) -> String {
+    format!(
+        "arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{}",
+        trigger.function()
+    )
+}
+
+/// What one pool starts with.
+#[derive(Clone, Debug)]
+pub struct PoolSettings {
+    /// What it is set to.
+    pub config: PoolConfig,
+    /// Its app clients.
+    pub clients: Vec<Client>,
+    /// The key that signs its tokens.
+    pub signing_key: SigningKey,
+}
+
+/// What everything starts with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the issuers live: a token's `iss` is `<issuer_base>/<pool id>`.
+    pub issuer_base: String,
+    /// The pools.
+    pub pools: Vec<PoolSettings>,
+}
+
+impl Settings {
+    /// The default pool with its two clients.
+    #[must_use]
+    pub fn new(issuer_base: impl Into<String>) -> Self {
+        let mut with_secret = Client::new(SECRET_CLIENT_ID, "local-with-secret");
+        with_secret.client_secret = Some(SECRET_CLIENT_SECRET.to_owned());
+        Self {
+            issuer_base: issuer_base.into(),
+            pools: vec![PoolSettings {
+                config: PoolConfig::new(DEFAULT_POOL_ID, "local"),
+                clients: vec![Client::new(DEFAULT_CLIENT_ID, "local"), with_secret],
+                signing_key: SigningKey::new(),
+            }],
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Passwords: what a pool demands of one, how one is kept, and how one is made up.
+
+use std::fmt;
+
+use rand::CryptoRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+
+use super::error::{Error, Exception, Result};
+use super::mac;
+
+/// The characters that count as symbols.
+const SYMBOLS: &str = r##"^$*.[]{}()?-"!@#%&/\,><':;|_~`+="##;
+
+/// What a password must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PasswordPolicy {
+    /// The fewest characters.
+    pub minimum_length: usize,
+    /// Whether it needs a capital letter.
+    pub require_uppercase: bool,
+    /// Whether it needs a small letter.
+    pub require_lowercase: bool,
+    /// Whether it needs a digit.
+    pub require_numbers: bool,
+    /// Whether it needs a symbol.
+    pub require_symbols: bool,
+    /// How long an administrator's temporary password works, in days.
+    pub temporary_password_validity_days: u32,
+}
+
+impl Default for PasswordPolicy {
+    fn default() -> Self {
+        Self {
+            minimum_length: 8,
+            require_uppercase: true,
+            require_lowercase: true,
+            require_numbers: true,
+            require_symbols: true,
+            temporary_password_validity_days: 7,
+        }
+    }
+}
+
+impl PasswordPolicy {
+    pub(crate) fn check(&self, password: &str) -> Result<()> {
+        let has = |class: fn(char) -> bool| password.chars().any(class);
+        let fault = if password.chars().count() < self.minimum_length {
+            "Password not long enough"
+        } else if self.require_lowercase && !has(|c| c.is_ascii_lowercase()) {
+            "Password must have lowercase characters"
+        } else if self.require_uppercase && !has(|c| c.is_ascii_uppercase()) {
+            "Password must have uppercase characters"
+        } else if self.require_numbers && !has(|c| c.is_ascii_digit()) {
+            "Password must have numeric characters"
+        } else if self.require_symbols && !has(|c| SYMBOLS.contains(c)) {
+            "Password must have symbol characters"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(
+            Exception::InvalidPassword,
+            format!("Password did not conform with policy: {fault}"),
+        ))
+    }
+
+    /// A temporary password that meets the policy, whatever it demands.
+    pub(crate) fn make(&self, rng: &mut dyn CryptoRng) -> String {
+        let classes: [Vec<char>; 4] = [
+            ('a'..='z').collect(),
+            ('A'..='Z').collect(),
+            ('0'..='9').collect(),
+            "!@#%&?".chars().collect(),
+        ];
+        let length = self.minimum_length.max(12);
+        let mut password: Vec<char> = classes
+            .iter()
+            .cycle()
+            .take(length)
+            .filter_map(|class| class.choose(rng).copied())
+            .collect();
+        password.shuffle(rng);
+        password.into_iter().collect()
+    }
+}
+
+/// A password as it is kept: salted and hashed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PasswordHash {
+    salt: [u8; 16],
+    hash: [u8; mac::LENGTH],
+}
+
+impl PasswordHash {
+    pub(crate) fn new(password: &str, rng: &mut dyn CryptoRng) -> Self {
+        let mut salt = [0; 16];
+        rng.fill_bytes(&mut salt);
+        Self {
+            salt,
+            hash: mac::mac(&salt, &[password.as_bytes()]),
+        }
+    }
+
+    pub(crate) fn matches(&self, password: &str) -> bool {
+        mac::same(&self.hash, &mac::mac(&self.salt, &[password.as_bytes()]))
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    #[test]
+    fn each_demand_has_its_text() {
+        let policy = PasswordPolicy::default();
+        assert_eq!(policy.check("Passw0rd!"), Ok(()));
+        for (password, fault) in [
+            ("Pw0rd!", "Password not long enough"),
+            ("PASSW0RD!", "Password must have lowercase characters"),
+            ("passw0rd!", "Password must have uppercase characters"),
+            ("Password!", "Password must have numeric characters"),
+            ("Passw0rdd", "Password must have symbol characters"),
+        ] {
+            let error = policy.check(password).unwrap_err();
+            assert_eq!(error.exception, Exception::InvalidPassword);
+            assert_eq!(
+                error.message,
+                format!("Password did not conform with policy: {fault}")
+            );
+        }
+    }
+
+    #[test]
+    fn made_passwords_meet_the_policy() {
+        let mut rng = StdRng::seed_from_u64(7);
+        for minimum_length in [6, 8, 40] {
+            let policy = PasswordPolicy {
+                minimum_length,
+                ..PasswordPolicy::default()
+            };
+            for _ in 0..50 {
+                assert_eq!(policy.check(&policy.make(&mut rng)), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_kept_password_matches_itself_alone_and_stays_hidden() {
+        let mut rng = StdRng::seed_from_u64(7);
+        let kept = PasswordHash::new("Passw0rd!", &mut rng);
+        assert!(kept.matches("Passw0rd!"));
+        assert!(!kept.matches("passw0rd!"));
+        assert_ne!(kept, PasswordHash::new("Passw0rd!", &mut rng));
+        assert_eq!(format!("{kept:?}"), "PasswordHash(..)");
+    }
+}

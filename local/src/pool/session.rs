@@ -1,0 +1,131 @@
+//! Sessions: a sign-in that waits for an answer. Each is for one user, client and pool, is used
+//! once, and is forgotten when it is too old.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::Ctx;
+use super::client::Client;
+use super::error::{Error, Result};
+use super::event::Entry;
+use super::state::Pool;
+use super::ticket::{Kind, Seal, Ticket, random_uuid};
+use super::user::UserId;
+
+/// Whose session it is.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    User(UserId),
+    /// No user of the pool: the name as it was typed.
+    Unknown(String),
+}
+
+/// What the client was asked.
+#[derive(Clone)]
+pub(crate) enum Challenge {
+    Custom {
+        history: Vec<Entry>,
+        private_parameters: HashMap<String, String>,
+        metadata: Option<String>,
+    },
+    NewPassword,
+}
+
+impl Challenge {
+    /// The name that the response must give.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Custom { .. } => "CUSTOM_CHALLENGE",
+            Self::NewPassword => "NEW_PASSWORD_REQUIRED",
+        }
+    }
+}
+
+/// A sign-in that waits.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) subject: Subject,
+    pub(crate) challenge: Challenge,
+}
+
+/// The live sessions of a pool, the first to end first.
+#[derive(Default)]
+pub(crate) struct Sessions(BTreeMap<Ticket, Session>);
+
+impl Sessions {
+    /// Keeps the session and gives back its string.
+    pub(crate) fn open(
+        &mut self,
+        seal: &Seal,
+        ctx: &mut Ctx<'_>,
+        client: &Client,
+        session: Session,
+    ) -> String {
+        self.purge(ctx.now);
+        let ticket = Ticket::new(
+            ctx.now + client.session_validity(),
+            random_uuid(ctx.rng),
+            Uuid::nil(),
+        );
+        self.0.insert(ticket, session);
+        seal.close(Kind::Session, &client.client_id, &ticket)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Uses the session up.
+    pub(crate) fn take(&mut self, ticket: &Ticket) -> Option<Session> {
+        self.0.remove(ticket)
+    }
+
+    fn purge(&mut self, now: Duration) {
+        while let Some(first) = self.0.first_entry()
+            && first.key().is_expired(now)
+        {
+            first.remove();
+        }
+    }
+}
+
+/// The session that a response gives, still unused. `username` is the name in the response.
+pub(crate) fn find<'a>(
+    pool: &'a Pool,
+    ctx: &Ctx<'_>,
+    client: &Client,
+    text: &str,
+    challenge_name: &str,
+    username: &str,
+) -> Result<(Ticket, &'a Session)> {
+    let invalid = || Error::not_authorized("Invalid session for the user.");
+    let ticket = pool
+        .seal
+        .open(Kind::Session, &client.client_id, text)
+        .ok_or_else(invalid)?;
+    if ticket.is_expired(ctx.now) {
+        return Err(Error::not_authorized(
+            "Invalid session for the user, session is expired.",
+        ));
+    }
+    let session = pool.sessions.0.get(&ticket).ok_or_else(|| {
+        Error::not_authorized("Invalid session for the user, session can only be used once.")
+    })?;
+    let same_user = match &session.subject {
+        Subject::User(id) => {
+            // A user deleted meanwhile has no name to compare; the flow says what became of them.
+            pool.users.get(*id).is_none() || pool.find(username) == Some(*id)
+        }
+        Subject::Unknown(typed) => {
+            username == typed || username == pool.seal.stand_in(typed).to_string()
+        }
+    };
+    if session.challenge.name() == challenge_name && same_user {
+        Ok((ticket, session))
+    } else {
+        Err(invalid())
+    }
+}
