@@ -1,0 +1,336 @@
+//! Tokens: the pool's key, what the ID and access tokens say, and the check of an access token.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use rsa::pkcs1::EncodeRsaPrivateKey;
+use rsa::traits::PublicKeyParts;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::Ctx;
+use super::attribute;
+use super::client::Client;
+use super::error::{Error, Result};
+use super::state::{Pool, State};
+use super::ticket::{Kind, Ticket, random_uuid};
+use super::user::{Grant, User, UserId};
+
+/// The scope of a token that a sign-in through the API gives.
+const SCOPE: &str = "aws.cognito.signin.user.admin";
+const KEY_BITS: usize = 2_048;
+
+/// A pool's RS256 key. Made when it is first needed, because that takes a while; clones share it.
+#[derive(Clone, Default)]
+pub struct SigningKey(Arc<OnceLock<Option<Key>>>);
+
+struct Key {
+    id: String,
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    modulus: String,
+    exponent: String,
+}
+
+impl SigningKey {
+    /// A new key.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes the key now, if it is not made yet.
+    pub fn prepare(&self) {
+        self.0.get_or_init(Key::generate);
+    }
+
+    fn key(&self) -> Result<&Key> {
+        self.0
+            .get_or_init(Key::generate)
+            .as_ref()
+            .ok_or_else(Error::internal)
+    }
+
+    /// The key's id, if it is made: before that it has signed nothing.
+    fn id(&self) -> Option<&str> {
+        Some(self.0.get()?.as_ref()?.id.as_str())
+    }
+
+    /// The public key as a JSON Web Key.
+    pub(crate) fn jwk(&self) -> Option<Value> {
+        let key = self.key().ok()?;
+        Some(json!({
+            "alg": "RS256",
+            "e": key.exponent,
+            "kid": key.id,
+            "kty": "RSA",
+            "n": key.modulus,
+            "use": "sig",
+        }))
+    }
+
+    fn sign(&self, claims: &Map<String, Value>) -> Result<String> {
+        let key = self.key()?;
+        let mut header = Header::new(Algorithm::RS256);
+        header.typ = None;
+        header.kid = Some(key.id.clone());
+        jsonwebtoken::encode(&header, claims, &key.encoding).map_err(|_| Error::internal())
+    }
+
+    fn verify(&self, issuer: &str, token: &str) -> Option<AccessClaims> {
+        let key = self.key().ok()?;
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[issuer]);
+        validation.set_required_spec_claims(&["iss"]);
+        // The library reads the system's clock; the end is compared with the pool's.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        jsonwebtoken::decode(token, &key.decoding, &validation)
+            .ok()
+            .map(|token| token.claims)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(..)")
+    }
+}
+
+impl Key {
+    fn generate() -> Option<Self> {
+        // The system's generator, and not the one given to the pool: this is slow, so it runs
+        // beside the pool and not under its lock.
+        let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, KEY_BITS).ok()?;
+        let modulus = private.n().to_bytes_be();
+        let exponent = private.e().to_bytes_be();
+        Some(Self {
+            id: BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&modulus)),
+            encoding: EncodingKey::from_rsa_der(private.to_pkcs1_der().ok()?.as_bytes()),
+            decoding: DecodingKey::from_rsa_raw_components(&modulus, &exponent),
+            modulus: BASE64_URL_SAFE_NO_PAD.encode(&modulus),
+            exponent: BASE64_URL_SAFE_NO_PAD.encode(&exponent),
+        })
+    }
+}
+
+/// Tokens that are decided on but not yet signed: signing is slow, and happens without the lock.
+pub(crate) struct Unsigned {
+    key: SigningKey,
+    id: Map<String, Value>,
+    access: Map<String, Value>,
+    refresh: Option<String>,
+    expires_in: u64,
+}
+
+impl Unsigned {
+    /// The reply that ends a sign-in.
+    pub(crate) fn sign(self) -> Result<Value> {
+        let mut result = json!({
+            "AccessToken": self.key.sign(&self.access)?,
+            "ExpiresIn": self.expires_in,
+            "TokenType": "Bearer",
+            "IdToken": self.key.sign(&self.id)?,
+        });
+        if let (Some(refresh), Some(result)) = (self.refresh, result.as_object_mut()) {
+            result.insert("RefreshToken".to_owned(), json!(refresh));
+        }
+        Ok(json!({ "ChallengeParameters": {}, "AuthenticationResult": result }))
+    }
+}
+
+/// Signs a user in: a new grant with its tokens.
+pub(crate) fn issue(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    client: &Client,
+    id: UserId,
+) -> Result<Unsigned> {
+    let user = pool.users.get_mut(id).ok_or_else(Error::incorrect)?;
+    if !user.enabled {
+        return Err(Error::user_disabled());
+    }
+    let grant_id = random_uuid(ctx.rng);
+    let grant = Grant {
+        auth_time: ctx.now,
+        expires: ctx.now + client.refresh_token_validity,
+    };
+    let ticket = Ticket::new(grant.expires, grant_id, user.sub);
+    user.grants.retain(|_, grant| ctx.now < grant.expires);
+    user.grants.insert(grant_id, grant.clone());
+    let mut unsigned = claims(pool, ctx, client, id, grant_id, &grant)?;
+    unsigned.refresh = Some(
+        pool.seal
+            .close(Kind::RefreshToken, &client.client_id, &ticket),
+    );
+    Ok(unsigned)
+}
+
+/// New tokens for a refresh token.
+pub(crate) fn refresh(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    client: &Client,
+    token: &str,
+    check: impl FnOnce(&User) -> Result<()>,
+) -> Result<Unsigned> {
+    let invalid = || Error::not_authorized("Invalid Refresh Token");
+    let ticket = pool
+        .seal
+        .open(Kind::RefreshToken, &client.client_id, token)
+        .ok_or_else(invalid)?;
+    let id = pool.users.by_sub(ticket.sub()).ok_or_else(invalid)?;
+    let user = pool.users.get(id).ok_or_else(invalid)?;
+    check(user)?;
+    if ticket.is_expired(ctx.now) {
+        return Err(Error::not_authorized("Refresh Token has expired"));
+    }
+    let grant = user
+        .grants
+        .get(&ticket.id())
+        .cloned()
+        .ok_or_else(|| Error::not_authorized("Refresh Token has been revoked"))?;
+    if !user.enabled {
+        return Err(Error::user_disabled());
+    }
+    claims(pool, ctx, client, id, ticket.id(), &grant)
+}
+
+fn claims(
+    pool: &Pool,
+    ctx: &mut Ctx<'_>,
+    client: &Client,
+    id: UserId,
+    grant_id: Uuid,
+    grant: &Grant,
+) -> Result<Unsigned> {
+    let user = pool.users.get(id).ok_or_else(Error::incorrect)?;
+    let event_id = random_uuid(ctx.rng);
+    let mut common = |token_use: &str, validity: Duration| {
+        let mut claims = Map::new();
+        let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        set("sub", json!(user.sub.to_string()));
+        set("iss", json!(pool.issuer));
+        set("origin_jti", json!(grant_id.to_string()));
+        set("event_id", json!(event_id.to_string()));
+        set("token_use", json!(token_use));
+        set("auth_time", json!(grant.auth_time.as_secs()));
+        set("iat", json!(ctx.now.as_secs()));
+        set("exp", json!((ctx.now + validity).as_secs()));
+        set("jti", json!(random_uuid(ctx.rng).to_string()));
+        claims
+    };
+    let mut access = common("access", client.access_token_validity);
+    access.insert("client_id".to_owned(), json!(client.client_id));
+    access.insert("scope".to_owned(), json!(SCOPE));
+    access.insert("username".to_owned(), json!(user.username));
+    let mut id = common("id", client.id_token_validity);
+    id.insert("aud".to_owned(), json!(client.client_id));
+    id.insert("cognito:username".to_owned(), json!(user.username));
+    for (name, value) in user.attributes() {
+        id.insert(name.to_owned(), attribute::claim(name, value));
+    }
+    Ok(Unsigned {
+        key: pool.key.clone(),
+        id,
+        access,
+        refresh: None,
+        expires_in: client.access_token_validity.as_secs(),
+    })
+}
+
+/// What an access token says that matters here.
+#[derive(Clone, Deserialize)]
+pub(crate) struct AccessClaims {
+    sub: Uuid,
+    origin_jti: Uuid,
+    token_use: String,
+    scope: String,
+    exp: u64,
+}
+
+/// An access token whose signature holds, with the pool that made it.
+pub(crate) struct Signed {
+    pub(crate) pool_id: String,
+    claims: AccessClaims,
+}
+
+/// A pool that may have made a token: enough of it to check the signature without the lock.
+pub(crate) struct Signer {
+    pool_id: String,
+    issuer: String,
+    key: SigningKey,
+}
+
+fn invalid() -> Error {
+    Error::not_authorized("Invalid Access Token")
+}
+
+/// The pool whose key the token names.
+pub(crate) fn signer(state: &State, token: &str) -> Result<Signer> {
+    let kid = jsonwebtoken::decode_header(token)
+        .ok()
+        .and_then(|header| header.kid)
+        .ok_or_else(invalid)?;
+    state
+        .pools
+        .iter()
+        .find(|(_, pool)| pool.key.id() == Some(&kid))
+        .map(|(id, pool)| Signer {
+            pool_id: id.clone(),
+            issuer: pool.issuer.clone(),
+            key: pool.key.clone(),
+        })
+        .ok_or_else(invalid)
+}
+
+impl Signer {
+    pub(crate) fn verify(self, token: &str) -> Result<Signed> {
+        let claims = self.key.verify(&self.issuer, token).ok_or_else(invalid)?;
+        Ok(Signed {
+            pool_id: self.pool_id,
+            claims,
+        })
+    }
+}
+
+impl Signed {
+    /// The user whom the token stands for, if it still does.
+    pub(crate) fn user(&self, pool: &Pool, now: Duration) -> Result<UserId> {
+        let claims = &self.claims;
+        if claims.token_use != "access" {
+            return Err(invalid());
+        }
+        if now.as_secs() >= claims.exp {
+            return Err(Error::not_authorized("Access Token has expired"));
+        }
+        if !claims.scope.split(' ').any(|scope| scope == SCOPE) {
+            return Err(Error::not_authorized(
+                "Access Token does not have required scopes",
+            ));
+        }
+        let id = pool
+            .users
+            .by_sub(claims.sub)
+            .ok_or_else(Error::user_not_found)?;
+        let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
+        if !user.grants.contains_key(&claims.origin_jti) {
+            return Err(revoked());
+        }
+        if !user.enabled {
+            return Err(Error::user_disabled());
+        }
+        Ok(id)
+    }
+}
+
+/// What an access token of a revoked sign-in gets.
+pub(crate) fn revoked() -> Error {
+    Error::not_authorized("Access Token has been revoked")
+}
