@@ -1,0 +1,185 @@
+//! CUSTOM_AUTH: the rounds that the three triggers play. The only part that waits, and it holds no
+//! lock while it does.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::Shared;
+use super::client::Client;
+use super::error::{Error, Exception, Result};
+use super::event::{self, Caller, Created, Decision, Entry};
+use super::session::{Challenge, Session, Subject};
+use super::state::Pool;
+use super::token;
+use crate::lambda::{InvokeError, Trigger};
+
+/// How often Cognito calls a function that does not answer.
+const CALLS: usize = 3;
+const CUSTOM_CHALLENGE: &str = "CUSTOM_CHALLENGE";
+
+/// One request's part of a sign-in, with all that the triggers need of the pool.
+pub(crate) struct Round {
+    pub(crate) client: Arc<Client>,
+    pub(crate) subject: Subject,
+    pub(crate) caller: Caller,
+    pub(crate) configured: BTreeSet<Trigger>,
+    pub(crate) history: Vec<Entry>,
+    /// The answer to the challenge of the round before, none when the sign-in starts.
+    pub(crate) answered: Option<Answered>,
+}
+
+/// An answer with what Verify needs to judge it.
+pub(crate) struct Answered {
+    pub(crate) answer: String,
+    pub(crate) private_parameters: HashMap<String, String>,
+    pub(crate) metadata: Option<String>,
+}
+
+impl Round {
+    /// A round of the subject as the pool knows them now.
+    pub(crate) fn new(
+        pool: &Pool,
+        client: Arc<Client>,
+        subject: Subject,
+        client_metadata: Option<BTreeMap<String, String>>,
+    ) -> Result<Self> {
+        let (username, attributes, user_not_found) = match &subject {
+            Subject::User(id) => {
+                let user = pool.users.get(*id).ok_or_else(|| client.unknown_user())?;
+                (user.username.clone(), user.event_attributes(), false)
+            }
+            Subject::Unknown(typed) => (typed.clone(), serde_json::Map::new(), true),
+        };
+        Ok(Self {
+            caller: Caller {
+                pool_id: pool.config.id.clone(),
+                client_id: client.client_id.clone(),
+                username,
+                attributes,
+                user_not_found,
+                client_metadata,
+            },
+            configured: pool.config.lambda_config.keys().copied().collect(),
+            client,
+            subject,
+            history: Vec::new(),
+            answered: None,
+        })
+    }
+}
+
+/// Plays the round to its reply: another challenge, or tokens.
+pub(crate) async fn play(shared: &Shared, mut round: Round) -> Result<Value> {
+    if let Some(answered) = round.answered.take() {
+        let event = round
+            .caller
+            .verify(&answered.private_parameters, &answered.answer);
+        let trigger = Trigger::VerifyAuthChallengeResponse;
+        let output = invoke(shared, &round, trigger, event).await?;
+        round.history.push(Entry {
+            challenge_name: CUSTOM_CHALLENGE,
+            challenge_result: event::answer_correct(&output)?,
+            challenge_metadata: answered.metadata,
+        });
+    }
+    let define = round.caller.define(&round.history);
+    let output = invoke(shared, &round, Trigger::DefineAuthChallenge, define).await?;
+    match (event::decision(&output)?, &round.subject) {
+        // Whatever a function says, no one is nobody.
+        (Decision::Fail, _) | (Decision::IssueTokens, Subject::Unknown(_)) => {
+            Err(Error::incorrect())
+        }
+        (Decision::IssueTokens, Subject::User(id)) => shared
+            .locked(|state, ctx| {
+                let pool = state.pool(&round.caller.pool_id)?;
+                pool.users
+                    .get(*id)
+                    .ok_or_else(|| round.client.unknown_user())?;
+                token::issue(pool, ctx, &round.client, *id)
+            })?
+            .sign(),
+        (Decision::CustomChallenge, _) => challenge(shared, round).await,
+    }
+}
+
+async fn challenge(shared: &Shared, round: Round) -> Result<Value> {
+    let create = round.caller.create(&round.history, CUSTOM_CHALLENGE);
+    let output = invoke(shared, &round, Trigger::CreateAuthChallenge, create).await?;
+    let Created {
+        public_challenge_parameters,
+        private_challenge_parameters,
+        challenge_metadata,
+    } = event::created(&output)?;
+    let private_parameters = private_challenge_parameters.unwrap_or_default();
+    if private_parameters.is_empty() {
+        return Err(Error::incorrect());
+    }
+    let mut parameters = public_challenge_parameters.unwrap_or_default();
+    shared.locked(|state, ctx| {
+        let pool = state.pool(&round.caller.pool_id)?;
+        let username = match &round.subject {
+            Subject::User(id) => {
+                let user = pool.users.get(*id);
+                let user = user.ok_or_else(|| round.client.unknown_user())?;
+                if !user.enabled {
+                    return Err(Error::user_disabled());
+                }
+                user.username.clone()
+            }
+            // Where known users are shown as UUIDs, what was typed would tell them apart.
+            Subject::Unknown(typed) if !pool.config.username_attributes().is_empty() => {
+                pool.seal.stand_in(typed).to_string()
+            }
+            Subject::Unknown(typed) => typed.clone(),
+        };
+        parameters.insert("USERNAME".to_owned(), username);
+        let session = Session {
+            subject: round.subject,
+            challenge: Challenge::Custom {
+                history: round.history,
+                private_parameters,
+                metadata: challenge_metadata,
+            },
+        };
+        let session = pool.sessions.open(&pool.seal, ctx, &round.client, session);
+        Ok(json!({
+            "ChallengeName": CUSTOM_CHALLENGE,
+            "Session": session,
+            "ChallengeParameters": parameters,
+        }))
+    })
+}
+
+/// Calls a function as Cognito does: again when it does not answer in time, and only then.
+async fn invoke(shared: &Shared, round: &Round, trigger: Trigger, event: Bytes) -> Result<Bytes> {
+    if !round.configured.contains(&trigger) {
+        return Err(not_configured());
+    }
+    for _ in 0..CALLS {
+        match shared.functions.invoke(trigger, event.clone()).await {
+            Ok(output) => return Ok(output),
+            Err(InvokeError::TimedOut) => {}
+            Err(InvokeError::Function { message, .. }) => {
+                return Err(Error::new(
+                    Exception::UserLambdaValidation,
+                    format!("{} failed with error {message}.", trigger.name()),
+                ));
+            }
+        }
+    }
+    Err(Error::new(
+        Exception::UnexpectedLambda,
+        format!(
+            "{} invocation failed due to error Socket timeout while invoking Lambda function.",
+            trigger.name()
+        ),
+    ))
+}
+
+/// What a pool without the triggers answers.
+pub(crate) fn not_configured() -> Error {
+    Error::invalid("Custom auth lambda trigger is not configured for the user pool.")
+}
