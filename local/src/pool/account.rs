@@ -1,0 +1,127 @@
+//! What a signed-in user does: GetUser, UpdateUserAttributes, GlobalSignOut, RevokeToken.
+
+use serde_json::{Value, json};
+
+use super::attribute::{self, Writer};
+use super::client::Client;
+use super::error::{Error, Exception, Result};
+use super::state::{Pool, State, already_exists, require_contacts};
+use super::ticket::Kind;
+use super::user::UserId;
+use super::wire::{self, AttributeList, Request};
+use super::{Ctx, code, mac};
+
+/// GetUser.
+pub(crate) fn get_user(pool: &mut Pool, _: &mut Ctx<'_>, id: UserId, _: &Request) -> Result<Value> {
+    let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
+    Ok(json!({ "Username": user.username, "UserAttributes": user.attribute_list(None) }))
+}
+
+/// UpdateUserAttributes.
+pub(crate) fn update_user_attributes(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    id: UserId,
+    request: &Request,
+) -> Result<Value> {
+    let attributes = request.required_attributes("UserAttributes")?;
+    request.map("ClientMetadata")?;
+    let details = update_attributes(pool, ctx, id, Writer::Client, attributes)?;
+    Ok(json!({ "CodeDeliveryDetailsList": details }))
+}
+
+/// Writes attributes and sends a code to each contact that changed, where the pool verifies it.
+/// Gives back where the codes went.
+pub(crate) fn update_attributes(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    id: UserId,
+    writer: Writer,
+    attributes: AttributeList,
+) -> Result<Vec<Value>> {
+    let writes = attribute::check(writer, attributes)?;
+    require_contacts(pool.users.get(id), &writes)?;
+    if let Some(contact) = pool.conflict(Some(id), &writes) {
+        return Err(already_exists(Exception::AliasExists, contact));
+    }
+    let mut details = Vec::new();
+    for contact in pool.users.update(id, &writes, ctx.now) {
+        if !pool.config.auto_verified_attributes.contains(&contact) {
+            continue;
+        }
+        let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+        if let Some(sent) = code::send(ctx, user, contact) {
+            let to = user.contact(contact).unwrap_or_default();
+            details.push(code::delivery_details(contact, to));
+            user.attribute_codes.insert(contact, sent);
+        }
+    }
+    Ok(details)
+}
+
+/// GlobalSignOut.
+pub(crate) fn global_sign_out(
+    pool: &mut Pool,
+    _: &mut Ctx<'_>,
+    id: UserId,
+    _: &Request,
+) -> Result<Value> {
+    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    user.grants.clear();
+    Ok(json!({}))
+}
+
+/// RevokeToken. It declares none of the usual errors: an unknown client or a wrong secret is
+/// `UnauthorizedException`.
+pub(crate) fn revoke_token(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Result<Value> {
+    let token = request.required(&wire::TOKEN)?;
+    let client_id = request.required(&wire::CLIENT_ID)?;
+    let secret = request.optional(&wire::CLIENT_SECRET)?;
+    let unauthorized = || Error::new(Exception::Unauthorized, "Invalid client.");
+    let (pool, client) = state.client(client_id).map_err(|_| unauthorized())?;
+    if !knows_secret(&client, secret) {
+        return Err(unauthorized());
+    }
+    if !client.enable_token_revocation {
+        return Err(Error::new(
+            Exception::UnsupportedOperation,
+            "Token revocation is not enabled for this client.",
+        ));
+    }
+    if token.split('.').count() == 3 {
+        return Err(Error::new(
+            Exception::UnsupportedTokenType,
+            "Unsupported token type",
+        ));
+    }
+    let mine = pool.seal.open(Kind::RefreshToken, client_id, token);
+    let Some(ticket) = mine else {
+        let others = pool
+            .clients
+            .keys()
+            .any(|other| pool.seal.open(Kind::RefreshToken, other, token).is_some());
+        // As RFC 7009 has it: another client's token is refused, and one that is no token at all
+        // needs no revoking.
+        return if others {
+            Err(unauthorized())
+        } else {
+            Ok(json!({}))
+        };
+    };
+    let user = pool
+        .users
+        .by_sub(ticket.sub())
+        .and_then(|id| pool.users.get_mut(id));
+    if let Some(user) = user {
+        user.grants.remove(&ticket.id());
+    }
+    Ok(json!({}))
+}
+
+fn knows_secret(client: &Client, given: Option<&str>) -> bool {
+    match (&client.client_secret, given) {
+        (None, None) => true,
+        (Some(secret), Some(given)) => mac::same(secret.as_bytes(), given.as_bytes()),
+        _ => false,
+    }
+}

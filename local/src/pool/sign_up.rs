@@ -1,0 +1,132 @@
+//! SignUp, ConfirmSignUp, ResendConfirmationCode.
+
+use serde_json::{Value, json};
+
+use super::attribute::{self, Contact, Writer};
+use super::error::{Error, Exception, Result};
+use super::state::{State, already_exists};
+use super::user::UserStatus;
+use super::wire::{self, Request};
+use super::{Ctx, code, secret_hash};
+
+/// SignUp.
+pub(crate) fn sign_up(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
+    let client_id = request.required(&wire::CLIENT_ID)?;
+    let username = request.required(&wire::USERNAME)?;
+    let password = request.required(&wire::PASSWORD)?;
+    let hash = request.optional(&wire::SECRET_HASH)?;
+    let attributes = request.attributes("UserAttributes")?.unwrap_or_default();
+    request.map("ClientMetadata")?;
+    let (pool, client) = state.client(client_id)?;
+    secret_hash::check(&client, username, hash)?;
+    let writes = attribute::check(Writer::Client, attributes)?;
+    pool.config.password_policy.check(password)?;
+    let id = pool.create_user(ctx, username, writes, UserStatus::Unconfirmed)?;
+    let user = pool.users.get(id).ok_or_else(Error::internal)?;
+    let sent = pool
+        .verifies(user)
+        .and_then(|contact| code::send(ctx, user, contact));
+    let mut reply = json!({ "UserConfirmed": false, "UserSub": user.sub.to_string() });
+    if let Some(sent) = &sent {
+        set_details(&mut reply, sent.contact, user.contact(sent.contact));
+    }
+    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    user.set_password(password, UserStatus::Unconfirmed, None, ctx);
+    user.sign_up_code = sent;
+    Ok(reply)
+}
+
+fn set_details(reply: &mut Value, contact: Contact, to: Option<&str>) {
+    if let (Some(reply), Some(to)) = (reply.as_object_mut(), to) {
+        let details = code::delivery_details(contact, to);
+        reply.insert("CodeDeliveryDetails".to_owned(), details);
+    }
+}
+
+/// ConfirmSignUp.
+pub(crate) fn confirm(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
+    let client_id = request.required(&wire::CLIENT_ID)?;
+    let username = request.required(&wire::USERNAME)?;
+    let answer = request.required(&wire::CONFIRMATION_CODE)?;
+    let hash = request.optional(&wire::SECRET_HASH)?;
+    let force = request.flag("ForceAliasCreation")?.unwrap_or_default();
+    let (pool, client) = state.client(client_id)?;
+    secret_hash::check(&client, username, hash)?;
+    let Some(id) = pool.find(username) else {
+        return Err(if client.hides_unknown_users() {
+            code::expired()
+        } else {
+            Error::user_not_found()
+        });
+    };
+    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    if user.status != UserStatus::Unconfirmed {
+        return Err(cannot_confirm(user.status));
+    }
+    let sent = user.sign_up_code.as_mut().ok_or_else(code::expired)?;
+    sent.try_with(answer, ctx.now)?;
+    let contact = sent.contact;
+    let verified = [(contact.verified_name().to_owned(), "true".to_owned())];
+    if pool.conflict(Some(id), &verified).is_some() {
+        if !force {
+            return Err(already_exists(Exception::AliasExists, contact));
+        }
+        let value = pool.users.get(id).and_then(|user| user.contact(contact));
+        let holder =
+            value.and_then(|value| pool.users.holder(&pool.config, contact, value, Some(id)));
+        if let Some(holder) = holder {
+            let unverified = [(contact.verified_name().to_owned(), "false".to_owned())];
+            pool.users.update(holder, &unverified, ctx.now);
+        }
+    }
+    pool.users.update(id, &verified, ctx.now);
+    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    user.status = UserStatus::Confirmed;
+    user.sign_up_code = None;
+    Ok(json!({}))
+}
+
+/// What a user who needs no confirmation gets.
+pub(crate) fn cannot_confirm(status: UserStatus) -> Error {
+    Error::not_authorized(format!(
+        "User cannot be confirmed. Current status is {}",
+        status.name()
+    ))
+}
+
+/// ResendConfirmationCode.
+pub(crate) fn resend(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
+    let client_id = request.required(&wire::CLIENT_ID)?;
+    let username = request.required(&wire::USERNAME)?;
+    let hash = request.optional(&wire::SECRET_HASH)?;
+    let (pool, client) = state.client(client_id)?;
+    secret_hash::check(&client, username, hash)?;
+    let mut reply = json!({});
+    let Some(id) = pool.find(username) else {
+        if !client.hides_unknown_users() {
+            return Err(Error::user_not_found());
+        }
+        // A destination as it could be, and nothing sent.
+        match Contact::of(username) {
+            Some(contact) => set_details(&mut reply, contact, Some(username)),
+            None => {
+                let made_up = pool.seal.stand_in(username);
+                let made_up = format!("{made_up}@{made_up}");
+                set_details(&mut reply, Contact::Email, Some(&made_up));
+            }
+        }
+        return Ok(reply);
+    };
+    let user = pool.users.get(id).ok_or_else(Error::internal)?;
+    if user.status != UserStatus::Unconfirmed {
+        return Err(Error::invalid("User is already confirmed."));
+    }
+    let sent = pool
+        .verifies(user)
+        .and_then(|contact| code::send(ctx, user, contact))
+        .ok_or_else(|| Error::invalid("Cannot resend codes. Auto verification not turned on."))?;
+    set_details(&mut reply, sent.contact, user.contact(sent.contact));
+    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    user.sign_up_code = Some(sent);
+    Ok(reply)
+}
