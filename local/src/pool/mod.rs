@@ -1,1 +1,295 @@
 //! The user pool: its data, its operations, its rules.
+//!
+//! [`UserPools`] takes an operation's name and its JSON body and gives back what Cognito would. The
+//! map:
+//! - `wire` reads requests and holds their fields to the API model; `error` is what can go wrong;
+//! - `state` is all data, one lock around it: `config` and `client` what is set, `user` who there
+//!   is, `session` who is signing in;
+//! - `sign_up`, `admin`, `list_users`, `account`, `describe` are the operations that only touch
+//!   data: small functions that run under the lock;
+//! - `auth` signs in; `flow` plays CUSTOM_AUTH with the triggers, whose shapes are in `event`, and
+//!   is the only part that waits: it takes what it needs, gives the lock back, calls, and locks
+//!   again to commit;
+//! - `token` makes and checks JWTs; `ticket` the opaque strings; `password`, `code`, `attribute`,
+//!   `secret_hash` and `mac` are what their names say.
+
+mod account;
+mod admin;
+mod attribute;
+mod auth;
+mod client;
+mod code;
+mod config;
+mod describe;
+mod error;
+mod event;
+mod flow;
+mod list_users;
+mod mac;
+mod password;
+mod secret_hash;
+mod session;
+mod sign_up;
+mod state;
+mod ticket;
+mod token;
+mod user;
+mod wire;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rand::CryptoRng;
+use serde_json::{Value, json};
+
+pub use attribute::Contact;
+pub use client::{AuthFlow, Client, PreventUserExistenceErrors};
+pub use config::{
+    ACCOUNT_ID, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PoolConfig, PoolSettings, REGION,
+    SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, Settings, UserNames,
+};
+pub use password::PasswordPolicy;
+pub use secret_hash::secret_hash;
+pub use token::SigningKey;
+
+use crate::clock::Clock;
+use crate::lambda::Invoke;
+use crate::outbox::Outbox;
+use auth::By;
+use error::{Error, Exception, Result};
+use state::{Pool, State};
+use user::UserId;
+use wire::Request;
+
+/// What every target starts with.
+const TARGET_PREFIX: &str = "AWSCognitoIdentityProviderService.";
+
+/// What an operation may use besides the data.
+pub(crate) struct Ctx<'a> {
+    pub(crate) now: Duration,
+    pub(crate) rng: &'a mut dyn CryptoRng,
+    pub(crate) outbox: &'a Outbox,
+}
+
+/// What is behind the lock.
+struct Inner {
+    state: State,
+    rng: Box<dyn CryptoRng + Send>,
+}
+
+pub(crate) struct Shared {
+    inner: Mutex<Inner>,
+    clock: Clock,
+    outbox: Outbox,
+    pub(crate) functions: Arc<dyn Invoke>,
+}
+
+impl Shared {
+    /// Runs `operation` alone. It must not wait for anything.
+    pub(crate) fn locked<T>(&self, operation: impl FnOnce(&mut State, &mut Ctx<'_>) -> T) -> T {
+        let now = self.clock.now();
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { state, rng } = &mut *inner;
+        let mut ctx = Ctx {
+            now,
+            rng: rng.as_mut(),
+            outbox: &self.outbox,
+        };
+        operation(state, &mut ctx)
+    }
+}
+
+/// The answer to one call: HTTP's status, the exception if it failed, and the JSON body.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP's status: 200, 400 or 500.
+    pub status: u16,
+    /// The exception, for the `x-amzn-errortype` header. The body names it too.
+    pub error_type: Option<&'static str>,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+impl fmt::Debug for Reply {
+    /// Without the body, which may hold tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .field("error_type", &self.error_type)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<Result<Value>> for Reply {
+    fn from(result: Result<Value>) -> Self {
+        match result {
+            Ok(value) => Self {
+                status: 200,
+                error_type: None,
+                body: value.to_string().into_bytes(),
+            },
+            Err(Error { exception, message }) => Self {
+                status: exception.status(),
+                error_type: Some(exception.name()),
+                body: json!({ "__type": exception.name(), "message": message })
+                    .to_string()
+                    .into_bytes(),
+            },
+        }
+    }
+}
+
+/// How many things are held, to see that memory stays flat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Users.
+    pub users: usize,
+    /// Sign-ins that wait for an answer.
+    pub sessions: usize,
+}
+
+/// All user pools. Clones share them.
+#[derive(Clone)]
+pub struct UserPools(Arc<Shared>);
+
+impl UserPools {
+    /// The pools of `settings`. Their keys are made in the background.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        clock: Clock,
+        outbox: Outbox,
+        functions: Arc<dyn Invoke>,
+        rng: impl CryptoRng + Send + 'static,
+    ) -> Self {
+        let keys: Vec<SigningKey> = settings
+            .pools
+            .iter()
+            .map(|pool| pool.signing_key.clone())
+            .collect();
+        std::thread::spawn(move || keys.iter().for_each(SigningKey::prepare));
+        let mut rng: Box<dyn CryptoRng + Send> = Box::new(rng);
+        let mut ctx = Ctx {
+            now: clock.now(),
+            rng: rng.as_mut(),
+            outbox: &outbox,
+        };
+        let state = State::new(settings, &mut ctx);
+        Self(Arc::new(Shared {
+            inner: Mutex::new(Inner { state, rng }),
+            clock,
+            outbox,
+            functions,
+        }))
+    }
+
+    /// Answers one call. `target` is the value of `X-Amz-Target`, empty if there was none.
+    pub async fn call(&self, target: &str, body: &[u8]) -> Reply {
+        self.run(target, body).await.into()
+    }
+
+    async fn run(&self, target: &str, body: &[u8]) -> Result<Value> {
+        let operation = target
+            .strip_prefix(TARGET_PREFIX)
+            .ok_or_else(|| Error::serialization("The target is missing or of another service"))?;
+        let request = Request::parse(body);
+        let shared = self.0.as_ref();
+        let simple: Operation = match operation {
+            "InitiateAuth" => return auth::initiate(shared, By::Client, &request?).await,
+            "AdminInitiateAuth" => return auth::initiate(shared, By::Admin, &request?).await,
+            "RespondToAuthChallenge" => return auth::respond(shared, By::Client, &request?).await,
+            "AdminRespondToAuthChallenge" => {
+                return auth::respond(shared, By::Admin, &request?).await;
+            }
+            "GetUser" => return self.signed_in(&request?, account::get_user),
+            "UpdateUserAttributes" => {
+                return self.signed_in(&request?, account::update_user_attributes);
+            }
+            "GlobalSignOut" => {
+                return self
+                    .signed_in(&request?, account::global_sign_out)
+                    .map_err(|error| match error.exception {
+                        // It does not declare UserNotFoundException.
+                        Exception::UserNotFound => token::revoked(),
+                        _ => error,
+                    });
+            }
+            "SignUp" => sign_up::sign_up,
+            "ConfirmSignUp" => sign_up::confirm,
+            "ResendConfirmationCode" => sign_up::resend,
+            "RevokeToken" => account::revoke_token,
+            "AdminCreateUser" => admin::create_user,
+            "AdminConfirmSignUp" => admin::confirm_sign_up,
+            "AdminSetUserPassword" => admin::set_user_password,
+            "AdminUpdateUserAttributes" => admin::update_user_attributes,
+            "AdminGetUser" => admin::get_user,
+            "AdminDisableUser" => admin::disable_user,
+            "AdminEnableUser" => admin::enable_user,
+            "AdminDeleteUser" => admin::delete_user,
+            "ListUsers" => list_users::list_users,
+            "DescribeUserPool" => describe::user_pool,
+            "DescribeUserPoolClient" => describe::user_pool_client,
+            _ => {
+                return Err(Error::new(
+                    Exception::UnknownOperation,
+                    "The operation is not implemented here",
+                ));
+            }
+        };
+        let request = request?;
+        shared.locked(|state, ctx| simple(state, ctx, &request))
+    }
+
+    /// Runs an operation of the user whose access token the request holds.
+    fn signed_in(&self, request: &Request, operation: SignedIn) -> Result<Value> {
+        let text = request.required(&wire::ACCESS_TOKEN)?;
+        let signer = self.0.locked(|state, _| token::signer(state, text))?;
+        let signed = signer.verify(text)?;
+        self.0.locked(|state, ctx| {
+            let pool = state.pool(&signed.pool_id)?;
+            let id = signed.user(pool, ctx.now)?;
+            operation(pool, ctx, id, request)
+        })
+    }
+
+    /// The pool's public keys, as `<issuer>/.well-known/jwks.json` shows them.
+    #[must_use]
+    pub fn jwks(&self, pool_id: &str) -> Option<Value> {
+        let key = self
+            .0
+            .locked(|state, _| state.pools.get(pool_id).map(|pool| pool.key.clone()))?;
+        Some(json!({ "keys": [key.jwk()?] }))
+    }
+
+    /// What `<issuer>/.well-known/openid-configuration` shows.
+    #[must_use]
+    pub fn openid_configuration(&self, pool_id: &str) -> Option<Value> {
+        let issuer = self
+            .0
+            .locked(|state, _| state.pools.get(pool_id).map(|pool| pool.issuer.clone()))?;
+        Some(json!({
+            "issuer": issuer,
+            "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "subject_types_supported": ["public"],
+            "scopes_supported": ["openid", "email", "phone", "profile"],
+        }))
+    }
+
+    /// How many users and waiting sign-ins a pool has.
+    #[must_use]
+    pub fn counts(&self, pool_id: &str) -> Option<Counts> {
+        self.0.locked(|state, _| {
+            state.pools.get(pool_id).map(|pool| Counts {
+                users: pool.users.len(),
+                sessions: pool.sessions.len(),
+            })
+        })
+    }
+}
+
+/// An operation that only touches data.
+type Operation = fn(&mut State, &mut Ctx<'_>, &Request) -> Result<Value>;
+/// An operation of a signed-in user.
+type SignedIn = fn(&mut Pool, &mut Ctx<'_>, UserId, &Request) -> Result<Value>;
