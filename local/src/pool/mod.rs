@@ -3,8 +3,8 @@
 //! [`UserPools`] takes an operation's name and its JSON body and gives back what Cognito would. The
 //! map:
 //! - `wire` reads requests and holds their fields to the API model; `error` is what can go wrong;
-//! - `state` is all data, one lock around it: `config` and `client` what is set, `user` who there
-//!   is, `session` who is signing in;
+//! - `state` is all data, one lock around it: `config` and `client` what is set, `user` and `users`
+//!   who there is, `session` who is signing in;
 //! - `sign_up`, `admin`, `list_users`, `account`, `describe` are the operations that only touch
 //!   data: small functions that run under the lock;
 //! - `auth` signs in; `flow` plays CUSTOM_AUTH with the triggers, whose shapes are in `event`, and
@@ -34,6 +34,7 @@ mod state;
 mod ticket;
 mod token;
 mod user;
+mod users;
 mod wire;
 
 use std::fmt;

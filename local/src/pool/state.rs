@@ -12,7 +12,8 @@ use super::error::{Error, Exception, Result};
 use super::session::Sessions;
 use super::ticket::{Seal, random_uuid};
 use super::token::SigningKey;
-use super::user::{User, UserId, UserStatus, Users};
+use super::user::{User, UserId, UserStatus};
+use super::users::Users;
 
 /// A user pool.
 pub(crate) struct Pool {
