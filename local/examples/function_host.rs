@@ -26,10 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         (trigger, launch)
     });
     let said = Capture::default();
-    let options = Options {
-        output: Output::Capture(said.clone()),
-        ..Options::default()
-    };
+    let options = Options { output: Output::Capture(said.clone()), ..Options::default() };
     let functions = Functions::new(launches.into(), options);
     functions.warm().await?;
     let event = r#"{"steps":[{"write":"begun\n"},{"sleep":1000}]}"#;

@@ -97,10 +97,7 @@ async fn play(event: LambdaEvent<Script>) -> Result<Value, Diagnostic> {
 }
 
 fn error(message: String) -> Diagnostic {
-    Diagnostic {
-        error_type: "Scripted".to_owned(),
-        error_message: message,
-    }
+    Diagnostic { error_type: "Scripted".to_owned(), error_message: message }
 }
 
 #[expect(clippy::panic, reason = "the test asks what a panic comes out as")]
@@ -114,11 +111,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn write(stream: &mut impl io::Write, text: &str) {
-    drop(
-        stream
-            .write_all(text.as_bytes())
-            .and_then(|()| stream.flush()),
-    );
+    drop(stream.write_all(text.as_bytes()).and_then(|()| stream.flush()));
 }
 
 /// Posts to the Runtime API and gives the reply's status line.

@@ -1,8 +1,5 @@
 //! Functions that someone else runs, behind a server that answers as the known ones do.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test stops at the first thing that is wrong"
-)]
+#![expect(clippy::unwrap_used, reason = "a test stops at the first thing that is wrong")]
 
 use std::time::Duration;
 
@@ -46,10 +43,7 @@ async fn invoke(url: &str, limit: Duration) -> (Result<Bytes, InvokeError>, Call
 }
 
 fn error(error_type: &str, message: &str) -> Result<Bytes, InvokeError> {
-    Err(InvokeError::Function {
-        error_type: error_type.to_owned(),
-        message: message.to_owned(),
-    })
+    Err(InvokeError::Function { error_type: error_type.to_owned(), message: message.to_owned() })
 }
 
 #[tokio::test]
@@ -111,9 +105,6 @@ async fn nobody_there_is_said_so() {
     let Err(InvokeError::Function { message, .. }) = result else {
         panic!("somebody is there: {result:?}");
     };
-    assert!(
-        message.starts_with(&format!("{url} did not answer: ")),
-        "{message}"
-    );
+    assert!(message.starts_with(&format!("{url} did not answer: ")), "{message}");
     assert_eq!(log.calls()[0].outcome, Outcome::Error);
 }

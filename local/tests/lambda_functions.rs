@@ -58,20 +58,12 @@ fn setup_program(
     variables: &[(&str, &str)],
     change: impl FnOnce(&mut Options),
 ) -> Setup {
-    let variables = variables
-        .iter()
-        .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    let variables = variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
     let launch = Launch::new(TRIGGER.function(), program, variables.collect());
     let capture = Capture::default();
-    let mut options = Options {
-        output: Output::Capture(capture.clone()),
-        ..Options::default()
-    };
+    let mut options = Options { output: Output::Capture(capture.clone()), ..Options::default() };
     change(&mut options);
-    Setup {
-        functions: Functions::new(BTreeMap::from([(TRIGGER, launch)]), options),
-        capture,
-    }
+    Setup { functions: Functions::new(BTreeMap::from([(TRIGGER, launch)]), options), capture }
 }
 
 impl Setup {
@@ -103,11 +95,7 @@ impl Setup {
 fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
-    assert!(
-        path.is_file(),
-        "{} is missing: cargo build -p local --examples",
-        path.display()
-    );
+    assert!(path.is_file(), "{} is missing: cargo build -p local --examples", path.display());
     path
 }
 
@@ -122,9 +110,7 @@ async fn until(condition: impl Fn() -> bool) {
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle)
+    haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 /// Whether process `pid` runs. One that is dead but not yet collected does not.
@@ -147,10 +133,7 @@ fn shell(command: &str) -> bool {
 
 fn function_error(result: Result<Value, InvokeError>) -> (String, String) {
     match result {
-        Err(InvokeError::Function {
-            error_type,
-            message,
-        }) => (error_type, message),
+        Err(InvokeError::Function { error_type, message }) => (error_type, message),
         other => panic!("no function error: {other:?}"),
     }
 }
@@ -169,10 +152,7 @@ async fn a_function_sees_what_lambda_would_show_it_and_nothing_of_ours() {
     let seen = setup.call(json!(["describe"])).await.unwrap();
     assert_eq!(seen["given"], "by the caller");
     assert_eq!(seen["name"], "create-auth-challenge");
-    assert_eq!(
-        seen["arn"],
-        "arn:aws:lambda:us-east-1:000000000000:function:create-auth-challenge"
-    );
+    assert_eq!(seen["arn"], "arn:aws:lambda:us-east-1:000000000000:function:create-auth-challenge");
     assert!(seen["trace"].as_str().unwrap().starts_with("Root=1-"));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let deadline = Duration::from_millis(seen["deadline"].as_u64().unwrap());
@@ -192,12 +172,7 @@ async fn a_function_sees_what_lambda_would_show_it_and_nothing_of_ours() {
     for name in variables.iter().map(|name| name.as_str().unwrap()) {
         assert!(name.starts_with("AWS_") || known.contains(&name), "{name}");
     }
-    for name in [
-        "AWS_REGION",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_SESSION_TOKEN",
-        "_HANDLER",
-    ] {
+    for name in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "_HANDLER"] {
         assert!(variables.contains(&name.into()), "{name}");
     }
 }
@@ -207,10 +182,7 @@ async fn an_error_is_the_functions_own_and_its_process_goes_on() {
     let setup = setup(&[], |_| {});
     let pid = setup.pid().await;
     let failed = setup.call(json!([{ "error": "TOO_MANY_CODES" }])).await;
-    assert_eq!(
-        function_error(failed),
-        ("Scripted".to_owned(), "TOO_MANY_CODES".to_owned())
-    );
+    assert_eq!(function_error(failed), ("Scripted".to_owned(), "TOO_MANY_CODES".to_owned()));
     let panicked = function_error(setup.call(json!(["panic"])).await);
     assert!(panicked.1.contains("scripted panic"), "{panicked:?}");
     assert_eq!(setup.pid().await, pid);
@@ -227,18 +199,9 @@ async fn an_error_is_the_functions_own_and_its_process_goes_on() {
 async fn a_function_that_dies_is_lambdas_error_and_the_next_call_works() {
     let setup = setup(&[], |_| {});
     for (step, expected) in [
-        (
-            json!({ "exit": 3 }),
-            "Error: Runtime exited with error: exit status 3",
-        ),
-        (
-            json!({ "exit": 0 }),
-            "Error: Runtime exited without providing a reason",
-        ),
-        (
-            json!("abort"),
-            "Error: Runtime exited with error: signal: aborted",
-        ),
+        (json!({ "exit": 3 }), "Error: Runtime exited with error: exit status 3"),
+        (json!({ "exit": 0 }), "Error: Runtime exited without providing a reason"),
+        (json!("abort"), "Error: Runtime exited with error: signal: aborted"),
     ] {
         let before = setup.pid().await;
         let (error_type, message) = function_error(setup.call(json!([step])).await);
@@ -261,10 +224,7 @@ async fn a_function_killed_in_a_call_fails_that_call_only() {
     });
     let (error_type, message) = function_error(killed);
     assert_eq!(error_type, "Runtime.ExitError");
-    assert_eq!(
-        without_id(&message),
-        "Error: Runtime exited with error: signal: killed"
-    );
+    assert_eq!(without_id(&message), "Error: Runtime exited with error: signal: killed");
     assert_ne!(setup.pid().await, pid);
     assert_eq!(setup.outcomes(), [Outcome::Ok, Outcome::Died, Outcome::Ok]);
 }
@@ -287,17 +247,12 @@ async fn a_function_that_stalls_times_out_and_is_not_used_again() {
     assert_eq!(stalled, Err(InvokeError::TimedOut));
     assert_ne!(setup.pid().await, pid);
     until(|| !runs(pid)).await;
-    assert_eq!(
-        setup.outcomes(),
-        [Outcome::Ok, Outcome::Timeout, Outcome::Ok]
-    );
+    assert_eq!(setup.outcomes(), [Outcome::Ok, Outcome::Timeout, Outcome::Ok]);
 }
 
 #[tokio::test]
 async fn a_function_that_never_asks_for_an_event_times_out() {
-    let setup = setup(&[("AT_START", "hang")], |options| {
-        options.limit = SHORT_LIMIT
-    });
+    let setup = setup(&[("AT_START", "hang")], |options| options.limit = SHORT_LIMIT);
     let hung = setup.call(json!([])).await;
     assert_eq!(hung, Err(InvokeError::TimedOut));
     until(|| setup.functions.pids(TRIGGER).is_empty()).await;
@@ -308,10 +263,8 @@ async fn parallel_calls_start_instances_up_to_the_limit_and_then_wait() {
     let setup = setup(&[], |options| options.max_instances = 2);
     let steps = json!([{ "sleep": 100 }, "describe"]);
     let answers = join_all((0..6).map(|_| setup.call(steps.clone()))).await;
-    let pids: BTreeSet<u64> = answers
-        .into_iter()
-        .map(|answer| answer.unwrap()["pid"].as_u64().unwrap())
-        .collect();
+    let pids: BTreeSet<u64> =
+        answers.into_iter().map(|answer| answer.unwrap()["pid"].as_u64().unwrap()).collect();
     assert_eq!(pids.len(), 2);
     assert_eq!(setup.functions.pids(TRIGGER).len(), 2);
     let cold = setup.functions.calls().calls();
@@ -364,10 +317,7 @@ async fn a_function_that_refuses_to_start_says_why_and_is_tried_once_per_call() 
     );
     let (error_type, message) = function_error(setup.call(json!([])).await);
     assert_eq!(error_type, "Runtime.ExitError");
-    assert_eq!(
-        without_id(&message),
-        "Error: Runtime exited with error: exit status 1"
-    );
+    assert_eq!(without_id(&message), "Error: Runtime exited with error: exit status 1");
     let output = String::from_utf8(setup.capture.bytes()).unwrap();
     assert_eq!(output.matches("CODE_KEY: missing").count(), 2, "{output}");
     assert_eq!(setup.outcomes(), [Outcome::Died]);
@@ -462,10 +412,9 @@ async fn shutdown_ends_every_process_and_every_call() {
 #[tokio::test]
 async fn the_last_handle_takes_the_processes_with_it() {
     let setup = setup(&[], |_| {});
-    let busy = setup.functions.invoke(
-        TRIGGER,
-        Bytes::from(json!({ "steps": [{ "sleep": FOREVER_MS }] }).to_string()),
-    );
+    let busy = setup
+        .functions
+        .invoke(TRIGGER, Bytes::from(json!({ "steps": [{ "sleep": FOREVER_MS }] }).to_string()));
     let idle = setup.pid().await;
     until(|| setup.functions.pids(TRIGGER).len() == 2).await;
     let pids = setup.functions.pids(TRIGGER);
@@ -485,10 +434,7 @@ async fn no_function_outlives_a_host_that_is_killed() {
     let mut line = String::new();
     let mut output = BufReader::new(host.stdout.take().unwrap());
     output.read_line(&mut line).unwrap();
-    let pids: Vec<u32> = line
-        .split_whitespace()
-        .map(|pid| pid.parse().unwrap())
-        .collect();
+    let pids: Vec<u32> = line.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
     // Two that wait for an event and one in the middle of a call.
     assert_eq!(pids.len(), 3);
     assert!(pids.iter().all(|&pid| runs(pid)));

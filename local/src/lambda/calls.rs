@@ -55,10 +55,7 @@ impl CallLog {
     /// An empty log that dates its entries by `clock`.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            calls: Arc::default(),
-        }
+        Self { clock, calls: Arc::default() }
     }
 
     /// A copy of the calls kept, oldest first. A call is added when it ends.
@@ -68,12 +65,7 @@ impl CallLog {
     }
 
     pub(super) fn begin(&self, trigger: Trigger) -> Begun<'_> {
-        Begun {
-            log: self,
-            trigger,
-            started_at: self.clock.now(),
-            stopwatch: now(),
-        }
+        Begun { log: self, trigger, started_at: self.clock.now(), stopwatch: now() }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<TriggerCall>> {
@@ -128,8 +120,7 @@ mod tests {
     #[test]
     fn entries_have_the_names_that_the_page_and_the_tests_read() {
         let log = CallLog::new(Clock::new(|| Duration::from_millis(1_500)));
-        log.begin(Trigger::CreateAuthChallenge)
-            .end(Outcome::Timeout, Some(7), true);
+        log.begin(Trigger::CreateAuthChallenge).end(Outcome::Timeout, Some(7), true);
         let mut calls = log.calls();
         calls[0].duration_ms = 2.0;
         assert_eq!(
@@ -144,18 +135,12 @@ mod tests {
     #[test]
     fn the_oldest_go_first() {
         let log = CallLog::default();
-        log.begin(Trigger::DefineAuthChallenge)
-            .end(Outcome::Ok, None, false);
+        log.begin(Trigger::DefineAuthChallenge).end(Outcome::Ok, None, false);
         for _ in 0..CAPACITY {
-            log.begin(Trigger::CreateAuthChallenge)
-                .end(Outcome::Ok, None, false);
+            log.begin(Trigger::CreateAuthChallenge).end(Outcome::Ok, None, false);
         }
         let calls = log.calls();
         assert_eq!(calls.len(), CAPACITY);
-        assert!(
-            calls
-                .iter()
-                .all(|call| call.trigger == "CreateAuthChallenge")
-        );
+        assert!(calls.iter().all(|call| call.trigger == "CreateAuthChallenge"));
     }
 }

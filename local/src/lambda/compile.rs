@@ -110,11 +110,7 @@ impl Programs {
             } else if bare.is_file() {
                 Ok(bare)
             } else {
-                Err(CompileError::Missing {
-                    function: trigger.function(),
-                    bootstrap,
-                    bare,
-                })
+                Err(CompileError::Missing { function: trigger.function(), bootstrap, bare })
             }
         })
     }
@@ -153,9 +149,7 @@ impl Programs {
     }
 
     fn each(find: impl Fn(Trigger) -> Result<PathBuf, CompileError>) -> Result<Self, CompileError> {
-        let found = Trigger::ALL
-            .into_iter()
-            .map(|trigger| Ok((trigger, find(trigger)?)));
+        let found = Trigger::ALL.into_iter().map(|trigger| Ok((trigger, find(trigger)?)));
         found.collect::<Result<_, _>>().map(Self)
     }
 
@@ -197,11 +191,7 @@ async fn run_cargo(
     };
     let mut command = build_command(&cargo, release);
     let build = command.spawn().map_err(no_cargo)?.wait_with_output();
-    let Finished {
-        status,
-        stdout,
-        stderr,
-    } = watched(build, progress).await.map_err(no_cargo)?;
+    let Finished { status, stdout, stderr } = watched(build, progress).await.map_err(no_cargo)?;
     if status.success() {
         Ok(stdout)
     } else {
@@ -212,9 +202,7 @@ async fn run_cargo(
 
 fn build_command(cargo: &OsStr, release: bool) -> Command {
     let mut command = Command::new(cargo);
-    command
-        .arg("build")
-        .arg("--message-format=json-render-diagnostics");
+    command.arg("build").arg("--message-format=json-render-diagnostics");
     for trigger in Trigger::ALL {
         command.args(["--package", trigger.function()]);
     }
@@ -227,11 +215,7 @@ fn build_command(cargo: &OsStr, release: bool) -> Command {
     for variable in variables_of_cargo() {
         command.env_remove(variable);
     }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
@@ -288,9 +272,7 @@ fn is_cargos(name: &OsString) -> bool {
     const PREFIXES: [&str; 2] = ["CARGO_BIN_EXE_", "CARGO_PKG_"];
     let name = name.as_os_str();
     EXACT.iter().any(|exact| name == OsStr::new(exact))
-        || PREFIXES
-            .iter()
-            .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+        || PREFIXES.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
 }
 
 #[cfg(test)]
@@ -315,10 +297,7 @@ mod tests {
             assert_eq!(programs.path(trigger), Some(expected.as_path()));
         }
         let error = Programs::from_messages(b"").unwrap_err();
-        assert!(matches!(
-            error,
-            CompileError::NotBuilt("define-auth-challenge")
-        ));
+        assert!(matches!(error, CompileError::NotBuilt("define-auth-challenge")));
     }
 
     #[test]
@@ -328,18 +307,12 @@ mod tests {
         fs::write(folder.join("create-auth-challenge/bootstrap"), "").unwrap();
         fs::write(folder.join("define-auth-challenge"), "").unwrap();
         let error = Programs::in_directory(&folder).unwrap_err().to_string();
-        assert!(
-            error.starts_with("verify-auth-challenge is neither at "),
-            "{error}"
-        );
+        assert!(error.starts_with("verify-auth-challenge is neither at "), "{error}");
 
         fs::write(folder.join("verify-auth-challenge"), "").unwrap();
         let programs = Programs::in_directory(&folder).unwrap();
         let create = folder.join("create-auth-challenge/bootstrap");
-        assert_eq!(
-            programs.path(Trigger::CreateAuthChallenge),
-            Some(create.as_path())
-        );
+        assert_eq!(programs.path(Trigger::CreateAuthChallenge), Some(create.as_path()));
         fs::remove_dir_all(&folder).unwrap();
     }
 
@@ -384,11 +357,7 @@ mod tests {
         watched(tokio::time::sleep(QUIET / 2), &progress).await;
         assert!(lines.lock().unwrap().is_empty());
 
-        watched(
-            tokio::time::sleep(QUIET + PROGRESS_EVERY * 5 / 2),
-            &progress,
-        )
-        .await;
+        watched(tokio::time::sleep(QUIET + PROGRESS_EVERY * 5 / 2), &progress).await;
         assert_eq!(
             *lines.lock().unwrap(),
             [
@@ -401,19 +370,8 @@ mod tests {
 
     #[test]
     fn only_what_cargo_adds_is_taken_away() {
-        let theirs = [
-            "CARGO",
-            "CARGO_MANIFEST_DIR",
-            "CARGO_PKG_NAME",
-            "CARGO_BIN_EXE_local",
-        ];
-        let users = [
-            "CARGO_HOME",
-            "CARGO_TARGET_DIR",
-            "CARGO_BUILD_JOBS",
-            "RUSTFLAGS",
-            "PATH",
-        ];
+        let theirs = ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BIN_EXE_local"];
+        let users = ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "RUSTFLAGS", "PATH"];
         assert!(theirs.iter().all(|name| is_cargos(&name.into())));
         assert!(!users.iter().any(|name| is_cargos(&name.into())));
     }

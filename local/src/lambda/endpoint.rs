@@ -66,11 +66,8 @@ impl Endpoint {
             .header("Content-Type", "application/json")
             .body(Full::new(event))
             .map_err(|error| self.unreachable(&error))?;
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+        let response =
+            self.client.request(request).await.map_err(|error| self.unreachable(&error))?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, RESPONSE_LIMIT)
             .collect()
@@ -83,10 +80,7 @@ impl Endpoint {
         }
         Err(match serde_json::from_slice(&body) {
             // `cargo lambda watch` sends a function's error with status 500 and no header.
-            Ok(ErrorBody {
-                error_type,
-                message: Some(message),
-            }) => InvokeError::Function {
+            Ok(ErrorBody { error_type, message: Some(message) }) => InvokeError::Function {
                 error_type: error_type.unwrap_or_else(|| "Unhandled".to_owned()),
                 message,
             },
@@ -101,9 +95,8 @@ impl Endpoint {
     }
 
     fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> InvokeError {
-        let cause = std::iter::successors(Some(error), |error| error.source())
-            .last()
-            .unwrap_or(error);
+        let cause =
+            std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error);
         InvokeError::Function {
             error_type: "Endpoint.Unreachable".to_owned(),
             message: format!("{} did not answer: {cause}", self.base),
@@ -116,9 +109,7 @@ impl Invoke for Endpoint {
         Box::pin(async move {
             let entry = self.calls.begin(trigger);
             let call = self.post(trigger.function(), event);
-            let ended = timeout(self.limit, call)
-                .await
-                .unwrap_or(Err(InvokeError::TimedOut));
+            let ended = timeout(self.limit, call).await.unwrap_or(Err(InvokeError::TimedOut));
             let outcome = match &ended {
                 Ok(_) => Outcome::Ok,
                 Err(InvokeError::Function { .. }) => Outcome::Error,

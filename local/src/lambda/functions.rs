@@ -155,8 +155,7 @@ impl Functions {
     #[must_use]
     pub fn pids(&self, trigger: Trigger) -> Vec<u32> {
         let pool = self.0.pools.pools.get(&trigger);
-        pool.map(|pool| lock(&pool.pids).iter().copied().collect())
-            .unwrap_or_default()
+        pool.map(|pool| lock(&pool.pids).iter().copied().collect()).unwrap_or_default()
     }
 
     /// The calls so far, oldest first.
@@ -263,10 +262,7 @@ impl Pool {
         let Some(mut member) = used.member else {
             return;
         };
-        self.output.line(
-            &self.launch.name,
-            b"no answer within the limit; the instance is ended\n",
-        );
+        self.output.line(&self.launch.name, b"no answer within the limit; the instance is ended\n");
         tokio::spawn(async move {
             member.instance.end().await;
             drop(member);
@@ -275,10 +271,7 @@ impl Pool {
     }
 
     async fn warm(&self) -> Result<(), StartError> {
-        let failed = |reason: String| StartError {
-            function: self.launch.name.clone(),
-            reason,
-        };
+        let failed = |reason: String| StartError { function: self.launch.name.clone(), reason };
         let _permit = self.permits.acquire().await;
         if let Some(member) = self.take_idle().await {
             self.put_idle(Some(member));
@@ -296,11 +289,7 @@ impl Pool {
         // With its last lines, which say why.
         member.instance.end().await;
         let said = member.instance.start_up_output();
-        Err(failed(if said.is_empty() {
-            reason
-        } else {
-            format!("{reason}; it said: {said}")
-        }))
+        Err(failed(if said.is_empty() { reason } else { format!("{reason}; it said: {said}") }))
     }
 
     /// Waits for calls under way, which know that they must end, and ends what is idle.
@@ -349,10 +338,7 @@ impl Pool {
 impl Member {
     fn new(instance: Instance, pids: &Arc<Mutex<BTreeSet<u32>>>) -> Self {
         lock(pids).insert(instance.pid());
-        Self {
-            instance,
-            pids: Arc::clone(pids),
-        }
+        Self { instance, pids: Arc::clone(pids) }
     }
 }
 
@@ -364,10 +350,7 @@ impl Drop for Member {
 
 fn words(error: &InvokeError) -> String {
     match error {
-        InvokeError::Function {
-            error_type,
-            message,
-        } => format!("{error_type}: {message}"),
+        InvokeError::Function { error_type, message } => format!("{error_type}: {message}"),
         InvokeError::TimedOut => "no answer in time".to_owned(),
     }
 }

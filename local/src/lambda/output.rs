@@ -47,17 +47,11 @@ impl Capture {
     /// A copy of everything written so far.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn push(&self, bytes: &[u8]) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(bytes);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
     }
 }
 
@@ -90,10 +84,7 @@ pub(super) fn forward(
         let mut line = Vec::new();
         loop {
             line.clear();
-            let read = (&mut stream)
-                .take(LINE_LIMIT)
-                .read_until(b'\n', &mut line)
-                .await;
+            let read = (&mut stream).take(LINE_LIMIT).read_until(b'\n', &mut line).await;
             // What came before an error is still the function's.
             if !line.is_empty() {
                 start_up.push(&line);

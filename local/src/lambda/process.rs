@@ -49,12 +49,7 @@ impl Launch {
         program: impl Into<PathBuf>,
         environment: BTreeMap<String, String>,
     ) -> Self {
-        Self {
-            name: name.into(),
-            program: program.into(),
-            args: Vec::new(),
-            environment,
-        }
+        Self { name: name.into(), program: program.into(), args: Vec::new(), environment }
     }
 }
 
@@ -87,12 +82,10 @@ impl Instance {
     /// # Errors
     /// When the program cannot be started: Lambda's `Runtime.InvalidEntrypoint`.
     pub async fn start(launch: &Launch, output: &Output) -> Result<Self, InvokeError> {
-        Self::spawn(launch, output)
-            .await
-            .map_err(|error| InvokeError::Function {
-                error_type: "Runtime.InvalidEntrypoint".to_owned(),
-                message: format!("Error: cannot start {}: {error}", launch.program.display()),
-            })
+        Self::spawn(launch, output).await.map_err(|error| InvokeError::Function {
+            error_type: "Runtime.InvalidEntrypoint".to_owned(),
+            message: format!("Error: cannot start {}: {error}", launch.program.display()),
+        })
     }
 
     async fn spawn(launch: &Launch, output: &Output) -> io::Result<Self> {
@@ -128,13 +121,7 @@ impl Instance {
             forward(Arc::clone(&name), stdout, output.clone(), start_up.clone()),
             forward(name, stderr, output.clone(), start_up.clone()),
         ];
-        Ok(Self {
-            child,
-            pid,
-            api,
-            start_up,
-            readers,
-        })
+        Ok(Self { child, pid, api, start_up, readers })
     }
 
     /// The process's id.
@@ -258,10 +245,7 @@ fn lambda_environment(function: &str) -> [(&'static str, String); 18] {
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
         ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
         ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
-        (
-            "AWS_LAMBDA_LOG_GROUP_NAME",
-            format!("/aws/lambda/{function}"),
-        ),
+        ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{function}")),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO".to_owned()),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),

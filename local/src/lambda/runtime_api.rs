@@ -76,10 +76,7 @@ impl RuntimeApi {
         });
         let routes = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route(
-                "/2018-06-01/runtime/invocation/{id}/response",
-                post(response),
-            )
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -89,12 +86,7 @@ impl RuntimeApi {
             // itself, which is reported.
             drop(axum::serve(listener, routes).await);
         });
-        Ok(Self {
-            state,
-            queue,
-            address,
-            server,
-        })
+        Ok(Self { state, queue, address, server })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -183,10 +175,7 @@ async fn next(State(state): State<Arc<Shared>>) -> Response {
     };
     let headers = [
         ("Lambda-Runtime-Aws-Request-Id", invocation.id.clone()),
-        (
-            "Lambda-Runtime-Deadline-Ms",
-            invocation.deadline.as_millis().to_string(),
-        ),
+        ("Lambda-Runtime-Deadline-Ms", invocation.deadline.as_millis().to_string()),
         ("Lambda-Runtime-Invoked-Function-Arn", state.arn.clone()),
         ("Lambda-Runtime-Trace-Id", invocation.trace),
         ("Content-Type", "application/json".to_owned()),
@@ -227,19 +216,14 @@ pub(super) struct ErrorBody {
 }
 
 fn function_error(headers: &HeaderMap, body: &[u8]) -> InvokeError {
-    let body = serde_json::from_slice(body).unwrap_or(ErrorBody {
-        error_type: None,
-        message: None,
-    });
+    let body =
+        serde_json::from_slice(body).unwrap_or(ErrorBody { error_type: None, message: None });
     let header = || {
         let header = headers.get("Lambda-Runtime-Function-Error-Type")?;
         Some(header.to_str().ok()?.to_owned())
     };
     InvokeError::Function {
-        error_type: body
-            .error_type
-            .or_else(header)
-            .unwrap_or_else(|| "Unhandled".to_owned()),
+        error_type: body.error_type.or_else(header).unwrap_or_else(|| "Unhandled".to_owned()),
         message: body.message.unwrap_or_default(),
     }
 }

@@ -89,10 +89,7 @@ pub(crate) fn revoke_token(state: &mut State, _: &mut Ctx<'_>, request: &Request
         ));
     }
     if token.split('.').count() == 3 {
-        return Err(Error::new(
-            Exception::UnsupportedTokenType,
-            "Unsupported token type",
-        ));
+        return Err(Error::new(Exception::UnsupportedTokenType, "Unsupported token type"));
     }
     let mine = pool.seal.open(Kind::RefreshToken, client_id, token);
     let Some(ticket) = mine else {
@@ -102,16 +99,9 @@ pub(crate) fn revoke_token(state: &mut State, _: &mut Ctx<'_>, request: &Request
             .any(|other| pool.seal.open(Kind::RefreshToken, other, token).is_some());
         // As RFC 7009 has it: another client's token is refused, and one that is no token at all
         // needs no revoking.
-        return if others {
-            Err(unauthorized())
-        } else {
-            Ok(json!({}))
-        };
+        return if others { Err(unauthorized()) } else { Ok(json!({})) };
     };
-    let user = pool
-        .users
-        .by_sub(ticket.sub())
-        .and_then(|id| pool.users.get_mut(id));
+    let user = pool.users.by_sub(ticket.sub()).and_then(|id| pool.users.get_mut(id));
     if let Some(user) = user {
         user.grants.remove(&ticket.id());
     }

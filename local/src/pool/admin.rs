@@ -81,15 +81,14 @@ fn mediums(request: &Request) -> Result<Vec<Contact>> {
     names
         .into_iter()
         .map(|name| {
-            Contact::ALL
-                .into_iter()
-                .find(|contact| contact.medium_name() == name)
-                .ok_or_else(|| {
+            Contact::ALL.into_iter().find(|contact| contact.medium_name() == name).ok_or_else(
+                || {
                     Error::invalid(
                         "1 validation error detected: Value at 'desiredDeliveryMediums' failed to \
                          satisfy constraint: Member must satisfy enum value set: [SMS, EMAIL]",
                     )
-                })
+                },
+            )
         })
         .collect()
 }
@@ -97,10 +96,8 @@ fn mediums(request: &Request) -> Result<Vec<Contact>> {
 /// Sends the temporary password: by the mediums asked for, or else to the phone, or to the e-mail
 /// address of a user without one.
 fn invite(ctx: &Ctx<'_>, user: &User, mediums: &[Contact], password: &str) {
-    let name = user
-        .signed_up_with
-        .and_then(|contact| user.contact(contact))
-        .unwrap_or(&user.username);
+    let name =
+        user.signed_up_with.and_then(|contact| user.contact(contact)).unwrap_or(&user.username);
     let body = format!("Your username is {name} and temporary password is {password}");
     let reachable = |contact: &Contact| user.contact(*contact).is_some();
     let chosen: Vec<Contact> = if mediums.is_empty() {

@@ -54,9 +54,7 @@ impl Contact {
 
     /// Which of the two a text has the form of.
     pub(crate) fn of(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|contact| contact.check(text).is_ok())
+        Self::ALL.into_iter().find(|contact| contact.check(text).is_ok())
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -64,9 +62,7 @@ impl Contact {
     }
 
     fn flag(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|contact| contact.verified_name() == name)
+        Self::ALL.into_iter().find(|contact| contact.verified_name() == name)
     }
 
     pub(crate) fn check(self, value: &str) -> Result<()> {
@@ -74,11 +70,7 @@ impl Contact {
             Self::PhoneNumber => (is_e164(value), "Invalid phone number format."),
             Self::Email => (is_email(value), "Invalid email address format."),
         };
-        if right {
-            Ok(())
-        } else {
-            Err(Error::invalid(fault))
-        }
+        if right { Ok(()) } else { Err(Error::invalid(fault)) }
     }
 
     /// The address as a caller may see it.
@@ -170,9 +162,7 @@ pub(crate) fn check(writer: Writer, attributes: AttributeList) -> Result<Vec<(St
 
 fn check_one(writer: Writer, name: &str, value: &str) -> Result<()> {
     if name == "sub" {
-        return Err(Error::invalid(
-            "Cannot modify the non-mutable attribute sub",
-        ));
+        return Err(Error::invalid("Cannot modify the non-mutable attribute sub"));
     }
     let Some((_, kind)) = STANDARD.iter().find(|(standard, _)| *standard == name) else {
         return Err(Error::invalid(format!(
@@ -181,9 +171,7 @@ fn check_one(writer: Writer, name: &str, value: &str) -> Result<()> {
         )));
     };
     if Contact::flag(name).is_some() && writer == Writer::Client {
-        return Err(Error::not_authorized(
-            "A client attempted to write unauthorized attribute",
-        ));
+        return Err(Error::not_authorized("A client attempted to write unauthorized attribute"));
     }
     if value.is_empty() {
         return Ok(());

@@ -106,11 +106,7 @@ fn custom(pool: &mut Pool, client: Arc<Client>, parameters: &Parameters) -> Resu
             "CUSTOM_AUTH with CHALLENGE_NAME SRP_A is not supported here yet.",
         ));
     }
-    if !pool
-        .config
-        .lambda_config
-        .contains_key(&Trigger::DefineAuthChallenge)
-    {
+    if !pool.config.lambda_config.contains_key(&Trigger::DefineAuthChallenge) {
         return Err(flow::not_configured());
     }
     let subject = match pool.find(username) {
@@ -131,10 +127,9 @@ fn check_status(user: &User) -> Result<()> {
         return Err(Error::user_disabled());
     }
     match user.status {
-        UserStatus::Unconfirmed => Err(Error::new(
-            Exception::UserNotConfirmed,
-            "User is not confirmed.",
-        )),
+        UserStatus::Unconfirmed => {
+            Err(Error::new(Exception::UserNotConfirmed, "User is not confirmed."))
+        }
         UserStatus::Confirmed | UserStatus::ForceChangePassword => Ok(()),
     }
 }
@@ -151,11 +146,7 @@ fn password(
     let id = pool.find(username).ok_or_else(|| client.unknown_user())?;
     let user = pool.users.get(id).ok_or_else(|| client.unknown_user())?;
     // The password first: who does not know it learns nothing of the account.
-    if !user
-        .password
-        .as_ref()
-        .is_some_and(|kept| kept.matches(password))
-    {
+    if !user.password.as_ref().is_some_and(|kept| kept.matches(password)) {
         return Err(Error::incorrect());
     }
     check_status(user)?;
@@ -173,10 +164,7 @@ fn password(
         "requiredAttributes": "[]",
         "userAttributes": json!(attributes).to_string(),
     });
-    let session = Session {
-        subject: Subject::User(id),
-        challenge: Challenge::NewPassword,
-    };
+    let session = Session { subject: Subject::User(id), challenge: Challenge::NewPassword };
     let session = pool.sessions.open(&pool.seal, ctx, client, session);
     Ok(Next::Reply(json!({
         "ChallengeName": "NEW_PASSWORD_REQUIRED",
@@ -202,9 +190,7 @@ fn answer(state: &mut State, ctx: &mut Ctx<'_>, by: By, request: &Request) -> Re
     let metadata = request.map("ClientMetadata")?;
     let (pool, client) = client_of(state, by, request)?;
     if !matches!(name, "CUSTOM_CHALLENGE" | "NEW_PASSWORD_REQUIRED") {
-        return Err(Error::invalid(format!(
-            "Challenge {name} is not supported here yet."
-        )));
+        return Err(Error::invalid(format!("Challenge {name} is not supported here yet.")));
     }
     let username = responses.username()?;
     let needed = match name {
@@ -219,10 +205,7 @@ fn answer(state: &mut State, ctx: &mut Ctx<'_>, by: By, request: &Request) -> Re
             let writes = new_password(pool, &client, id, needed, &responses)?;
             pool.sessions.take(&ticket);
             pool.users.update(id, &writes, ctx.now);
-            let user = pool
-                .users
-                .get_mut(id)
-                .ok_or_else(|| client.unknown_user())?;
+            let user = pool.users.get_mut(id).ok_or_else(|| client.unknown_user())?;
             user.set_password(needed, UserStatus::Confirmed, None, ctx);
             token::issue(pool, ctx, &client, id).map(Next::Sign)
         }
@@ -230,11 +213,7 @@ fn answer(state: &mut State, ctx: &mut Ctx<'_>, by: By, request: &Request) -> Re
             let Some(Session {
                 subject,
                 challenge:
-                    Challenge::Custom {
-                        history,
-                        private_parameters,
-                        metadata: round_metadata,
-                    },
+                    Challenge::Custom { history, private_parameters, metadata: round_metadata },
             }) = pool.sessions.take(&ticket)
             else {
                 return Err(Error::internal());
@@ -274,10 +253,7 @@ fn new_password(
         .collect();
     let writes = attribute::check(attribute::Writer::Client, attributes)?;
     match pool.conflict(Some(id), &writes) {
-        Some(contact) => Err(super::state::already_exists(
-            Exception::AliasExists,
-            contact,
-        )),
+        Some(contact) => Err(super::state::already_exists(Exception::AliasExists, contact)),
         None => Ok(writes),
     }
 }

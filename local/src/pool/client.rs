@@ -126,11 +126,7 @@ impl Client {
     /// What a caller is told of a user who is not there, in the middle of a sign-in or at a
     /// password.
     pub(crate) fn unknown_user(&self) -> Error {
-        if self.hides_unknown_users() {
-            Error::incorrect()
-        } else {
-            Error::user_not_found()
-        }
+        if self.hides_unknown_users() { Error::incorrect() } else { Error::user_not_found() }
     }
 
     pub(crate) fn session_validity(&self) -> Duration {
@@ -141,10 +137,7 @@ impl Client {
         if self.explicit_auth_flows.contains(&flow) {
             Ok(())
         } else {
-            Err(Error::invalid(format!(
-                "{} flow not enabled for this client",
-                flow.name()
-            )))
+            Err(Error::invalid(format!("{} flow not enabled for this client", flow.name())))
         }
     }
 }

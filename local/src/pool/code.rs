@@ -30,9 +30,7 @@ pub(crate) struct ConfirmationCode {
 
 impl fmt::Debug for ConfirmationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConfirmationCode")
-            .field("contact", &self.contact)
-            .finish_non_exhaustive()
+        f.debug_struct("ConfirmationCode").field("contact", &self.contact).finish_non_exhaustive()
     }
 }
 
@@ -71,10 +69,7 @@ impl ConfirmationCode {
 
 /// What a code that is too old gets, and one for which there is no user or no code at all.
 pub(crate) fn expired() -> Error {
-    Error::new(
-        Exception::ExpiredCode,
-        "Invalid code provided, please request a code again.",
-    )
+    Error::new(Exception::ExpiredCode, "Invalid code provided, please request a code again.")
 }
 
 /// Sends a new code to the user's `contact`. None if the user has none.
@@ -133,13 +128,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(3);
         let mut code = ConfirmationCode::generate(Contact::Email, Duration::ZERO, &mut rng);
         let right = code.code.clone();
-        assert_eq!(
-            code.try_with(&right, LIFETIME).unwrap_err().exception,
-            Exception::ExpiredCode
-        );
-        assert_eq!(
-            code.try_with(&right, LIFETIME - Duration::from_millis(1)),
-            Ok(())
-        );
+        assert_eq!(code.try_with(&right, LIFETIME).unwrap_err().exception, Exception::ExpiredCode);
+        assert_eq!(code.try_with(&right, LIFETIME - Duration::from_millis(1)), Ok(()));
     }
 }

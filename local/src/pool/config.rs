@@ -70,10 +70,7 @@ impl PoolConfig {
 
     /// The pool's own ARN.
     pub(crate) fn arn(&self) -> String {
-        format!(
-            "arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{}",
-            self.id
-        )
+        format!("arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{}", self.id)
     }
 
     pub(crate) fn username_attributes(&self) -> Vec<Contact> {
@@ -92,10 +89,7 @@ impl PoolConfig {
 }
 
 fn function_arn(trigger: Trigger) -> String {
-    format!(
-        "arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{}",
-        trigger.function()
-    )
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{}", trigger.function())
 }
 
 /// What one pool starts with.

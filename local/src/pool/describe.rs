@@ -21,11 +21,8 @@ pub(crate) fn user_pool(state: &mut State, _: &mut Ctx<'_>, request: &Request) -
 fn describe_pool(pool: &Pool) -> Value {
     let config = &pool.config;
     let policy = &config.password_policy;
-    let triggers: BTreeMap<&str, &String> = config
-        .lambda_config
-        .iter()
-        .map(|(trigger, arn)| (trigger.name(), arn))
-        .collect();
+    let triggers: BTreeMap<&str, &String> =
+        config.lambda_config.iter().map(|(trigger, arn)| (trigger.name(), arn)).collect();
     let names =
         |contacts: Vec<Contact>| -> Vec<&str> { contacts.into_iter().map(Contact::name).collect() };
     let schema: Vec<Value> = std::iter::once(("sub", "String"))
@@ -86,12 +83,8 @@ pub(crate) fn user_pool_client(
     let client_id = request.required(&wire::CLIENT_ID)?;
     let pool = state.pool(pool_id)?;
     let client = pool.client(client_id)?;
-    let flows: Vec<&str> = client
-        .explicit_auth_flows
-        .iter()
-        .copied()
-        .map(AuthFlow::explicit)
-        .collect();
+    let flows: Vec<&str> =
+        client.explicit_auth_flows.iter().copied().map(AuthFlow::explicit).collect();
     let mut shown = json!({
         "UserPoolId": pool_id,
         "ClientName": client.client_name,

@@ -74,10 +74,7 @@ pub(crate) struct Error {
 
 impl Error {
     pub(crate) fn new(exception: Exception, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            exception,
-            message: message.into(),
-        }
+        Self { exception, message: message.into() }
     }
 
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {

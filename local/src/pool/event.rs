@@ -120,10 +120,7 @@ struct VerifyResponse {
 }
 
 fn unrecognizable() -> Error {
-    Error::new(
-        Exception::InvalidLambdaResponse,
-        "Unrecognizable lambda output",
-    )
+    Error::new(Exception::InvalidLambdaResponse, "Unrecognizable lambda output")
 }
 
 fn response<T: for<'a> Deserialize<'a>>(output: &[u8]) -> Result<T> {

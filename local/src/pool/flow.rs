@@ -74,9 +74,7 @@ impl Round {
 /// Plays the round to its reply: another challenge, or tokens.
 pub(crate) async fn play(shared: &Shared, mut round: Round) -> Result<Value> {
     if let Some(answered) = round.answered.take() {
-        let event = round
-            .caller
-            .verify(&answered.private_parameters, &answered.answer);
+        let event = round.caller.verify(&answered.private_parameters, &answered.answer);
         let trigger = Trigger::VerifyAuthChallengeResponse;
         let output = invoke(shared, &round, trigger, event).await?;
         round.history.push(Entry {
@@ -95,9 +93,7 @@ pub(crate) async fn play(shared: &Shared, mut round: Round) -> Result<Value> {
         (Decision::IssueTokens, Subject::User(id)) => shared
             .locked(|state, ctx| {
                 let pool = state.pool(&round.caller.pool_id)?;
-                pool.users
-                    .get(*id)
-                    .ok_or_else(|| round.client.unknown_user())?;
+                pool.users.get(*id).ok_or_else(|| round.client.unknown_user())?;
                 token::issue(pool, ctx, &round.client, *id)
             })?
             .sign(),
@@ -108,11 +104,8 @@ pub(crate) async fn play(shared: &Shared, mut round: Round) -> Result<Value> {
 async fn challenge(shared: &Shared, round: Round) -> Result<Value> {
     let create = round.caller.create(&round.history, CUSTOM_CHALLENGE);
     let output = invoke(shared, &round, Trigger::CreateAuthChallenge, create).await?;
-    let Created {
-        public_challenge_parameters,
-        private_challenge_parameters,
-        challenge_metadata,
-    } = event::created(&output)?;
+    let Created { public_challenge_parameters, private_challenge_parameters, challenge_metadata } =
+        event::created(&output)?;
     let private_parameters = private_challenge_parameters.unwrap_or_default();
     if private_parameters.is_empty() {
         return Err(Error::incorrect());

@@ -21,10 +21,7 @@ pub(crate) fn list_users(state: &mut State, _: &mut Ctx<'_>, request: &Request) 
         .map(Filter::parse)
         .transpose()?;
     let limit = request.count("Limit", PAGE)?.filter(|limit| *limit > 0);
-    let after = request
-        .optional(&wire::PAGINATION_TOKEN)?
-        .map(parse_token)
-        .transpose()?;
+    let after = request.optional(&wire::PAGINATION_TOKEN)?.map(parse_token).transpose()?;
     let wanted = request.strings("AttributesToGet")?;
     for name in wanted.iter().flatten() {
         let known = *name == "sub" || STANDARD.iter().any(|(standard, _)| standard == name);
@@ -44,10 +41,7 @@ pub(crate) fn list_users(state: &mut State, _: &mut Ctx<'_>, request: &Request) 
     }
     let mut reply = Map::new();
     if let (Some(last), true) = (last, found.next().is_some()) {
-        reply.insert(
-            "PaginationToken".to_owned(),
-            json!(format!("after-{}", last.0)),
-        );
+        reply.insert("PaginationToken".to_owned(), json!(format!("after-{}", last.0)));
     }
     reply.insert("Users".to_owned(), Value::Array(users));
     Ok(Value::Object(reply))
@@ -110,15 +104,8 @@ impl Filter {
             None => (left, false),
         };
         let name = name.trim_start();
-        let name = name
-            .strip_prefix('"')
-            .and_then(|name| name.strip_suffix('"'))
-            .unwrap_or(name);
-        let value = right
-            .trim()
-            .strip_prefix('"')
-            .and_then(unescape)
-            .ok_or_else(wrong)?;
+        let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name);
+        let value = right.trim().strip_prefix('"').and_then(unescape).ok_or_else(wrong)?;
         let searchable = [
             "username",
             "email",
@@ -134,11 +121,7 @@ impl Filter {
         if !searchable.contains(&name) {
             return Err(Error::invalid(format!("Invalid search attribute: {name}")));
         }
-        Ok(Self {
-            name: name.to_owned(),
-            prefix,
-            value,
-        })
+        Ok(Self { name: name.to_owned(), prefix, value })
     }
 
     fn matches(&self, user: &User) -> bool {
@@ -156,19 +139,11 @@ impl Filter {
         // Cognito compares these without regard to case, and the rest with.
         let folds = matches!(self.name.as_str(), "cognito:user_status" | "email");
         let fold = |text: &str| {
-            if folds {
-                text.to_lowercase()
-            } else {
-                text.to_owned()
-            }
+            if folds { text.to_lowercase() } else { text.to_owned() }
         };
         value.is_some_and(|value| {
             let (value, wanted) = (fold(value), fold(&self.value));
-            if self.prefix {
-                value.starts_with(&wanted)
-            } else {
-                value == wanted
-            }
+            if self.prefix { value.starts_with(&wanted) } else { value == wanted }
         })
     }
 }

@@ -92,11 +92,7 @@ impl Shared {
         let now = self.clock.now();
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { state, rng } = &mut *inner;
-        let mut ctx = Ctx {
-            now,
-            rng: rng.as_mut(),
-            outbox: &self.outbox,
-        };
+        let mut ctx = Ctx { now, rng: rng.as_mut(), outbox: &self.outbox };
         operation(state, &mut ctx)
     }
 }
@@ -125,11 +121,9 @@ impl fmt::Debug for Reply {
 impl From<Result<Value>> for Reply {
     fn from(result: Result<Value>) -> Self {
         match result {
-            Ok(value) => Self {
-                status: 200,
-                error_type: None,
-                body: value.to_string().into_bytes(),
-            },
+            Ok(value) => {
+                Self { status: 200, error_type: None, body: value.to_string().into_bytes() }
+            }
             Err(Error { exception, message }) => Self {
                 status: exception.status(),
                 error_type: Some(exception.name()),
@@ -164,25 +158,13 @@ impl UserPools {
         functions: Arc<dyn Invoke>,
         rng: impl CryptoRng + Send + 'static,
     ) -> Self {
-        let keys: Vec<SigningKey> = settings
-            .pools
-            .iter()
-            .map(|pool| pool.signing_key.clone())
-            .collect();
+        let keys: Vec<SigningKey> =
+            settings.pools.iter().map(|pool| pool.signing_key.clone()).collect();
         std::thread::spawn(move || keys.iter().for_each(SigningKey::prepare));
         let mut rng: Box<dyn CryptoRng + Send> = Box::new(rng);
-        let mut ctx = Ctx {
-            now: clock.now(),
-            rng: rng.as_mut(),
-            outbox: &outbox,
-        };
+        let mut ctx = Ctx { now: clock.now(), rng: rng.as_mut(), outbox: &outbox };
         let state = State::new(settings, &mut ctx);
-        Self(Arc::new(Shared {
-            inner: Mutex::new(Inner { state, rng }),
-            clock,
-            outbox,
-            functions,
-        }))
+        Self(Arc::new(Shared { inner: Mutex::new(Inner { state, rng }), clock, outbox, functions }))
     }
 
     /// Answers one call. `target` is the value of `X-Amz-Target`, empty if there was none.
@@ -208,13 +190,13 @@ impl UserPools {
                 return self.signed_in(&request?, account::update_user_attributes);
             }
             "GlobalSignOut" => {
-                return self
-                    .signed_in(&request?, account::global_sign_out)
-                    .map_err(|error| match error.exception {
+                return self.signed_in(&request?, account::global_sign_out).map_err(|error| {
+                    match error.exception {
                         // It does not declare UserNotFoundException.
                         Exception::UserNotFound => token::revoked(),
                         _ => error,
-                    });
+                    }
+                });
             }
             "SignUp" => sign_up::sign_up,
             "ConfirmSignUp" => sign_up::confirm,
@@ -257,18 +239,16 @@ impl UserPools {
     /// The pool's public keys, as `<issuer>/.well-known/jwks.json` shows them.
     #[must_use]
     pub fn jwks(&self, pool_id: &str) -> Option<Value> {
-        let key = self
-            .0
-            .locked(|state, _| state.pools.get(pool_id).map(|pool| pool.key.clone()))?;
+        let key =
+            self.0.locked(|state, _| state.pools.get(pool_id).map(|pool| pool.key.clone()))?;
         Some(json!({ "keys": [key.jwk()?] }))
     }
 
     /// What `<issuer>/.well-known/openid-configuration` shows.
     #[must_use]
     pub fn openid_configuration(&self, pool_id: &str) -> Option<Value> {
-        let issuer = self
-            .0
-            .locked(|state, _| state.pools.get(pool_id).map(|pool| pool.issuer.clone()))?;
+        let issuer =
+            self.0.locked(|state, _| state.pools.get(pool_id).map(|pool| pool.issuer.clone()))?;
         Some(json!({
             "issuer": issuer,
             "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
@@ -282,10 +262,10 @@ impl UserPools {
     #[must_use]
     pub fn counts(&self, pool_id: &str) -> Option<Counts> {
         self.0.locked(|state, _| {
-            state.pools.get(pool_id).map(|pool| Counts {
-                users: pool.users.len(),
-                sessions: pool.sessions.len(),
-            })
+            state
+                .pools
+                .get(pool_id)
+                .map(|pool| Counts { users: pool.users.len(), sessions: pool.sessions.len() })
         })
     }
 }

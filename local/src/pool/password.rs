@@ -94,10 +94,7 @@ impl PasswordHash {
     pub(crate) fn new(password: &str, rng: &mut dyn CryptoRng) -> Self {
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
-        Self {
-            salt,
-            hash: mac::mac(&salt, &[password.as_bytes()]),
-        }
+        Self { salt, hash: mac::mac(&salt, &[password.as_bytes()]) }
     }
 
     pub(crate) fn matches(&self, password: &str) -> bool {
@@ -131,10 +128,7 @@ mod tests {
         ] {
             let error = policy.check(password).unwrap_err();
             assert_eq!(error.exception, Exception::InvalidPassword);
-            assert_eq!(
-                error.message,
-                format!("Password did not conform with policy: {fault}")
-            );
+            assert_eq!(error.message, format!("Password did not conform with policy: {fault}"));
         }
     }
 
@@ -142,10 +136,7 @@ mod tests {
     fn made_passwords_meet_the_policy() {
         let mut rng = StdRng::seed_from_u64(7);
         for minimum_length in [6, 8, 40] {
-            let policy = PasswordPolicy {
-                minimum_length,
-                ..PasswordPolicy::default()
-            };
+            let policy = PasswordPolicy { minimum_length, ..PasswordPolicy::default() };
             for _ in 0..50 {
                 assert_eq!(policy.check(&policy.make(&mut rng)), Ok(()));
             }

@@ -10,10 +10,8 @@ use super::mac;
 /// The hash of a user name for a client: base64(HMAC-SHA256(client secret, user name + client id)).
 #[must_use]
 pub fn secret_hash(client_secret: &str, username: &str, client_id: &str) -> String {
-    BASE64_STANDARD.encode(mac::mac(
-        client_secret.as_bytes(),
-        &[username.as_bytes(), client_id.as_bytes()],
-    ))
+    BASE64_STANDARD
+        .encode(mac::mac(client_secret.as_bytes(), &[username.as_bytes(), client_id.as_bytes()]))
 }
 
 /// Holds the caller to the client's secret. `username` is the name that the hash was made of: as
@@ -33,9 +31,7 @@ pub(crate) fn check(client: &Client, username: &str, received: Option<&str>) -> 
             if mac::same(expected.as_bytes(), received.as_bytes()) {
                 Ok(())
             } else {
-                Err(Error::not_authorized(format!(
-                    "Unable to verify secret hash for client {id}"
-                )))
+                Err(Error::not_authorized(format!("Unable to verify secret hash for client {id}")))
             }
         }
     }

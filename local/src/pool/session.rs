@@ -64,11 +64,8 @@ impl Sessions {
         session: Session,
     ) -> String {
         self.purge(ctx.now);
-        let ticket = Ticket::new(
-            ctx.now + client.session_validity(),
-            random_uuid(ctx.rng),
-            Uuid::nil(),
-        );
+        let ticket =
+            Ticket::new(ctx.now + client.session_validity(), random_uuid(ctx.rng), Uuid::nil());
         self.0.insert(ticket, session);
         seal.close(Kind::Session, &client.client_id, &ticket)
     }
@@ -102,14 +99,9 @@ pub(crate) fn find<'a>(
     username: &str,
 ) -> Result<(Ticket, &'a Session)> {
     let invalid = || Error::not_authorized("Invalid session for the user.");
-    let ticket = pool
-        .seal
-        .open(Kind::Session, &client.client_id, text)
-        .ok_or_else(invalid)?;
+    let ticket = pool.seal.open(Kind::Session, &client.client_id, text).ok_or_else(invalid)?;
     if ticket.is_expired(ctx.now) {
-        return Err(Error::not_authorized(
-            "Invalid session for the user, session is expired.",
-        ));
+        return Err(Error::not_authorized("Invalid session for the user, session is expired."));
     }
     let session = pool.sessions.0.get(&ticket).ok_or_else(|| {
         Error::not_authorized("Invalid session for the user, session can only be used once.")

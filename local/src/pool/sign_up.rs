@@ -23,9 +23,7 @@ pub(crate) fn sign_up(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -
     pool.config.password_policy.check(password)?;
     let id = pool.create_user(ctx, username, writes, UserStatus::Unconfirmed)?;
     let user = pool.users.get(id).ok_or_else(Error::internal)?;
-    let sent = pool
-        .verifies(user)
-        .and_then(|contact| code::send(ctx, user, contact));
+    let sent = pool.verifies(user).and_then(|contact| code::send(ctx, user, contact));
     let mut reply = json!({ "UserConfirmed": false, "UserSub": user.sub.to_string() });
     if let Some(sent) = &sent {
         set_details(&mut reply, sent.contact, user.contact(sent.contact));
@@ -88,10 +86,7 @@ pub(crate) fn confirm(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -
 
 /// What a user who needs no confirmation gets.
 pub(crate) fn cannot_confirm(status: UserStatus) -> Error {
-    Error::not_authorized(format!(
-        "User cannot be confirmed. Current status is {}",
-        status.name()
-    ))
+    Error::not_authorized(format!("User cannot be confirmed. Current status is {}", status.name()))
 }
 
 /// ResendConfirmationCode.

@@ -36,10 +36,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(settings: Settings, ctx: &mut Ctx<'_>) -> Self {
-        let mut state = Self {
-            pools: BTreeMap::new(),
-            clients: HashMap::new(),
-        };
+        let mut state = Self { pools: BTreeMap::new(), clients: HashMap::new() };
         for pool in settings.pools {
             let id = pool.config.id.clone();
             for client in &pool.clients {
@@ -66,19 +63,13 @@ impl State {
 
     pub(crate) fn pool(&mut self, id: &str) -> Result<&mut Pool> {
         self.pools.get_mut(id).ok_or_else(|| {
-            Error::new(
-                Exception::ResourceNotFound,
-                format!("User pool {id} does not exist."),
-            )
+            Error::new(Exception::ResourceNotFound, format!("User pool {id} does not exist."))
         })
     }
 
     /// The client, with its pool.
     pub(crate) fn client(&mut self, id: &str) -> Result<(&mut Pool, Arc<Client>)> {
-        let pool = self
-            .clients
-            .get(id)
-            .and_then(|pool| self.pools.get_mut(pool));
+        let pool = self.clients.get(id).and_then(|pool| self.pools.get_mut(pool));
         let Some(pool) = pool else {
             return Err(unknown_client(id));
         };
@@ -88,18 +79,12 @@ impl State {
 }
 
 fn unknown_client(id: &str) -> Error {
-    Error::new(
-        Exception::ResourceNotFound,
-        format!("User pool client {id} does not exist."),
-    )
+    Error::new(Exception::ResourceNotFound, format!("User pool client {id} does not exist."))
 }
 
 impl Pool {
     pub(crate) fn client(&self, id: &str) -> Result<Arc<Client>> {
-        self.clients
-            .get(id)
-            .cloned()
-            .ok_or_else(|| unknown_client(id))
+        self.clients.get(id).cloned().ok_or_else(|| unknown_client(id))
     }
 
     pub(crate) fn find(&self, username: &str) -> Option<UserId> {
@@ -127,13 +112,11 @@ impl Pool {
             UserNames::Attributes(attributes) => {
                 let Some(contact) = Contact::of(username).filter(|it| attributes.contains(it))
                 else {
-                    return Err(Error::invalid(
-                        match self.config.username_attributes()[..] {
-                            [Contact::PhoneNumber] => "Username should be a phone number.",
-                            [Contact::Email] => "Username should be an email.",
-                            _ => "Username should be either an email or a phone number.",
-                        },
-                    ));
+                    return Err(Error::invalid(match self.config.username_attributes()[..] {
+                        [Contact::PhoneNumber] => "Username should be a phone number.",
+                        [Contact::Email] => "Username should be an email.",
+                        _ => "Username should be either an email or a phone number.",
+                    }));
                 };
                 writes.push((contact.name().to_owned(), username.to_owned()));
                 let mut user = User::new(sub.to_string(), sub, status, ctx.now);
@@ -192,9 +175,7 @@ impl Pool {
             };
             claims
                 && value.is_some_and(|value| {
-                    self.users
-                        .holder(&self.config, *contact, value, id)
-                        .is_some()
+                    self.users.holder(&self.config, *contact, value, id).is_some()
                 })
         })
     }
@@ -210,13 +191,7 @@ impl Pool {
 
 /// The error for a contact that someone else has.
 pub(crate) fn already_exists(exception: Exception, contact: Contact) -> Error {
-    Error::new(
-        exception,
-        format!(
-            "An account with the given {} already exists.",
-            contact.name()
-        ),
-    )
+    Error::new(exception, format!("An account with the given {} already exists.", contact.name()))
 }
 
 /// A contact can be marked as verified only where there is one.
@@ -237,8 +212,5 @@ pub(crate) fn require_contacts(user: Option<&User>, writes: &[(String, String)])
 }
 
 fn last<'a>(writes: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    writes
-        .iter()
-        .rfind(|(written, _)| written == name)
-        .map(|(_, value)| value.as_str())
+    writes.iter().rfind(|(written, _)| written == name).map(|(_, value)| value.as_str())
 }

@@ -39,11 +39,7 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     pub(crate) fn new(expires: Duration, id: Uuid, sub: Uuid) -> Self {
-        Self {
-            expires_ms: u64::try_from(expires.as_millis()).unwrap_or(u64::MAX),
-            id,
-            sub,
-        }
+        Self { expires_ms: u64::try_from(expires.as_millis()).unwrap_or(u64::MAX), id, sub }
     }
 
     pub(crate) fn id(&self) -> Uuid {
@@ -110,9 +106,7 @@ impl Seal {
     pub(crate) fn open(&self, kind: Kind, client_id: &str, text: &str) -> Option<Ticket> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
         let (body, mac) = bytes.split_at_checked(BODY)?;
-        mac::same(mac, &self.mac(kind, client_id, body))
-            .then(|| Ticket::from_bytes(body))
-            .flatten()
+        mac::same(mac, &self.mac(kind, client_id, body)).then(|| Ticket::from_bytes(body)).flatten()
     }
 
     /// A UUID that is always the same for the same text and no other's: what an unknown user is
@@ -123,10 +117,7 @@ impl Seal {
     }
 
     fn mac(&self, kind: Kind, client_id: &str, body: &[u8]) -> [u8; mac::LENGTH] {
-        mac::mac(
-            &self.0,
-            &[kind.domain(), &[0], client_id.as_bytes(), &[0], body],
-        )
+        mac::mac(&self.0, &[kind.domain(), &[0], client_id.as_bytes(), &[0], body])
     }
 }
 
@@ -149,11 +140,8 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(1);
         let seal = Seal::generate(&mut rng);
         let other = Seal::generate(&mut rng);
-        let ticket = Ticket::new(
-            Duration::from_millis(1_500),
-            random_uuid(&mut rng),
-            random_uuid(&mut rng),
-        );
+        let ticket =
+            Ticket::new(Duration::from_millis(1_500), random_uuid(&mut rng), random_uuid(&mut rng));
         let text = seal.close(Kind::Session, "client", &ticket);
         assert!((20..=2_048).contains(&text.len()));
         assert_eq!(seal.open(Kind::Session, "client", &text), Some(ticket));

@@ -51,10 +51,7 @@ impl SigningKey {
     }
 
     fn key(&self) -> Result<&Key> {
-        self.0
-            .get_or_init(Key::generate)
-            .as_ref()
-            .ok_or_else(Error::internal)
+        self.0.get_or_init(Key::generate).as_ref().ok_or_else(Error::internal)
     }
 
     /// The key's id, if it is made: before that it has signed nothing.
@@ -91,9 +88,7 @@ impl SigningKey {
         // The library reads the system's clock; the end is compared with the pool's.
         validation.validate_exp = false;
         validation.validate_aud = false;
-        jsonwebtoken::decode(token, &key.decoding, &validation)
-            .ok()
-            .map(|token| token.claims)
+        jsonwebtoken::decode(token, &key.decoding, &validation).ok().map(|token| token.claims)
     }
 }
 
@@ -157,18 +152,12 @@ pub(crate) fn issue(
         return Err(Error::user_disabled());
     }
     let grant_id = random_uuid(ctx.rng);
-    let grant = Grant {
-        auth_time: ctx.now,
-        expires: ctx.now + client.refresh_token_validity,
-    };
+    let grant = Grant { auth_time: ctx.now, expires: ctx.now + client.refresh_token_validity };
     let ticket = Ticket::new(grant.expires, grant_id, user.sub);
     user.grants.retain(|_, grant| ctx.now < grant.expires);
     user.grants.insert(grant_id, grant.clone());
     let mut unsigned = claims(pool, ctx, client, id, grant_id, &grant)?;
-    unsigned.refresh = Some(
-        pool.seal
-            .close(Kind::RefreshToken, &client.client_id, &ticket),
-    );
+    unsigned.refresh = Some(pool.seal.close(Kind::RefreshToken, &client.client_id, &ticket));
     Ok(unsigned)
 }
 
@@ -181,10 +170,8 @@ pub(crate) fn refresh(
     check: impl FnOnce(&User) -> Result<()>,
 ) -> Result<Unsigned> {
     let invalid = || Error::not_authorized("Invalid Refresh Token");
-    let ticket = pool
-        .seal
-        .open(Kind::RefreshToken, &client.client_id, token)
-        .ok_or_else(invalid)?;
+    let ticket =
+        pool.seal.open(Kind::RefreshToken, &client.client_id, token).ok_or_else(invalid)?;
     let id = pool.users.by_sub(ticket.sub()).ok_or_else(invalid)?;
     let user = pool.users.get(id).ok_or_else(invalid)?;
     check(user)?;
@@ -293,10 +280,7 @@ pub(crate) fn signer(state: &State, token: &str) -> Result<Signer> {
 impl Signer {
     pub(crate) fn verify(self, token: &str) -> Result<Signed> {
         let claims = self.key.verify(&self.issuer, token).ok_or_else(invalid)?;
-        Ok(Signed {
-            pool_id: self.pool_id,
-            claims,
-        })
+        Ok(Signed { pool_id: self.pool_id, claims })
     }
 }
 
@@ -311,14 +295,9 @@ impl Signed {
             return Err(Error::not_authorized("Access Token has expired"));
         }
         if !claims.scope.split(' ').any(|scope| scope == SCOPE) {
-            return Err(Error::not_authorized(
-                "Access Token does not have required scopes",
-            ));
+            return Err(Error::not_authorized("Access Token does not have required scopes"));
         }
-        let id = pool
-            .users
-            .by_sub(claims.sub)
-            .ok_or_else(Error::user_not_found)?;
+        let id = pool.users.by_sub(claims.sub).ok_or_else(Error::user_not_found)?;
         let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
         if !user.grants.contains_key(&claims.origin_jti) {
             return Err(revoked());

@@ -110,9 +110,7 @@ impl User {
 
     /// The attributes besides `sub`, by name.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.attributes
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The attributes as the API lists them: only those in `wanted`, if that is given.

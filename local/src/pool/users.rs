@@ -62,22 +62,18 @@ impl Users {
     /// The users after `id` in order of creation.
     pub(crate) fn after(&self, id: Option<UserId>) -> impl Iterator<Item = (UserId, &User)> {
         let first = id.map_or(0, |id| id.0.saturating_add(1));
-        self.users
-            .range(UserId(first)..)
-            .map(|(id, user)| (*id, user))
+        self.users.range(UserId(first)..).map(|(id, user)| (*id, user))
     }
 
     /// The user whom a sign-in or an administrator means by `name`: a user name, a `sub`, or an
     /// attribute where the pool takes it for one.
     pub(crate) fn find(&self, config: &PoolConfig, name: &str) -> Option<UserId> {
-        self.by_username(name)
-            .or_else(|| self.by_sub(Uuid::try_parse(name).ok()?))
-            .or_else(|| {
-                let contact = Contact::of(name)?;
-                self.with_contact(contact, name)
-                    .find(|(_, user)| signs_in(config, user, contact))
-                    .map(|(id, _)| id)
-            })
+        self.by_username(name).or_else(|| self.by_sub(Uuid::try_parse(name).ok()?)).or_else(|| {
+            let contact = Contact::of(name)?;
+            self.with_contact(contact, name)
+                .find(|(_, user)| signs_in(config, user, contact))
+                .map(|(id, _)| id)
+        })
     }
 
     /// Another user who makes `value` unavailable as a sign-in name.
@@ -135,10 +131,7 @@ impl Users {
             let Some((_, value)) = writes.iter().rfind(|(name, _)| name == contact.name()) else {
                 continue;
             };
-            let old = self
-                .get(id)
-                .and_then(|user| user.contact(contact))
-                .map(str::to_owned);
+            let old = self.get(id).and_then(|user| user.contact(contact)).map(str::to_owned);
             if old.as_deref() == Some(value) || (old.is_none() && value.is_empty()) {
                 continue;
             }
@@ -146,10 +139,7 @@ impl Users {
                 self.forget(contact, &old, id);
             }
             if !value.is_empty() {
-                self.by_contact
-                    .entry((contact, folded(value)))
-                    .or_default()
-                    .insert(id);
+                self.by_contact.entry((contact, folded(value))).or_default().insert(id);
             }
             changed.push(contact);
         }
@@ -158,22 +148,15 @@ impl Users {
         };
         user.modified = now;
         for contact in &changed {
-            user.attributes
-                .insert(contact.verified_name().to_owned(), "false".to_owned());
+            user.attributes.insert(contact.verified_name().to_owned(), "false".to_owned());
             user.attribute_codes.remove(contact);
         }
         for (name, value) in writes {
             if value.is_empty() {
                 user.attributes.remove(name);
             } else {
-                let flag = Contact::ALL
-                    .iter()
-                    .any(|contact| contact.verified_name() == name);
-                let value = if flag {
-                    value.to_lowercase()
-                } else {
-                    value.clone()
-                };
+                let flag = Contact::ALL.iter().any(|contact| contact.verified_name() == name);
+                let value = if flag { value.to_lowercase() } else { value.clone() };
                 user.attributes.insert(name.clone(), value);
             }
         }
@@ -223,12 +206,7 @@ mod tests {
         let ids = (1..=count)
             .map(|n| {
                 let sub = Uuid::from_u128(n);
-                users.insert(User::new(
-                    format!("user{n}"),
-                    sub,
-                    UserStatus::Confirmed,
-                    NOW,
-                ))
+                users.insert(User::new(format!("user{n}"), sub, UserStatus::Confirmed, NOW))
             })
             .collect();
         (users, ids)
@@ -238,10 +216,7 @@ mod tests {
     fn indexes_follow_every_change() {
         let (mut users, ids) = users(2);
         let found = |users: &Users, value: &str| {
-            users
-                .with_contact(Contact::Email, value)
-                .map(|(id, _)| id)
-                .collect::<Vec<_>>()
+            users.with_contact(Contact::Email, value).map(|(id, _)| id).collect::<Vec<_>>()
         };
         users.update(ids[0], &[write("email", "A@example.com")], NOW);
         users.update(ids[1], &[write("email", "a@example.com")], NOW);
@@ -264,17 +239,10 @@ mod tests {
     fn a_changed_contact_is_not_verified() {
         let (mut users, ids) = users(1);
         let id = ids[0];
-        let verified = [
-            write("email", "a@example.com"),
-            write("email_verified", "True"),
-        ];
+        let verified = [write("email", "a@example.com"), write("email_verified", "True")];
         assert!(users.update(id, &verified, NOW).is_empty());
         assert!(users.get(id).unwrap().is_verified(Contact::Email));
-        assert!(
-            users
-                .update(id, &[write("email", "a@example.com")], NOW)
-                .is_empty()
-        );
+        assert!(users.update(id, &[write("email", "a@example.com")], NOW).is_empty());
         assert!(users.get(id).unwrap().is_verified(Contact::Email));
         let changed = users.update(id, &[write("email", "b@example.com")], NOW);
         assert_eq!(changed, [Contact::Email]);
@@ -285,17 +253,12 @@ mod tests {
     fn aliases_sign_in_once_verified() {
         let (mut users, ids) = users(2);
         let mut config = PoolConfig::new("us-east-1_Chosen", "chosen");
-        config.user_names = UserNames::Chosen {
-            aliases: [Contact::Email].into(),
-        };
+        config.user_names = UserNames::Chosen { aliases: [Contact::Email].into() };
         for id in &ids {
             users.update(*id, &[write("email", "a@example.com")], NOW);
         }
         assert_eq!(users.find(&config, "a@example.com"), None);
-        assert_eq!(
-            users.holder(&config, Contact::Email, "a@example.com", None),
-            None
-        );
+        assert_eq!(users.holder(&config, Contact::Email, "a@example.com", None), None);
         users.update(ids[1], &[write("email_verified", "true")], NOW);
         assert_eq!(users.find(&config, "a@example.com"), Some(ids[1]));
         assert_eq!(

@@ -25,12 +25,7 @@ enum Rule {
 
 impl Field {
     const fn new(name: &'static str, min: usize, max: usize, rule: Rule) -> Self {
-        Self {
-            name,
-            min,
-            max,
-            rule,
-        }
+        Self { name, min, max, rule }
     }
 
     fn check(&self, value: &str) -> Result<()> {
@@ -42,19 +37,14 @@ impl Field {
             )));
         }
         if length > self.max {
-            return Err(self.violated(&format!(
-                "Member must have length less than or equal to {}",
-                self.max
-            )));
+            return Err(self
+                .violated(&format!("Member must have length less than or equal to {}", self.max)));
         }
         match self.rule {
-            Rule::Pattern(pattern, matches) if !matches(value) => Err(self.violated(&format!(
-                "Member must satisfy regular expression pattern: {pattern}"
-            ))),
-            Rule::OneOf(values) if !values.contains(&value) => Err(self.violated(&format!(
-                "Member must satisfy enum value set: [{}]",
-                values.join(", ")
-            ))),
+            Rule::Pattern(pattern, matches) if !matches(value) => Err(self
+                .violated(&format!("Member must satisfy regular expression pattern: {pattern}"))),
+            Rule::OneOf(values) if !values.contains(&value) => Err(self
+                .violated(&format!("Member must satisfy enum value set: [{}]", values.join(", ")))),
             _ => Ok(()),
         }
     }
@@ -68,10 +58,7 @@ impl Field {
 /// repeats the value, which may be a secret.
 fn violated(name: &str, constraint: &str) -> Error {
     let mut letters = name.chars();
-    let first = letters
-        .next()
-        .map(|c| c.to_ascii_lowercase())
-        .unwrap_or_default();
+    let first = letters.next().map(|c| c.to_ascii_lowercase()).unwrap_or_default();
     let rest = letters.as_str();
     Error::invalid(format!(
         "1 validation error detected: Value at '{first}{rest}' failed to satisfy constraint: \
@@ -80,9 +67,7 @@ fn violated(name: &str, constraint: &str) -> Error {
 }
 
 fn word(value: &str) -> bool {
-    value
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '+')
+    value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '+')
 }
 
 fn no_space(value: &str) -> bool {
@@ -94,23 +79,17 @@ fn visible(value: &str) -> bool {
 }
 
 fn base64(value: &str) -> bool {
-    value
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "_+=/".contains(c))
+    value.chars().all(|c| c.is_ascii_alphanumeric() || "_+=/".contains(c))
 }
 
 fn token(value: &str) -> bool {
-    value
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-_=.".contains(c))
+    value.chars().all(|c| c.is_ascii_alphanumeric() || "-_=.".contains(c))
 }
 
 fn pool_id(value: &str) -> bool {
     value.rsplit_once('_').is_some_and(|(region, id)| {
         !region.is_empty()
-            && region
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+            && region.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
             && !id.is_empty()
             && id.chars().all(|c| c.is_ascii_alphanumeric())
     })
@@ -125,40 +104,20 @@ pub(crate) const CLIENT_SECRET: Field =
     Field::new("ClientSecret", 24, 64, Rule::Pattern(r"[\w+]+", word));
 pub(crate) const SECRET_HASH: Field =
     Field::new("SecretHash", 1, 128, Rule::Pattern(r"[\w+=/]+", base64));
-pub(crate) const USER_POOL_ID: Field = Field::new(
-    "UserPoolId",
-    1,
-    55,
-    Rule::Pattern(r"[\w-]+_[0-9a-zA-Z]+", pool_id),
-);
+pub(crate) const USER_POOL_ID: Field =
+    Field::new("UserPoolId", 1, 55, Rule::Pattern(r"[\w-]+_[0-9a-zA-Z]+", pool_id));
 pub(crate) const USERNAME: Field = Field::new("Username", 1, 128, Rule::Pattern(VISIBLE, visible));
 pub(crate) const PASSWORD: Field =
     Field::new("Password", 0, 256, Rule::Pattern(r"[\S]+", no_space));
-pub(crate) const TEMPORARY_PASSWORD: Field = Field::new(
-    "TemporaryPassword",
-    0,
-    256,
-    Rule::Pattern(r"[\S]+", no_space),
-);
-pub(crate) const CONFIRMATION_CODE: Field = Field::new(
-    "ConfirmationCode",
-    1,
-    2_048,
-    Rule::Pattern(r"[\S]+", no_space),
-);
+pub(crate) const TEMPORARY_PASSWORD: Field =
+    Field::new("TemporaryPassword", 0, 256, Rule::Pattern(r"[\S]+", no_space));
+pub(crate) const CONFIRMATION_CODE: Field =
+    Field::new("ConfirmationCode", 1, 2_048, Rule::Pattern(r"[\S]+", no_space));
 pub(crate) const SESSION: Field = Field::new("Session", 20, 2_048, Rule::Any);
-pub(crate) const ACCESS_TOKEN: Field = Field::new(
-    "AccessToken",
-    1,
-    LONGEST_TOKEN,
-    Rule::Pattern("[A-Za-z0-9-_=.]+", token),
-);
-pub(crate) const TOKEN: Field = Field::new(
-    "Token",
-    1,
-    LONGEST_TOKEN,
-    Rule::Pattern("[A-Za-z0-9-_=.]+", token),
-);
+pub(crate) const ACCESS_TOKEN: Field =
+    Field::new("AccessToken", 1, LONGEST_TOKEN, Rule::Pattern("[A-Za-z0-9-_=.]+", token));
+pub(crate) const TOKEN: Field =
+    Field::new("Token", 1, LONGEST_TOKEN, Rule::Pattern("[A-Za-z0-9-_=.]+", token));
 pub(crate) const FILTER: Field = Field::new("Filter", 0, 256, Rule::Any);
 pub(crate) const PAGINATION_TOKEN: Field =
     Field::new("PaginationToken", 1, 256, Rule::Pattern(r"[\S]+", no_space));
@@ -233,8 +192,7 @@ impl Request {
     }
 
     pub(crate) fn required(&self, field: &Field) -> Result<&str> {
-        self.optional(field)?
-            .ok_or_else(|| field.violated("Member must not be null"))
+        self.optional(field)?.ok_or_else(|| field.violated("Member must not be null"))
     }
 
     pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>> {
@@ -252,14 +210,10 @@ impl Request {
             return Err(mismatch(value, "an Integer"));
         }
         match value.as_u64() {
-            None => Err(violated(
-                name,
-                "Member must have value greater than or equal to 0",
-            )),
-            Some(count) if count > max => Err(violated(
-                name,
-                &format!("Member must have value less than or equal to {max}"),
-            )),
+            None => Err(violated(name, "Member must have value greater than or equal to 0")),
+            Some(count) if count > max => {
+                Err(violated(name, &format!("Member must have value less than or equal to {max}")))
+            }
             count => Ok(count),
         }
     }
@@ -302,10 +256,7 @@ impl Request {
                 };
                 let member = format!("{name}.{}.member", index + 1);
                 let text = |key: &str| {
-                    item.get(key)
-                        .filter(|value| !value.is_null())
-                        .map(string)
-                        .transpose()
+                    item.get(key).filter(|value| !value.is_null()).map(string).transpose()
                 };
                 let key = text("Name")?.ok_or_else(|| {
                     violated(&format!("{member}.name"), "Member must not be null")
@@ -325,8 +276,7 @@ impl Request {
 
     /// A list of attributes that must be there.
     pub(crate) fn required_attributes(&self, name: &str) -> Result<AttributeList> {
-        self.attributes(name)?
-            .ok_or_else(|| violated(name, "Member must not be null"))
+        self.attributes(name)?.ok_or_else(|| violated(name, "Member must not be null"))
     }
 
     pub(crate) fn parameters(&self, name: &str) -> Result<Parameters> {
@@ -335,10 +285,7 @@ impl Request {
 }
 
 fn bad_length(name: &str, max: usize) -> Error {
-    violated(
-        name,
-        &format!("Member must have length less than or equal to {max}"),
-    )
+    violated(name, &format!("Member must have length less than or equal to {max}"))
 }
 
 fn string(value: &Value) -> Result<&str> {

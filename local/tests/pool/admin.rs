@@ -22,14 +22,8 @@ async fn a_created_user_is_invited_unless_told_otherwise() {
     let user = &reply["User"];
     assert_eq!(user["UserStatus"], "FORCE_CHANGE_PASSWORD");
     assert_eq!(user["Enabled"], true);
-    assert_eq!(
-        attribute(user, "sub"),
-        user["Username"].as_str().map(str::to_owned)
-    );
-    assert_eq!(
-        attribute(user, "phone_number_verified").as_deref(),
-        Some("false")
-    );
+    assert_eq!(attribute(user, "sub"), user["Username"].as_str().map(str::to_owned));
+    assert_eq!(attribute(user, "phone_number_verified").as_deref(), Some("false"));
     let password = world.last_word();
     let message = world.messages().pop().unwrap();
     assert_eq!(message.to, PHONE);
@@ -37,10 +31,7 @@ async fn a_created_user_is_invited_unless_told_otherwise() {
         message.body,
         format!("Your username is {PHONE} and temporary password is {password}")
     );
-    let body = initiate(
-        "USER_PASSWORD_AUTH",
-        json!({ "USERNAME": PHONE, "PASSWORD": password }),
-    );
+    let body = initiate("USER_PASSWORD_AUTH", json!({ "USERNAME": PHONE, "PASSWORD": password }));
     let challenge = world.ok("InitiateAuth", body.clone()).await;
     assert_eq!(challenge["ChallengeName"], "NEW_PASSWORD_REQUIRED");
     // Again, with a new password that replaces the first.
@@ -51,9 +42,7 @@ async fn a_created_user_is_invited_unless_told_otherwise() {
     let silent = with(pool_and(EMAIL), "/MessageAction", "SUPPRESS");
     world.ok("AdminCreateUser", silent).await;
     assert_eq!(world.messages().len(), 2);
-    let told = world
-        .err("AdminCreateUser", with(again, "/Username", "+15550100"))
-        .await;
+    let told = world.err("AdminCreateUser", with(again, "/Username", "+15550100")).await;
     assert_eq!(told, failure("UserNotFound", "User does not exist."));
 }
 
@@ -79,21 +68,12 @@ async fn what_cannot_be_created_leaves_nothing() {
         (pool_and(PHONE), "UsernameExistsException"),
         (pool_and("maya"), "InvalidParameterException"),
         (resend, "UnsupportedUserStateException"),
+        (with(pool_and(EMAIL), "/TemporaryPassword", "weak"), "InvalidPasswordException"),
         (
-            with(pool_and(EMAIL), "/TemporaryPassword", "weak"),
-            "InvalidPasswordException",
-        ),
-        (
-            update(
-                EMAIL,
-                json!([{ "Name": "phone_number_verified", "Value": "true" }]),
-            ),
+            update(EMAIL, json!([{ "Name": "phone_number_verified", "Value": "true" }])),
             "InvalidParameterException",
         ),
-        (
-            with(pool_and(EMAIL), "/UserPoolId", "us-east-1_Other"),
-            "ResourceNotFoundException",
-        ),
+        (with(pool_and(EMAIL), "/UserPoolId", "us-east-1_Other"), "ResourceNotFoundException"),
     ] {
         let told = world.err("AdminCreateUser", body.clone()).await;
         assert_eq!(told.exception, exception, "{body}");
@@ -136,10 +116,7 @@ async fn an_administrator_confirms_without_verifying() {
     world.admin("AdminConfirmSignUp", PHONE).await;
     let user = world.admin("AdminGetUser", PHONE).await;
     assert_eq!(user["UserStatus"], "CONFIRMED");
-    assert_eq!(
-        attribute(&user, "phone_number_verified").as_deref(),
-        Some("false")
-    );
+    assert_eq!(attribute(&user, "phone_number_verified").as_deref(), Some("false"));
     world.sign_in(PHONE).await;
 }
 
@@ -149,12 +126,8 @@ async fn only_an_administrator_sets_what_is_verified() {
     world.user(PHONE).await;
     let access = world.sign_in(PHONE).await["AccessToken"].take();
     let mine = |attributes: Value| json!({ "AccessToken": access, "UserAttributes": attributes });
-    let reply = world
-        .ok(
-            "UpdateUserAttributes",
-            mine(json!([{ "Name": "email", "Value": EMAIL }])),
-        )
-        .await;
+    let reply =
+        world.ok("UpdateUserAttributes", mine(json!([{ "Name": "email", "Value": EMAIL }]))).await;
     assert_eq!(
         reply["CodeDeliveryDetailsList"],
         json!([{
@@ -166,17 +139,10 @@ async fn only_an_administrator_sets_what_is_verified() {
     assert_eq!(world.messages().pop().unwrap().to, EMAIL);
     let verified = json!([{ "Name": "email_verified", "Value": "true" }]);
     assert_eq!(
-        world
-            .err("UpdateUserAttributes", mine(verified.clone()))
-            .await,
-        failure(
-            "NotAuthorized",
-            "A client attempted to write unauthorized attribute"
-        )
+        world.err("UpdateUserAttributes", mine(verified.clone())).await,
+        failure("NotAuthorized", "A client attempted to write unauthorized attribute")
     );
-    world
-        .ok("AdminUpdateUserAttributes", update(PHONE, verified))
-        .await;
+    world.ok("AdminUpdateUserAttributes", update(PHONE, verified)).await;
     let user = world.admin("AdminGetUser", EMAIL).await;
     assert_eq!(attribute(&user, "email_verified").as_deref(), Some("true"));
     // The same value again changes nothing; another falls back, and gets a code.
@@ -195,9 +161,7 @@ async fn only_an_administrator_sets_what_is_verified() {
         { "Name": "email_verified", "Value": "true" },
         { "Name": "given_name", "Value": "Maya" },
     ]);
-    world
-        .ok("AdminUpdateUserAttributes", update(PHONE, both))
-        .await;
+    world.ok("AdminUpdateUserAttributes", update(PHONE, both)).await;
     assert_eq!(world.messages().len(), 2);
     let gone = json!([{ "Name": "given_name", "Value": "" }]);
     world.ok("UpdateUserAttributes", mine(gone)).await;
@@ -211,13 +175,8 @@ async fn anothers_name_is_not_taken() {
     world.user(PHONE).await;
     world.user(EMAIL).await;
     let theirs = json!([{ "Name": "email", "Value": EMAIL }]);
-    let exists = failure(
-        "AliasExists",
-        "An account with the given email already exists.",
-    );
-    let told = world
-        .err("AdminUpdateUserAttributes", update(PHONE, theirs.clone()))
-        .await;
+    let exists = failure("AliasExists", "An account with the given email already exists.");
+    let told = world.err("AdminUpdateUserAttributes", update(PHONE, theirs.clone())).await;
     assert_eq!(told, exists);
     let access = world.sign_in(PHONE).await["AccessToken"].take();
     let body = json!({ "AccessToken": access, "UserAttributes": theirs });
@@ -243,12 +202,7 @@ async fn lists_are_filtered_and_paged() {
         let users = reply["Users"].as_array().unwrap();
         users
             .iter()
-            .map(|user| {
-                names
-                    .iter()
-                    .position(|name| user["Username"] == *name)
-                    .unwrap()
-            })
+            .map(|user| names.iter().position(|name| user["Username"] == *name).unwrap())
             .collect()
     };
     for (filter, expected) in [
@@ -257,10 +211,7 @@ async fn lists_are_filtered_and_paged() {
         (r#"phone_number ^= "+155501""#, vec![0, 1, 2, 3, 4]),
         (r#"email = "MAYA@example.com""#, vec![5]),
         (r#"email ^= "b@""#, vec![6]),
-        (
-            r#"cognito:user_status = "confirmed""#,
-            vec![0, 1, 2, 3, 4, 5],
-        ),
+        (r#"cognito:user_status = "confirmed""#, vec![0, 1, 2, 3, 4, 5]),
         (r#"status = "Disabled""#, vec![5]),
         (r#"name = "Maya""#, vec![]),
         (&format!(r#"username = "{}""#, names[2]), vec![2]),
@@ -286,10 +237,7 @@ async fn lists_are_filtered_and_paged() {
     let body = json!({ "UserPoolId": DEFAULT_POOL_ID, "AttributesToGet": ["email"], "Limit": 6 });
     let reply = world.ok("ListUsers", body).await;
     assert_eq!(reply["Users"][0]["Attributes"], json!([]));
-    assert_eq!(
-        reply["Users"][5]["Attributes"],
-        json!([{ "Name": "email", "Value": EMAIL }])
-    );
+    assert_eq!(reply["Users"][5]["Attributes"], json!([{ "Name": "email", "Value": EMAIL }]));
     for wrong in [
         json!({ "Filter": "email" }),
         json!({ "Filter": "nickname = \"a\"" }),
@@ -312,19 +260,15 @@ async fn the_pool_and_its_clients_are_described() {
     let pool = &reply["UserPool"];
     assert_eq!(pool["Id"], DEFAULT_POOL_ID);
     assert_eq!(pool["UsernameAttributes"], json!(["phone_number", "email"]));
-    assert_eq!(
-        pool["AutoVerifiedAttributes"],
-        json!(["phone_number", "email"])
-    );
+    assert_eq!(pool["AutoVerifiedAttributes"], json!(["phone_number", "email"]));
     assert_eq!(pool["Policies"]["PasswordPolicy"]["MinimumLength"], 8);
     assert_eq!(
         pool["LambdaConfig"]["CreateAuthChallenge"],
         "arn:aws:lambda:us-east-1:000000000000:function:create-auth-challenge"
     );
-    for (client, secret) in [
-        (DEFAULT_CLIENT_ID, None),
-        (SECRET_CLIENT_ID, Some(SECRET_CLIENT_SECRET)),
-    ] {
+    for (client, secret) in
+        [(DEFAULT_CLIENT_ID, None), (SECRET_CLIENT_ID, Some(SECRET_CLIENT_SECRET))]
+    {
         assert_eq!(client.len(), 26);
         let body = json!({ "UserPoolId": DEFAULT_POOL_ID, "ClientId": client });
         let reply = world.ok("DescribeUserPoolClient", body).await;

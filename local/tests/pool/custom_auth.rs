@@ -9,11 +9,8 @@ use serde_json::{Value, json};
 use crate::harness::*;
 
 const START_CALLS: [local::lambda::Trigger; 2] = [DefineAuthChallenge, CreateAuthChallenge];
-const ROUND_CALLS: [local::lambda::Trigger; 3] = [
-    VerifyAuthChallengeResponse,
-    DefineAuthChallenge,
-    CreateAuthChallenge,
-];
+const ROUND_CALLS: [local::lambda::Trigger; 3] =
+    [VerifyAuthChallengeResponse, DefineAuthChallenge, CreateAuthChallenge];
 
 #[tokio::test]
 async fn a_right_answer_signs_in() {
@@ -27,9 +24,7 @@ async fn a_right_answer_signs_in() {
     );
     assert!(challenge.get("AuthenticationResult").is_none());
     assert_eq!(world.triggers(), START_CALLS);
-    let reply = world
-        .ok("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER))
-        .await;
+    let reply = world.ok("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER)).await;
     assert_eq!(world.triggers(), ROUND_CALLS[..2]);
     let result = &reply["AuthenticationResult"];
     assert_eq!(result["TokenType"], "Bearer");
@@ -59,17 +54,13 @@ async fn wrong_answers_are_new_rounds_until_define_fails_them() {
     let username = world.user(PHONE).await;
     let mut challenge = world.start(PHONE).await;
     for _ in 0..2 {
-        let next = world
-            .ok("RespondToAuthChallenge", answer(&challenge, &username, "0"))
-            .await;
+        let next = world.ok("RespondToAuthChallenge", answer(&challenge, &username, "0")).await;
         assert_eq!(next["ChallengeName"], "CUSTOM_CHALLENGE");
         assert_ne!(next["Session"], challenge["Session"]);
         challenge = next;
     }
     world.events();
-    let last = world
-        .err("RespondToAuthChallenge", answer(&challenge, &username, "0"))
-        .await;
+    let last = world.err("RespondToAuthChallenge", answer(&challenge, &username, "0")).await;
     assert_eq!(last, incorrect());
     assert_eq!(world.triggers(), ROUND_CALLS[..2]);
     assert_eq!(world.pools.counts(DEFAULT_POOL_ID).unwrap().sessions, 0);
@@ -140,11 +131,8 @@ async fn events_have_cognitos_shapes() {
             ),
         ]
     );
-    let body = with(
-        answer(&challenge, PHONE, "0"),
-        "/ClientMetadata",
-        json!({ "action": "resend" }),
-    );
+    let body =
+        with(answer(&challenge, PHONE, "0"), "/ClientMetadata", json!({ "action": "resend" }));
     world.ok("RespondToAuthChallenge", body).await;
     let session = json!([{
         "challengeName": "CUSTOM_CHALLENGE",
@@ -206,9 +194,7 @@ async fn metadata_of_the_start_reaches_no_trigger() {
     let body = initiate("CUSTOM_AUTH", json!({ "USERNAME": PHONE }));
     let body = with(body, "/ClientMetadata", json!({ "locale": "ja" }));
     let challenge = world.ok("InitiateAuth", body).await;
-    world
-        .ok("RespondToAuthChallenge", answer(&challenge, PHONE, "0"))
-        .await;
+    world.ok("RespondToAuthChallenge", answer(&challenge, PHONE, "0")).await;
     let events = world.events();
     assert_eq!(events.len(), 5);
     for (_, event) in events {
@@ -220,23 +206,11 @@ async fn metadata_of_the_start_reaches_no_trigger() {
 async fn an_unknown_user_plays_along_and_never_gets_tokens() {
     let world = World::new();
     let challenge = world.start("+15550100").await;
-    let shown = challenge["ChallengeParameters"]["USERNAME"]
-        .as_str()
-        .unwrap();
+    let shown = challenge["ChallengeParameters"]["USERNAME"].as_str().unwrap();
     assert_ne!(shown, "+15550100", "a known user is shown as a UUID");
-    assert_eq!(
-        shown,
-        world.start("+15550100").await["ChallengeParameters"]["USERNAME"]
-    );
-    let second = world
-        .ok(
-            "RespondToAuthChallenge",
-            answer(&challenge, "+15550100", "0"),
-        )
-        .await;
-    let last = world
-        .err("RespondToAuthChallenge", answer(&second, shown, ANSWER))
-        .await;
+    assert_eq!(shown, world.start("+15550100").await["ChallengeParameters"]["USERNAME"]);
+    let second = world.ok("RespondToAuthChallenge", answer(&challenge, "+15550100", "0")).await;
+    let last = world.err("RespondToAuthChallenge", answer(&second, shown, ANSWER)).await;
     assert_eq!(last, incorrect());
     let events = world.events();
     assert_eq!(events.len(), 9);
@@ -296,9 +270,7 @@ async fn a_user_with_a_temporary_password_reaches_define() {
     let (_, event) = world.events().remove(0);
     let status = &event["request"]["userAttributes"]["cognito:user_status"];
     assert_eq!(status, "FORCE_CHANGE_PASSWORD");
-    let reply = world
-        .ok("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER))
-        .await;
+    let reply = world.ok("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER)).await;
     assert!(reply["AuthenticationResult"]["IdToken"].is_string());
 }
 
@@ -306,19 +278,14 @@ async fn a_user_with_a_temporary_password_reaches_define() {
 async fn a_user_who_goes_between_rounds_gets_no_tokens() {
     for (operation, expected) in [
         ("AdminDeleteUser", incorrect()),
-        (
-            "AdminDisableUser",
-            failure("NotAuthorized", "User is disabled."),
-        ),
+        ("AdminDisableUser", failure("NotAuthorized", "User is disabled.")),
     ] {
         let world = World::new();
         world.user(PHONE).await;
         let challenge = world.start(PHONE).await;
         world.events();
         world.admin(operation, PHONE).await;
-        let last = world
-            .err("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER))
-            .await;
+        let last = world.err("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER)).await;
         assert_eq!(last, expected);
         assert!(world.triggers().is_empty());
     }
@@ -328,10 +295,7 @@ async fn a_user_who_goes_between_rounds_gets_no_tokens() {
 async fn a_user_who_goes_while_a_function_runs_gets_no_tokens() {
     for (operation, expected) in [
         ("AdminDeleteUser", incorrect()),
-        (
-            "AdminDisableUser",
-            failure("NotAuthorized", "User is disabled."),
-        ),
+        ("AdminDisableUser", failure("NotAuthorized", "User is disabled.")),
     ] {
         let world = World::new();
         let username = world.user(PHONE).await;
@@ -348,9 +312,7 @@ async fn a_user_who_goes_while_a_function_runs_gets_no_tokens() {
             }
             None
         });
-        let last = world
-            .err("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER))
-            .await;
+        let last = world.err("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER)).await;
         assert_eq!(last, expected);
     }
 }
@@ -370,11 +332,7 @@ async fn flows_and_challenges_not_built_yet_say_so() {
             json!({ "USERNAME": PHONE, "SRP_A": "ff" }),
             "USER_SRP_AUTH is not supported here yet.",
         ),
-        (
-            "USER_AUTH",
-            json!({ "USERNAME": PHONE }),
-            "Initiate Auth method not supported.",
-        ),
+        ("USER_AUTH", json!({ "USERNAME": PHONE }), "Initiate Auth method not supported."),
         (
             "ADMIN_USER_PASSWORD_AUTH",
             json!({ "USERNAME": PHONE, "PASSWORD": PASSWORD }),

@@ -55,9 +55,7 @@ fn plain(trigger: Trigger, event: &Value) -> Output {
     let response = match trigger {
         Trigger::DefineAuthChallenge => {
             let session = event["request"]["session"].as_array().unwrap();
-            let right = session
-                .last()
-                .is_some_and(|entry| entry["challengeResult"] == true);
+            let right = session.last().is_some_and(|entry| entry["challengeResult"] == true);
             json!({
                 "challengeName": "CUSTOM_CHALLENGE",
                 "issueTokens": right,
@@ -101,10 +99,7 @@ pub(crate) struct Failure {
 }
 
 pub(crate) fn failure(exception: &str, message: &str) -> Failure {
-    Failure {
-        exception: format!("{exception}Exception"),
-        message: message.to_owned(),
-    }
+    Failure { exception: format!("{exception}Exception"), message: message.to_owned() }
 }
 
 pub(crate) fn incorrect() -> Failure {
@@ -126,10 +121,9 @@ pub(crate) fn check_reply(operation: &str, reply: &Reply) -> Value {
     match DECLARED.iter().find(|(name, _)| *name == operation) {
         _ if exception == "SerializationException" => {}
         None => assert_eq!(exception, "UnknownOperationException"),
-        Some((_, declared)) => assert!(
-            declared.contains(&exception),
-            "{operation} does not declare {exception}"
-        ),
+        Some((_, declared)) => {
+            assert!(declared.contains(&exception), "{operation} does not declare {exception}")
+        }
     }
     body
 }
@@ -197,10 +191,7 @@ impl World {
 
     /// The triggers called since the last look.
     pub(crate) fn triggers(&self) -> Vec<Trigger> {
-        self.events()
-            .into_iter()
-            .map(|(trigger, _)| trigger)
-            .collect()
+        self.events().into_iter().map(|(trigger, _)| trigger).collect()
     }
 
     pub(crate) fn messages(&self) -> Vec<Message> {
@@ -242,11 +233,7 @@ impl World {
 
     /// A confirmed user with a password; `name` is verified. Gives back the user name.
     pub(crate) async fn user(&self, name: &str) -> String {
-        let flag = if name.contains('@') {
-            "email_verified"
-        } else {
-            "phone_number_verified"
-        };
+        let flag = if name.contains('@') { "email_verified" } else { "phone_number_verified" };
         let made = self
             .ok(
                 "AdminCreateUser",
@@ -278,11 +265,7 @@ impl World {
 
     /// Starts CUSTOM_AUTH and gives back the challenge.
     pub(crate) async fn start(&self, username: &str) -> Value {
-        self.ok(
-            "InitiateAuth",
-            initiate("CUSTOM_AUTH", json!({ "USERNAME": username })),
-        )
-        .await
+        self.ok("InitiateAuth", initiate("CUSTOM_AUTH", json!({ "USERNAME": username }))).await
     }
 
     /// Signs in by password; gives back `AuthenticationResult`.

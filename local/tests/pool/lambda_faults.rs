@@ -15,9 +15,7 @@ async fn fail_at(world: &World, trigger: Trigger) -> Failure {
     }
     let challenge = world.ok("InitiateAuth", start).await;
     world.events();
-    world
-        .err("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER))
-        .await
+    world.err("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER)).await
 }
 
 fn calls_of(world: &World, trigger: Trigger) -> usize {
@@ -112,10 +110,7 @@ async fn after_a_silence_an_error_ends_it() {
     let told = fail_at(&world, Trigger::DefineAuthChallenge).await;
     assert_eq!(
         told,
-        failure(
-            "UserLambdaValidation",
-            "DefineAuthChallenge failed with error exit status 1."
-        )
+        failure("UserLambdaValidation", "DefineAuthChallenge failed with error exit status 1.")
     );
     assert_eq!(calls_of(&world, Trigger::DefineAuthChallenge), 2);
 }
@@ -152,10 +147,7 @@ async fn output_that_is_no_json_is_refused() {
             world.script(move |it, _| (it == trigger).then(|| Ok(output.into())));
             assert_eq!(
                 fail_at(&world, trigger).await,
-                failure(
-                    "InvalidLambdaResponse",
-                    "Invalid lambda function output : Invalid JSON"
-                )
+                failure("InvalidLambdaResponse", "Invalid lambda function output : Invalid JSON")
             );
         }
     }
@@ -182,31 +174,13 @@ async fn output_of_another_shape_is_refused() {
         (DefineAuthChallenge, json!({})),
         (DefineAuthChallenge, json!({ "issueTokens": "true" })),
         (DefineAuthChallenge, json!({ "issueTokens": 1 })),
-        (
-            DefineAuthChallenge,
-            json!({ "issueTokens": true, "failAuthentication": "no" }),
-        ),
-        (
-            DefineAuthChallenge,
-            json!({ "challengeName": "PASSWORD_VERIFIER" }),
-        ),
-        (
-            DefineAuthChallenge,
-            json!({ "challengeName": "custom_challenge" }),
-        ),
+        (DefineAuthChallenge, json!({ "issueTokens": true, "failAuthentication": "no" })),
+        (DefineAuthChallenge, json!({ "challengeName": "PASSWORD_VERIFIER" })),
+        (DefineAuthChallenge, json!({ "challengeName": "custom_challenge" })),
         (DefineAuthChallenge, json!({ "challengeName": 1 })),
-        (
-            DefineAuthChallenge,
-            json!({ "issueTokens": false, "failAuthentication": false }),
-        ),
-        (
-            CreateAuthChallenge,
-            json!({ "privateChallengeParameters": "x" }),
-        ),
-        (
-            CreateAuthChallenge,
-            json!({ "privateChallengeParameters": { "n": 1 } }),
-        ),
+        (DefineAuthChallenge, json!({ "issueTokens": false, "failAuthentication": false })),
+        (CreateAuthChallenge, json!({ "privateChallengeParameters": "x" })),
+        (CreateAuthChallenge, json!({ "privateChallengeParameters": { "n": 1 } })),
         (
             CreateAuthChallenge,
             json!({
@@ -219,14 +193,8 @@ async fn output_of_another_shape_is_refused() {
             json!({ "privateChallengeParameters": { "n": "1" }, "challengeMetadata": {} }),
         ),
         (VerifyAuthChallengeResponse, json!({})),
-        (
-            VerifyAuthChallengeResponse,
-            json!({ "answerCorrect": null }),
-        ),
-        (
-            VerifyAuthChallengeResponse,
-            json!({ "answerCorrect": "true" }),
-        ),
+        (VerifyAuthChallengeResponse, json!({ "answerCorrect": null })),
+        (VerifyAuthChallengeResponse, json!({ "answerCorrect": "true" })),
         (VerifyAuthChallengeResponse, json!({ "answerCorrect": 1 })),
     ] {
         cases.push((trigger, json!({ "response": response })));
@@ -256,10 +224,7 @@ async fn no_private_parameter_fails_the_sign_in() {
                 "privateChallengeParameters": private,
             }),
         );
-        assert_eq!(
-            fail_at(&world, Trigger::CreateAuthChallenge).await,
-            incorrect()
-        );
+        assert_eq!(fail_at(&world, Trigger::CreateAuthChallenge).await, incorrect());
     }
 }
 
@@ -276,18 +241,10 @@ async fn nulls_are_as_good_as_nothing() {
         }),
     );
     let challenge = world.start(PHONE).await;
-    assert_eq!(
-        challenge["ChallengeParameters"],
-        json!({ "USERNAME": username })
-    );
-    world
-        .ok("RespondToAuthChallenge", answer(&challenge, PHONE, "0"))
-        .await;
+    assert_eq!(challenge["ChallengeParameters"], json!({ "USERNAME": username }));
+    world.ok("RespondToAuthChallenge", answer(&challenge, PHONE, "0")).await;
     let (_, event) = world.events().pop().unwrap();
-    assert_eq!(
-        event["request"]["session"][0]["challengeMetadata"],
-        Value::Null
-    );
+    assert_eq!(event["request"]["session"][0]["challengeMetadata"], Value::Null);
 }
 
 #[tokio::test]
@@ -298,18 +255,12 @@ async fn failing_beats_issuing() {
         Trigger::DefineAuthChallenge,
         json!({ "issueTokens": true, "failAuthentication": true }),
     );
-    assert_eq!(
-        fail_at(&world, Trigger::DefineAuthChallenge).await,
-        incorrect()
-    );
+    assert_eq!(fail_at(&world, Trigger::DefineAuthChallenge).await, incorrect());
 }
 
 #[tokio::test]
 async fn no_decision_gives_an_unknown_user_tokens() {
     let world = World::new();
     world.script_response(Trigger::DefineAuthChallenge, json!({ "issueTokens": true }));
-    assert_eq!(
-        fail_at(&world, Trigger::DefineAuthChallenge).await,
-        incorrect()
-    );
+    assert_eq!(fail_at(&world, Trigger::DefineAuthChallenge).await, incorrect());
 }

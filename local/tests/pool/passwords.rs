@@ -8,19 +8,12 @@ use serde_json::{Value, json};
 use crate::harness::*;
 
 fn by_password(username: &str, password: &str) -> Value {
-    initiate(
-        "USER_PASSWORD_AUTH",
-        json!({ "USERNAME": username, "PASSWORD": password }),
-    )
+    initiate("USER_PASSWORD_AUTH", json!({ "USERNAME": username, "PASSWORD": password }))
 }
 
 fn new_password(reply: &Value, password: &str) -> Value {
     with(
-        with(
-            answer(reply, EMAIL, ""),
-            "/ChallengeName",
-            "NEW_PASSWORD_REQUIRED",
-        ),
+        with(answer(reply, EMAIL, ""), "/ChallengeName", "NEW_PASSWORD_REQUIRED"),
         "/ChallengeResponses/NEW_PASSWORD",
         password,
     )
@@ -39,9 +32,7 @@ async fn every_name_of_a_user_signs_in() {
     body["UserAttributes"] = json!([{ "Name": "email", "Value": EMAIL }]);
     world.ok("AdminUpdateUserAttributes", body.clone()).await;
     // An address that is not verified is no name.
-    let told = world
-        .err("InitiateAuth", by_password(EMAIL, PASSWORD))
-        .await;
+    let told = world.err("InitiateAuth", by_password(EMAIL, PASSWORD)).await;
     assert_eq!(told, incorrect());
     body["UserAttributes"] = json!([{ "Name": "email_verified", "Value": "true" }]);
     world.ok("AdminUpdateUserAttributes", body).await;
@@ -55,15 +46,11 @@ async fn a_wrong_password_tells_nothing_of_the_account() {
     world.user(EMAIL).await;
     world.admin("AdminDisableUser", EMAIL).await;
     for name in [PHONE, EMAIL, "+15550100", "nobody"] {
-        let told = world
-            .err("InitiateAuth", by_password(name, "Wr0ng-pass"))
-            .await;
+        let told = world.err("InitiateAuth", by_password(name, "Wr0ng-pass")).await;
         assert_eq!(told, incorrect(), "{name}");
     }
     assert_eq!(
-        world
-            .err("InitiateAuth", by_password(EMAIL, PASSWORD))
-            .await,
+        world.err("InitiateAuth", by_password(EMAIL, PASSWORD)).await,
         failure("NotAuthorized", "User is disabled.")
     );
 }
@@ -80,10 +67,7 @@ async fn a_server_signs_in_with_the_pool() {
         let elsewhere = with(body, "/UserPoolId", "us-east-1_Other");
         assert_eq!(
             world.err("AdminInitiateAuth", elsewhere).await,
-            failure(
-                "ResourceNotFound",
-                "User pool us-east-1_Other does not exist."
-            )
+            failure("ResourceNotFound", "User pool us-east-1_Other does not exist.")
         );
     }
 }
@@ -119,9 +103,7 @@ async fn a_temporary_password_is_replaced_first() {
     let mut body = pool_and(EMAIL);
     body["TemporaryPassword"] = json!("Temp0rary!");
     world.ok("AdminCreateUser", body).await;
-    let challenge = world
-        .ok("InitiateAuth", by_password(EMAIL, "Temp0rary!"))
-        .await;
+    let challenge = world.ok("InitiateAuth", by_password(EMAIL, "Temp0rary!")).await;
     assert_eq!(challenge["ChallengeName"], "NEW_PASSWORD_REQUIRED");
     assert!(challenge.get("AuthenticationResult").is_none());
     let parameters = &challenge["ChallengeParameters"];
@@ -131,9 +113,7 @@ async fn a_temporary_password_is_replaced_first() {
         json!({ "email": EMAIL, "email_verified": "false" }).to_string()
     );
     // A weak password may be tried again with the same session.
-    let told = world
-        .err("RespondToAuthChallenge", new_password(&challenge, "weak"))
-        .await;
+    let told = world.err("RespondToAuthChallenge", new_password(&challenge, "weak")).await;
     assert_eq!(
         told,
         failure(
@@ -149,23 +129,13 @@ async fn a_temporary_password_is_replaced_first() {
     let reply = world.ok("RespondToAuthChallenge", body.clone()).await;
     assert!(reply["AuthenticationResult"]["RefreshToken"].is_string());
     let told = world.err("RespondToAuthChallenge", body).await;
-    assert_eq!(
-        told.message,
-        "Invalid session for the user, session can only be used once."
-    );
+    assert_eq!(told.message, "Invalid session for the user, session can only be used once.");
     let user = world.admin("AdminGetUser", EMAIL).await;
     assert_eq!(user["UserStatus"], "CONFIRMED");
     let given_name = json!({ "Name": "given_name", "Value": "Maya" });
-    assert!(
-        user["UserAttributes"]
-            .as_array()
-            .unwrap()
-            .contains(&given_name)
-    );
+    assert!(user["UserAttributes"].as_array().unwrap().contains(&given_name));
     world.sign_in(EMAIL).await;
-    let told = world
-        .err("InitiateAuth", by_password(EMAIL, "Temp0rary!"))
-        .await;
+    let told = world.err("InitiateAuth", by_password(EMAIL, "Temp0rary!")).await;
     assert_eq!(told, incorrect());
 }
 
@@ -177,9 +147,7 @@ async fn a_temporary_password_lasts_seven_days() {
     world.ok("AdminCreateUser", body).await;
     world.pass(Duration::from_secs(7 * 86_400));
     assert_eq!(
-        world
-            .err("InitiateAuth", by_password(EMAIL, "Temp0rary!"))
-            .await,
+        world.err("InitiateAuth", by_password(EMAIL, "Temp0rary!")).await,
         failure(
             "NotAuthorized",
             "Temporary password has expired and must be reset by an administrator."
@@ -194,11 +162,7 @@ async fn a_secret_hash_is_over_the_name_as_sent() {
     let hash = |name: &str| secret_hash(SECRET_CLIENT_SECRET, name, SECRET_CLIENT_ID);
     let start = |name: &str, hash: Option<String>| {
         let parameters = json!({ "USERNAME": name, "SECRET_HASH": hash });
-        with(
-            initiate("CUSTOM_AUTH", parameters),
-            "/ClientId",
-            SECRET_CLIENT_ID,
-        )
+        with(initiate("CUSTOM_AUTH", parameters), "/ClientId", SECRET_CLIENT_ID)
     };
     let missing = failure(
         "NotAuthorized",
@@ -223,14 +187,8 @@ async fn a_secret_hash_is_over_the_name_as_sent() {
         let reply = world.call("InitiateAuth", &start(name, hash)).await;
         assert_eq!(reply.as_ref().err(), expected, "{name}");
     }
-    let challenge = world
-        .ok("InitiateAuth", start(PHONE, Some(hash(PHONE))))
-        .await;
-    let body = with(
-        answer(&challenge, &username, ANSWER),
-        "/ClientId",
-        SECRET_CLIENT_ID,
-    );
+    let challenge = world.ok("InitiateAuth", start(PHONE, Some(hash(PHONE)))).await;
+    let body = with(answer(&challenge, &username, ANSWER), "/ClientId", SECRET_CLIENT_ID);
     let told = world.err("RespondToAuthChallenge", body.clone()).await;
     assert_eq!(told, missing);
     let told = world
@@ -246,11 +204,7 @@ async fn a_secret_hash_is_over_the_name_as_sent() {
     let refresh = |hash: String| {
         let token = &reply["AuthenticationResult"]["RefreshToken"];
         let parameters = json!({ "REFRESH_TOKEN": token, "SECRET_HASH": hash });
-        with(
-            initiate("REFRESH_TOKEN_AUTH", parameters),
-            "/ClientId",
-            SECRET_CLIENT_ID,
-        )
+        with(initiate("REFRESH_TOKEN_AUTH", parameters), "/ClientId", SECRET_CLIENT_ID)
     };
     assert_eq!(world.err("InitiateAuth", refresh(hash(PHONE))).await, wrong);
     world.ok("InitiateAuth", refresh(hash(&username))).await;
@@ -261,14 +215,9 @@ async fn a_secret_hash_for_a_client_without_a_secret_is_refused() {
     let world = World::new();
     world.user(PHONE).await;
     let parameters = json!({ "USERNAME": PHONE, "SECRET_HASH": "bm8=" });
-    let told = world
-        .err("InitiateAuth", initiate("CUSTOM_AUTH", parameters))
-        .await;
+    let told = world.err("InitiateAuth", initiate("CUSTOM_AUTH", parameters)).await;
     assert_eq!(told.exception, "NotAuthorizedException");
-    assert!(
-        told.message
-            .ends_with("is not configured for secret but secret hash was received")
-    );
+    assert!(told.message.ends_with("is not configured for secret but secret hash was received"));
 }
 
 #[tokio::test]
@@ -287,9 +236,7 @@ async fn a_secret_hash_guards_sign_up_too() {
     world.ok("SignUp", body.clone()).await;
     body["ConfirmationCode"] = json!(world.last_word());
     for operation in ["ConfirmSignUp", "ResendConfirmationCode"] {
-        let told = world
-            .err(operation, with(body.clone(), "/SecretHash", json!(null)))
-            .await;
+        let told = world.err(operation, with(body.clone(), "/SecretHash", json!(null))).await;
         assert!(told.message.ends_with("but SECRET_HASH was not received"));
     }
     assert_eq!(world.messages().len(), 1);

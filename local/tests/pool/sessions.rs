@@ -24,16 +24,9 @@ async fn a_session_is_used_once() {
     let world = World::new();
     world.user(PHONE).await;
     let challenge = world.start(PHONE).await;
-    let next = world
-        .ok("RespondToAuthChallenge", answer(&challenge, PHONE, "0"))
-        .await;
-    assert_eq!(
-        refused(&world, answer(&challenge, PHONE, ANSWER)).await,
-        USED
-    );
-    world
-        .ok("RespondToAuthChallenge", answer(&next, PHONE, ANSWER))
-        .await;
+    let next = world.ok("RespondToAuthChallenge", answer(&challenge, PHONE, "0")).await;
+    assert_eq!(refused(&world, answer(&challenge, PHONE, ANSWER)).await, USED);
+    world.ok("RespondToAuthChallenge", answer(&next, PHONE, ANSWER)).await;
     assert_eq!(refused(&world, answer(&next, PHONE, ANSWER)).await, USED);
 }
 
@@ -43,9 +36,7 @@ async fn a_session_ends_with_its_validity() {
     world.user(PHONE).await;
     let challenge = world.start(PHONE).await;
     world.pass(Duration::from_millis(179_999));
-    let next = world
-        .ok("RespondToAuthChallenge", answer(&challenge, PHONE, "0"))
-        .await;
+    let next = world.ok("RespondToAuthChallenge", answer(&challenge, PHONE, "0")).await;
     world.pass(Duration::from_secs(180));
     assert_eq!(refused(&world, answer(&next, PHONE, ANSWER)).await, EXPIRED);
 }
@@ -58,9 +49,7 @@ async fn the_client_sets_the_validity() {
     world.user(PHONE).await;
     let challenge = world.start(PHONE).await;
     world.pass(Duration::from_secs(899));
-    world
-        .ok("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER))
-        .await;
+    world.ok("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER)).await;
 }
 
 #[tokio::test]
@@ -84,11 +73,7 @@ async fn a_session_is_for_its_user_client_and_pool_and_a_mistake_does_not_use_it
         with(right.clone(), "/ChallengeResponses/USERNAME", "nobody"),
         with(right.clone(), "/ClientId", LEGACY_CLIENT_ID),
         with(right.clone(), "/ClientId", "otherpoolclient00000000000"),
-        with(
-            right.clone(),
-            "/Session",
-            String::from_utf8(changed).unwrap(),
-        ),
+        with(right.clone(), "/Session", String::from_utf8(changed).unwrap()),
         with(right.clone(), "/Session", format!("{session}A")),
         with(right.clone(), "/Session", "A".repeat(session.len())),
         with(right.clone(), "/Session", "not a session at all"),
@@ -110,17 +95,9 @@ async fn a_session_of_an_unknown_user_is_for_the_typed_name() {
     world.user(PHONE).await;
     let challenge = world.start("+15550100").await;
     for wrong in [PHONE, "+15550101"] {
-        assert_eq!(
-            refused(&world, answer(&challenge, wrong, "0")).await,
-            NOT_OURS
-        );
+        assert_eq!(refused(&world, answer(&challenge, wrong, "0")).await, NOT_OURS);
     }
-    world
-        .ok(
-            "RespondToAuthChallenge",
-            answer(&challenge, "+15550100", "0"),
-        )
-        .await;
+    world.ok("RespondToAuthChallenge", answer(&challenge, "+15550100", "0")).await;
 }
 
 #[tokio::test]
@@ -130,9 +107,7 @@ async fn a_user_made_again_is_another_user() {
     let challenge = world.start(PHONE).await;
     world.admin("AdminDeleteUser", PHONE).await;
     world.user(PHONE).await;
-    let told = world
-        .err("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER))
-        .await;
+    let told = world.err("RespondToAuthChallenge", answer(&challenge, PHONE, ANSWER)).await;
     assert_eq!(told, incorrect());
 }
 
@@ -165,12 +140,7 @@ async fn a_session_too_short_or_absent_breaks_the_model() {
     let world = World::new();
     world.user(PHONE).await;
     let right = answer(&world.start(PHONE).await, PHONE, ANSWER);
-    let told = world
-        .err(
-            "RespondToAuthChallenge",
-            with(right.clone(), "/Session", "short"),
-        )
-        .await;
+    let told = world.err("RespondToAuthChallenge", with(right.clone(), "/Session", "short")).await;
     assert_eq!(
         told,
         failure(
@@ -179,14 +149,6 @@ async fn a_session_too_short_or_absent_breaks_the_model() {
              must have length greater than or equal to 20"
         )
     );
-    let told = world
-        .err(
-            "RespondToAuthChallenge",
-            with(right, "/Session", json!(null)),
-        )
-        .await;
-    assert_eq!(
-        told,
-        failure("InvalidParameter", "Missing required parameter Session")
-    );
+    let told = world.err("RespondToAuthChallenge", with(right, "/Session", json!(null))).await;
+    assert_eq!(told, failure("InvalidParameter", "Missing required parameter Session"));
 }

@@ -9,10 +9,8 @@ use serde_json::{Value, json};
 use crate::harness::*;
 
 fn sign_up(username: &str, attributes: &[(&str, &str)]) -> Value {
-    let attributes: Vec<Value> = attributes
-        .iter()
-        .map(|(name, value)| json!({ "Name": name, "Value": value }))
-        .collect();
+    let attributes: Vec<Value> =
+        attributes.iter().map(|(name, value)| json!({ "Name": name, "Value": value })).collect();
     json!({
         "ClientId": DEFAULT_CLIENT_ID,
         "Username": username,
@@ -43,10 +41,7 @@ async fn a_phone_number_signs_up_confirms_and_is_verified() {
         })
     );
     let user = world.admin("AdminGetUser", PHONE).await;
-    assert_eq!(
-        user["Username"], reply["UserSub"],
-        "the user name is the sub"
-    );
+    assert_eq!(user["Username"], reply["UserSub"], "the user name is the sub");
     assert_eq!(user["UserStatus"], "UNCONFIRMED");
     let message = world.messages().pop().unwrap();
     assert_eq!((message.medium, message.to.as_str()), (Medium::Sms, PHONE));
@@ -58,12 +53,7 @@ async fn a_phone_number_signs_up_confirms_and_is_verified() {
     let user = world.admin("AdminGetUser", PHONE).await;
     assert_eq!(user["UserStatus"], "CONFIRMED");
     let verified = json!({ "Name": "phone_number_verified", "Value": "true" });
-    assert!(
-        user["UserAttributes"]
-            .as_array()
-            .unwrap()
-            .contains(&verified)
-    );
+    assert!(user["UserAttributes"].as_array().unwrap().contains(&verified));
     world.sign_in(PHONE).await;
     assert_eq!(world.messages().len(), 1);
 }
@@ -73,17 +63,9 @@ async fn an_address_gets_its_code_by_e_mail_and_a_phone_comes_first() {
     let world = World::new();
     world.ok("SignUp", sign_up(EMAIL, &[])).await;
     let message = world.messages().pop().unwrap();
-    assert_eq!(
-        (message.medium, message.to.as_str()),
-        (Medium::Email, EMAIL)
-    );
+    assert_eq!((message.medium, message.to.as_str()), (Medium::Email, EMAIL));
     assert!(message.subject.is_some());
-    let reply = world
-        .ok(
-            "SignUp",
-            sign_up("b@example.com", &[("phone_number", PHONE)]),
-        )
-        .await;
+    let reply = world.ok("SignUp", sign_up("b@example.com", &[("phone_number", PHONE)])).await;
     assert_eq!(reply["CodeDeliveryDetails"]["DeliveryMedium"], "SMS");
     assert_eq!(world.messages().len(), 2);
 }
@@ -94,40 +76,25 @@ async fn wrong_and_old_codes_confirm_nothing() {
     world.ok("SignUp", sign_up(PHONE, &[])).await;
     let old = world.last_word();
     let wrong = if old == "000000" { "000001" } else { "000000" };
-    let mismatch = failure(
-        "CodeMismatch",
-        "Invalid verification code provided, please try again.",
-    );
-    assert_eq!(
-        world.err("ConfirmSignUp", confirm(PHONE, wrong)).await,
-        mismatch
-    );
+    let mismatch = failure("CodeMismatch", "Invalid verification code provided, please try again.");
+    assert_eq!(world.err("ConfirmSignUp", confirm(PHONE, wrong)).await, mismatch);
     let reply = world.ok("ResendConfirmationCode", resend(PHONE)).await;
     assert_eq!(reply["CodeDeliveryDetails"]["Destination"], "+********5678");
     assert_eq!(world.messages().len(), 2);
     for _ in 0..5 {
-        assert_eq!(
-            world.err("ConfirmSignUp", confirm(PHONE, &old)).await,
-            mismatch
-        );
+        assert_eq!(world.err("ConfirmSignUp", confirm(PHONE, &old)).await, mismatch);
     }
     let code = world.last_word();
     assert_eq!(
         world.err("ConfirmSignUp", confirm(PHONE, &code)).await,
-        failure(
-            "LimitExceeded",
-            "Attempt limit exceeded, please try after some time."
-        )
+        failure("LimitExceeded", "Attempt limit exceeded, please try after some time.")
     );
     world.ok("ResendConfirmationCode", resend(PHONE)).await;
     world.pass(Duration::from_secs(86_400));
     let code = world.last_word();
     assert_eq!(
         world.err("ConfirmSignUp", confirm(PHONE, &code)).await,
-        failure(
-            "ExpiredCode",
-            "Invalid code provided, please request a code again."
-        )
+        failure("ExpiredCode", "Invalid code provided, please request a code again.")
     );
     let user = world.admin("AdminGetUser", PHONE).await;
     assert_eq!(user["UserStatus"], "UNCONFIRMED");
@@ -137,18 +104,10 @@ async fn wrong_and_old_codes_confirm_nothing() {
 async fn a_confirmed_user_is_not_confirmed_again() {
     let world = World::new();
     world.user(PHONE).await;
-    let confirmed = failure(
-        "NotAuthorized",
-        "User cannot be confirmed. Current status is CONFIRMED",
-    );
-    assert_eq!(
-        world.err("ConfirmSignUp", confirm(PHONE, "123456")).await,
-        confirmed
-    );
-    assert_eq!(
-        world.err("AdminConfirmSignUp", pool_and(PHONE)).await,
-        confirmed
-    );
+    let confirmed =
+        failure("NotAuthorized", "User cannot be confirmed. Current status is CONFIRMED");
+    assert_eq!(world.err("ConfirmSignUp", confirm(PHONE, "123456")).await, confirmed);
+    assert_eq!(world.err("AdminConfirmSignUp", pool_and(PHONE)).await, confirmed);
     assert_eq!(
         world.err("ResendConfirmationCode", resend(PHONE)).await,
         failure("InvalidParameter", "User is already confirmed.")
@@ -159,13 +118,9 @@ async fn a_confirmed_user_is_not_confirmed_again() {
 #[tokio::test]
 async fn an_unknown_user_is_hidden_or_not_as_the_client_says() {
     let world = World::new();
-    let told = world
-        .err("ConfirmSignUp", confirm("+15550100", "123456"))
-        .await;
+    let told = world.err("ConfirmSignUp", confirm("+15550100", "123456")).await;
     assert_eq!(told.exception, "ExpiredCodeException");
-    let reply = world
-        .ok("ResendConfirmationCode", resend("+15550100"))
-        .await;
+    let reply = world.ok("ResendConfirmationCode", resend("+15550100")).await;
     assert_eq!(reply["CodeDeliveryDetails"]["Destination"], "+****0100");
     let reply = world.ok("ResendConfirmationCode", resend("nobody")).await;
     assert_eq!(reply["CodeDeliveryDetails"]["DeliveryMedium"], "EMAIL");
@@ -243,22 +198,14 @@ async fn what_cannot_sign_up_leaves_no_user_and_no_message() {
         assert_eq!(told, failure(exception, &message), "{body}");
     }
     assert!(world.messages().is_empty());
-    assert_eq!(
-        world.admin("ListUsers", "").await["Users"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(world.admin("ListUsers", "").await["Users"].as_array().unwrap().len(), 1);
 }
 
 /// A world with a second pool whose users choose their names and have their address as alias.
 fn with_aliases() -> World {
     World::with(|settings| {
         let mut config = PoolConfig::new("us-east-1_Alias", "alias");
-        config.user_names = UserNames::Chosen {
-            aliases: [Contact::Email].into(),
-        };
+        config.user_names = UserNames::Chosen { aliases: [Contact::Email].into() };
         settings.pools[0].clients.remove(0);
         settings.pools.push(PoolSettings {
             config,
@@ -274,9 +221,7 @@ async fn chosen_names_keep_verified_aliases_apart() {
     let address = [("email", EMAIL)];
     let reply = world.ok("SignUp", sign_up("maya", &address)).await;
     assert_ne!(reply["UserSub"], "maya");
-    world
-        .ok("ConfirmSignUp", confirm("maya", &world.last_word()))
-        .await;
+    world.ok("ConfirmSignUp", confirm("maya", &world.last_word())).await;
     world.start(EMAIL).await;
     assert_eq!(world.events()[0].1["userName"], "maya");
     assert_eq!(
@@ -290,14 +235,9 @@ async fn chosen_names_keep_verified_aliases_apart() {
     let body = confirm("maya2", &world.last_word());
     assert_eq!(
         world.err("ConfirmSignUp", body.clone()).await,
-        failure(
-            "AliasExists",
-            "An account with the given email already exists."
-        )
+        failure("AliasExists", "An account with the given email already exists.")
     );
-    world
-        .ok("ConfirmSignUp", with(body, "/ForceAliasCreation", true))
-        .await;
+    world.ok("ConfirmSignUp", with(body, "/ForceAliasCreation", true)).await;
     world.start(EMAIL).await;
     assert_eq!(world.events()[0].1["userName"], "maya2");
 }

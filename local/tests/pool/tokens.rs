@@ -71,17 +71,9 @@ async fn the_pools_documents_are_found() {
     let issuer = format!("{ISSUER_BASE}/{DEFAULT_POOL_ID}");
     let document = world.pools.openid_configuration(DEFAULT_POOL_ID).unwrap();
     assert_eq!(document["issuer"], issuer);
-    assert_eq!(
-        document["jwks_uri"],
-        format!("{issuer}/.well-known/jwks.json")
-    );
+    assert_eq!(document["jwks_uri"], format!("{issuer}/.well-known/jwks.json"));
     assert!(world.pools.jwks("us-east-1_Other").is_none());
-    assert!(
-        world
-            .pools
-            .openid_configuration("us-east-1_Other")
-            .is_none()
-    );
+    assert!(world.pools.openid_configuration("us-east-1_Other").is_none());
 }
 
 #[tokio::test]
@@ -180,11 +172,7 @@ async fn access_tokens_that_do_not_hold_are_refused() {
     ] {
         for operation in ["GetUser", "GlobalSignOut"] {
             let told = world.err(operation, json!({ "AccessToken": wrong })).await;
-            assert_eq!(
-                told,
-                failure("NotAuthorized", "Invalid Access Token"),
-                "{wrong}"
-            );
+            assert_eq!(told, failure("NotAuthorized", "Invalid Access Token"), "{wrong}");
         }
     }
     let body = json!({ "AccessToken": token });
@@ -230,9 +218,7 @@ async fn a_global_sign_out_ends_every_sign_in_of_the_user() {
             assert!(is_revoked(&world.err(operation, access(result)).await));
         }
         assert_eq!(
-            world
-                .err("InitiateAuth", refresh(&result["RefreshToken"]))
-                .await,
+            world.err("InitiateAuth", refresh(&result["RefreshToken"])).await,
             failure("NotAuthorized", "Refresh Token has been revoked")
         );
     }
@@ -248,9 +234,7 @@ async fn a_revoked_token_ends_its_sign_in_alone() {
     world.user(PHONE).await;
     let (gone, kept) = (world.sign_in(PHONE).await, world.sign_in(PHONE).await);
     let revoke = |token: &Value| json!({ "ClientId": DEFAULT_CLIENT_ID, "Token": token });
-    let renewed = world
-        .ok("InitiateAuth", refresh(&gone["RefreshToken"]))
-        .await;
+    let renewed = world.ok("InitiateAuth", refresh(&gone["RefreshToken"])).await;
     let renewed = &renewed["AuthenticationResult"]["AccessToken"];
     for _ in 0..2 {
         world.ok("RevokeToken", revoke(&gone["RefreshToken"])).await;
@@ -259,21 +243,12 @@ async fn a_revoked_token_ends_its_sign_in_alone() {
         let told = world.err("GetUser", json!({ "AccessToken": token })).await;
         assert!(is_revoked(&told));
     }
-    let told = world
-        .err("InitiateAuth", refresh(&gone["RefreshToken"]))
-        .await;
+    let told = world.err("InitiateAuth", refresh(&gone["RefreshToken"])).await;
     assert_eq!(told.message, "Refresh Token has been revoked");
-    world
-        .ok("GetUser", json!({ "AccessToken": kept["AccessToken"] }))
-        .await;
-    world
-        .ok("InitiateAuth", refresh(&kept["RefreshToken"]))
-        .await;
+    world.ok("GetUser", json!({ "AccessToken": kept["AccessToken"] })).await;
+    world.ok("InitiateAuth", refresh(&kept["RefreshToken"])).await;
     let told = world.err("RevokeToken", revoke(&kept["AccessToken"])).await;
-    assert_eq!(
-        told,
-        failure("UnsupportedTokenType", "Unsupported token type")
-    );
+    assert_eq!(told, failure("UnsupportedTokenType", "Unsupported token type"));
     world.ok("RevokeToken", revoke(&json!("unknown"))).await;
 }
 
@@ -287,21 +262,14 @@ async fn only_its_client_revokes_a_token() {
     let unauthorized = failure("Unauthorized", "Invalid client.");
     for (client, secret, expected) in [
         (SECRET_CLIENT_ID, None, &unauthorized),
-        (
-            SECRET_CLIENT_ID,
-            Some("wrongwrongwrongwrongwrong"),
-            &unauthorized,
-        ),
+        (SECRET_CLIENT_ID, Some("wrongwrongwrongwrongwrong"), &unauthorized),
         (SECRET_CLIENT_ID, Some(SECRET_CLIENT_SECRET), &unauthorized),
         (DEFAULT_CLIENT_ID, Some(SECRET_CLIENT_SECRET), &unauthorized),
         ("nobodysclient", None, &unauthorized),
         (
             LEGACY_CLIENT_ID,
             None,
-            &failure(
-                "UnsupportedOperation",
-                "Token revocation is not enabled for this client.",
-            ),
+            &failure("UnsupportedOperation", "Token revocation is not enabled for this client."),
         ),
     ] {
         let body = json!({ "ClientId": client, "ClientSecret": secret, "Token": token });

@@ -9,21 +9,12 @@ use crate::harness::*;
 /// Every operation with its required fields.
 const OPERATIONS: [(&str, &[&str]); 22] = [
     ("SignUp", &["ClientId", "Username", "Password"]),
-    (
-        "ConfirmSignUp",
-        &["ClientId", "Username", "ConfirmationCode"],
-    ),
+    ("ConfirmSignUp", &["ClientId", "Username", "ConfirmationCode"]),
     ("ResendConfirmationCode", &["ClientId", "Username"]),
     ("AdminCreateUser", &["UserPoolId", "Username"]),
     ("AdminConfirmSignUp", &["UserPoolId", "Username"]),
-    (
-        "AdminSetUserPassword",
-        &["UserPoolId", "Username", "Password"],
-    ),
-    (
-        "AdminUpdateUserAttributes",
-        &["UserPoolId", "Username", "UserAttributes"],
-    ),
+    ("AdminSetUserPassword", &["UserPoolId", "Username", "Password"]),
+    ("AdminUpdateUserAttributes", &["UserPoolId", "Username", "UserAttributes"]),
     ("AdminGetUser", &["UserPoolId", "Username"]),
     ("AdminDisableUser", &["UserPoolId", "Username"]),
     ("AdminEnableUser", &["UserPoolId", "Username"]),
@@ -32,10 +23,7 @@ const OPERATIONS: [(&str, &[&str]); 22] = [
     ("InitiateAuth", &["ClientId", "AuthFlow"]),
     ("AdminInitiateAuth", &["UserPoolId", "ClientId", "AuthFlow"]),
     ("RespondToAuthChallenge", &["ClientId", "ChallengeName"]),
-    (
-        "AdminRespondToAuthChallenge",
-        &["UserPoolId", "ClientId", "ChallengeName"],
-    ),
+    ("AdminRespondToAuthChallenge", &["UserPoolId", "ClientId", "ChallengeName"]),
     ("GetUser", &["AccessToken"]),
     ("UpdateUserAttributes", &["AccessToken", "UserAttributes"]),
     ("GlobalSignOut", &["AccessToken"]),
@@ -99,22 +87,14 @@ async fn every_parameter_of_a_flow_is_named_when_it_is_missing() {
     world.user(PHONE).await;
     let session = world.start(PHONE).await["Session"].take();
     world.events();
-    let missing = |name: &str| {
-        failure(
-            "InvalidParameter",
-            &format!("Missing required parameter {name}"),
-        )
-    };
+    let missing =
+        |name: &str| failure("InvalidParameter", &format!("Missing required parameter {name}"));
     for (flow, parameters, name) in [
         ("CUSTOM_AUTH", json!(null), "USERNAME"),
         ("CUSTOM_AUTH", json!({}), "USERNAME"),
         ("CUSTOM_AUTH", json!({ "USERNAME": "" }), "USERNAME"),
         ("USER_PASSWORD_AUTH", json!({ "PASSWORD": "x" }), "USERNAME"),
-        (
-            "USER_PASSWORD_AUTH",
-            json!({ "USERNAME": PHONE }),
-            "PASSWORD",
-        ),
+        ("USER_PASSWORD_AUTH", json!({ "USERNAME": PHONE }), "PASSWORD"),
         ("REFRESH_TOKEN_AUTH", json!({}), "REFRESH_TOKEN"),
     ] {
         let told = world.err("InitiateAuth", initiate(flow, parameters)).await;
@@ -124,11 +104,7 @@ async fn every_parameter_of_a_flow_is_named_when_it_is_missing() {
         ("CUSTOM_CHALLENGE", json!(null), "USERNAME"),
         ("CUSTOM_CHALLENGE", json!({ "ANSWER": "x" }), "USERNAME"),
         ("CUSTOM_CHALLENGE", json!({ "USERNAME": PHONE }), "ANSWER"),
-        (
-            "NEW_PASSWORD_REQUIRED",
-            json!({ "USERNAME": PHONE }),
-            "NEW_PASSWORD",
-        ),
+        ("NEW_PASSWORD_REQUIRED", json!({ "USERNAME": PHONE }), "NEW_PASSWORD"),
     ] {
         let body = json!({
             "ClientId": DEFAULT_CLIENT_ID,
@@ -151,38 +127,14 @@ async fn what_is_no_request_is_refused() {
         ("", "{}", "SerializationException"),
         ("GetUser", "{}", "SerializationException"),
         ("Other.GetUser", "{}", "SerializationException"),
-        (
-            "AWSCognitoIdentityProviderService.GetUser",
-            "",
-            "SerializationException",
-        ),
-        (
-            "AWSCognitoIdentityProviderService.GetUser",
-            "[]",
-            "SerializationException",
-        ),
-        (
-            "AWSCognitoIdentityProviderService.GetUser",
-            "{",
-            "SerializationException",
-        ),
-        (
-            "AWSCognitoIdentityProviderService.",
-            "{}",
-            "UnknownOperationException",
-        ),
-        (
-            "AWSCognitoIdentityProviderService.Nothing",
-            "{}",
-            "UnknownOperationException",
-        ),
+        ("AWSCognitoIdentityProviderService.GetUser", "", "SerializationException"),
+        ("AWSCognitoIdentityProviderService.GetUser", "[]", "SerializationException"),
+        ("AWSCognitoIdentityProviderService.GetUser", "{", "SerializationException"),
+        ("AWSCognitoIdentityProviderService.", "{}", "UnknownOperationException"),
+        ("AWSCognitoIdentityProviderService.Nothing", "{}", "UnknownOperationException"),
     ] {
         let reply = world.pools.call(target, body.as_bytes()).await;
-        assert_eq!(
-            (reply.status, reply.error_type),
-            (400, Some(exception)),
-            "{target} {body}"
-        );
+        assert_eq!((reply.status, reply.error_type), (400, Some(exception)), "{target} {body}");
     }
     let deep = "[".repeat(100_000);
     let target = "AWSCognitoIdentityProviderService.GetUser";
@@ -199,44 +151,22 @@ async fn wrong_types_are_refused_and_unknown_fields_are_not() {
     let start = initiate("CUSTOM_AUTH", json!({ "USERNAME": PHONE }));
     for (operation, body) in [
         ("AdminGetUser", with(pool_and(PHONE), "/Username", 1)),
-        (
-            "AdminGetUser",
-            with(pool_and(PHONE), "/UserPoolId", json!([])),
-        ),
+        ("AdminGetUser", with(pool_and(PHONE), "/UserPoolId", json!([]))),
         ("InitiateAuth", with(start.clone(), "/AuthParameters", "x")),
-        (
-            "InitiateAuth",
-            with(start.clone(), "/AuthParameters/USERNAME", 1),
-        ),
-        (
-            "InitiateAuth",
-            with(start, "/ClientMetadata", json!({ "a": {} })),
-        ),
+        ("InitiateAuth", with(start.clone(), "/AuthParameters/USERNAME", 1)),
+        ("InitiateAuth", with(start, "/ClientMetadata", json!({ "a": {} }))),
         ("ListUsers", with(pool_and(""), "/Limit", "x")),
         ("ListUsers", with(pool_and(""), "/Limit", 1.5)),
         ("ListUsers", with(pool_and(""), "/AttributesToGet", "email")),
-        (
-            "AdminCreateUser",
-            with(pool_and(EMAIL), "/UserAttributes", json!({})),
-        ),
-        (
-            "AdminCreateUser",
-            with(pool_and(EMAIL), "/UserAttributes", json!(["email"])),
-        ),
+        ("AdminCreateUser", with(pool_and(EMAIL), "/UserAttributes", json!({}))),
+        ("AdminCreateUser", with(pool_and(EMAIL), "/UserAttributes", json!(["email"]))),
         (
             "AdminSetUserPassword",
-            with(
-                with(pool_and(PHONE), "/Password", PASSWORD),
-                "/Permanent",
-                "true",
-            ),
+            with(with(pool_and(PHONE), "/Password", PASSWORD), "/Permanent", "true"),
         ),
     ] {
         let told = world.err(operation, body.clone()).await;
-        assert_eq!(
-            told.exception, "SerializationException",
-            "{operation} {body}"
-        );
+        assert_eq!(told.exception, "SerializationException", "{operation} {body}");
     }
     assert!(world.triggers().is_empty());
 }
@@ -246,37 +176,13 @@ async fn fields_are_held_to_the_model() {
     let world = World::new();
     let start = initiate("CUSTOM_AUTH", json!({ "USERNAME": PHONE }));
     for (operation, body, member) in [
-        (
-            "InitiateAuth",
-            with(start.clone(), "/ClientId", ""),
-            "clientId",
-        ),
-        (
-            "InitiateAuth",
-            with(start.clone(), "/ClientId", "a b"),
-            "clientId",
-        ),
-        (
-            "InitiateAuth",
-            with(start.clone(), "/ClientId", "a".repeat(129)),
-            "clientId",
-        ),
-        (
-            "InitiateAuth",
-            with(start.clone(), "/AuthFlow", "PLEASE"),
-            "authFlow",
-        ),
-        (
-            "InitiateAuth",
-            with(start, "/AuthParameters/USERNAME", "a".repeat(129)),
-            "username",
-        ),
+        ("InitiateAuth", with(start.clone(), "/ClientId", ""), "clientId"),
+        ("InitiateAuth", with(start.clone(), "/ClientId", "a b"), "clientId"),
+        ("InitiateAuth", with(start.clone(), "/ClientId", "a".repeat(129)), "clientId"),
+        ("InitiateAuth", with(start.clone(), "/AuthFlow", "PLEASE"), "authFlow"),
+        ("InitiateAuth", with(start, "/AuthParameters/USERNAME", "a".repeat(129)), "username"),
         ("AdminGetUser", pool_and("a b"), "username"),
-        (
-            "AdminGetUser",
-            with(pool_and("a"), "/UserPoolId", "pool"),
-            "userPoolId",
-        ),
+        ("AdminGetUser", with(pool_and("a"), "/UserPoolId", "pool"), "userPoolId"),
         ("GetUser", json!({ "AccessToken": "a b" }), "accessToken"),
         (
             "AdminCreateUser",
@@ -298,10 +204,7 @@ async fn fields_are_held_to_the_model() {
 #[tokio::test]
 async fn an_unknown_client_is_named() {
     let world = World::new();
-    let expected = failure(
-        "ResourceNotFound",
-        "User pool client nobodysclient does not exist.",
-    );
+    let expected = failure("ResourceNotFound", "User pool client nobodysclient does not exist.");
     let body = json!({
         "ClientId": "nobodysclient",
         "UserPoolId": DEFAULT_POOL_ID,
@@ -323,11 +226,7 @@ async fn an_unknown_client_is_named() {
         "AdminRespondToAuthChallenge",
         "DescribeUserPoolClient",
     ] {
-        assert_eq!(
-            world.err(operation, body.clone()).await,
-            expected,
-            "{operation}"
-        );
+        assert_eq!(world.err(operation, body.clone()).await, expected, "{operation}");
     }
 }
 
@@ -376,10 +275,8 @@ fn fields() -> impl Strategy<Value = Value> {
         "ClientMetadata",
     ]);
     prop::collection::hash_map(name, value, 0..12).prop_map(|fields| {
-        let fields: Map<String, Value> = fields
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
+        let fields: Map<String, Value> =
+            fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         Value::Object(fields)
     })
 }
