@@ -6,9 +6,9 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use local::lambda::functions::{Functions, Options};
-use local::lambda::output::{Capture, Output};
-use local::lambda::process::Launch;
+use local::lambda::Launch;
+use local::lambda::{Capture, Output};
+use local::lambda::{Functions, Options};
 use local::lambda::{Invoke as _, Trigger};
 use tokio::time::{sleep, timeout};
 

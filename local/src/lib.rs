@@ -5,12 +5,196 @@
 //! The map, from the inside out:
 //! - [`pool`]: the user pool as plain data, its operations and its rules;
 //! - [`lambda`]: builds, runs and invokes the functions;
-//! - [`outbox`]: what was sent, instead of sending it.
+//! - [`outbox`]: what was sent, instead of sending it; [`sns`] and [`ses`] put it there;
+//! - `server`: HTTP around all of these; [`settings`]: what the functions are told;
+//! - [`Local`]: everything together, on a listener that its caller owns;
+//! - [`demo`]: one whole sign-in, told step by step.
 //!
 //! Not responsible for: deciding anything about codes (the functions do, in `otp` and the three
 //! trigger crates), hosted pages, or being reachable from another machine.
 
+pub mod client;
 pub mod clock;
+pub mod demo;
 pub mod lambda;
 pub mod outbox;
 pub mod pool;
+mod server;
+pub mod ses;
+pub mod settings;
+pub mod sns;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use tokio::net::TcpListener;
+
+use clock::Clock;
+use lambda::{CallLog, Endpoint, Functions, Invoke, Options, Output, Programs, Progress};
+use outbox::Outbox;
+use pool::UserPools;
+
+/// Where the functions come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// Built by cargo out of this workspace.
+    #[default]
+    Build,
+    /// Ready in this folder, as `NAME/bootstrap` or `NAME`.
+    Directory(PathBuf),
+    /// Run by something else, which answers Lambda's `Invoke` at this URL.
+    Endpoint(String),
+}
+
+/// How to run.
+#[derive(Clone)]
+pub struct Config {
+    /// Where the functions come from.
+    pub source: Source,
+    /// The variables among which the functions' settings are; see [`settings`].
+    pub variables: BTreeMap<String, String>,
+    /// What the functions take for AWS; this process itself, unless a test says otherwise.
+    pub aws_endpoint: Option<String>,
+    /// Where the functions' own lines go.
+    pub output: Output,
+    /// Where a slow build says that it goes on.
+    pub progress: Progress,
+    /// The time of day, for the pool. The functions have the system's.
+    pub clock: Clock,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            source: Source::Build,
+            variables: BTreeMap::new(),
+            aws_endpoint: None,
+            output: Output::Stderr,
+            progress: Progress::stderr(),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Why `local` cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The listener is of no use.
+    #[error("the listener has no address: {0}")]
+    Listener(#[from] io::Error),
+    /// Another machine could reach the listener.
+    #[error("{0} is not a loopback address; local listens on 127.0.0.1 or [::1] only")]
+    NotLoopback(SocketAddr),
+    /// There are no functions to run.
+    #[error(transparent)]
+    Functions(#[from] lambda::CompileError),
+    /// A function does not start: one of its settings is refused, for instance.
+    #[error(transparent)]
+    Function(#[from] lambda::StartError),
+    /// The functions' address is none.
+    #[error(transparent)]
+    Endpoint(#[from] lambda::InvalidEndpoint),
+}
+
+/// A user pool that is ready to serve.
+pub struct Local {
+    listener: TcpListener,
+    address: SocketAddr,
+    functions: Option<Functions>,
+    services: server::Services,
+}
+
+impl Local {
+    /// Builds and starts the functions, and makes the user pool that will answer on `listener`.
+    ///
+    /// # Errors
+    /// When `listener` is not on loopback or a function cannot be built or started.
+    pub async fn start(listener: TcpListener, config: Config) -> Result<Self, StartError> {
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() {
+            return Err(StartError::NotLoopback(address));
+        }
+        let url = url(address);
+        let calls = CallLog::new(config.clock.clone());
+        let (functions, invoke): (_, Arc<dyn Invoke>) = match &config.source {
+            Source::Endpoint(url) => {
+                (None, Arc::new(Endpoint::new(url, lambda::TRIGGER_TIMEOUT, calls.clone())?))
+            }
+            Source::Build | Source::Directory(_) => {
+                let functions = functions(&config, &url, calls.clone()).await?;
+                (Some(functions.clone()), Arc::new(functions))
+            }
+        };
+        let outbox = Outbox::default();
+        let clock = config.clock;
+        let settings = pool::Settings::new(url);
+        let pools = UserPools::new(settings, clock.clone(), outbox.clone(), invoke, generator());
+        let services = server::Services { pools, outbox, calls, clock };
+        Ok(Self { listener, address, functions, services })
+    }
+
+    /// Where it answers, such as `http://127.0.0.1:9500`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url(self.address)
+    }
+
+    /// What it has sent.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox {
+        self.services.outbox.clone()
+    }
+
+    /// The functions, if they are processes of ours.
+    #[must_use]
+    pub fn functions(&self) -> Option<Functions> {
+        self.functions.clone()
+    }
+
+    /// Serves until `shutdown` ends, then ends the functions.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn serve(
+        self,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let Self { listener, functions, services, .. } = self;
+        let ended = async move {
+            shutdown.await;
+            if let Some(functions) = functions {
+                functions.shutdown().await;
+            }
+        };
+        axum::serve(listener, server::router(services)).with_graceful_shutdown(ended).await
+    }
+}
+
+async fn functions(config: &Config, url: &str, calls: CallLog) -> Result<Functions, StartError> {
+    let programs = match &config.source {
+        Source::Directory(directory) => Programs::in_directory(directory)?,
+        Source::Build | Source::Endpoint(_) => Programs::build(&config.progress).await?,
+    };
+    let endpoint = config.aws_endpoint.as_deref().unwrap_or(url);
+    let variable = |name: &str| config.variables.get(name).cloned();
+    let environment = settings::environment(variable, endpoint, &mut generator());
+    let options = Options { output: config.output.clone(), calls, ..Options::default() };
+    let functions = Functions::new(programs.launches(|_| environment.clone()), options);
+    functions.warm().await?;
+    Ok(functions)
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://{address}")
+}
+
+#[expect(clippy::disallowed_methods, reason = "where `local` gets its randomness from")]
+fn generator() -> StdRng {
+    StdRng::from_rng(&mut rand::rng())
+}

@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use local::lambda::calls::{CallLog, Outcome};
-use local::lambda::endpoint::Endpoint;
+use local::lambda::Endpoint;
+use local::lambda::{CallLog, Outcome};
 use local::lambda::{Invoke, InvokeError, Trigger};
 use tokio::net::TcpListener;
 

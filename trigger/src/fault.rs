@@ -10,10 +10,10 @@ use lambda_runtime::Diagnostic;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The user has no address that a code may go to.
-    #[error("NO_DESTINATION: this account has no verified phone number or e-mail address.")]
+    #[error("NO_DESTINATION: this account has no verified phone number or e-mail address")]
     NoDestination,
     /// The service that sends the message refused it, or did not answer in time.
-    #[error("DELIVERY_FAILED: the code could not be sent; try again.")]
+    #[error("DELIVERY_FAILED: the code could not be sent; try again")]
     DeliveryFailed,
     /// Anything else: an event that we cannot read, a bug. The reason is for the log only.
     #[error("INTERNAL")]

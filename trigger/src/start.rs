@@ -52,11 +52,11 @@ where
             .catch_unwind()
             .await
             .unwrap_or(Err(Fault::Internal("the function panicked")));
-        let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+        let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         match &result {
-            Ok(_) => tracing::info!(duration_ms, "answered"),
+            Ok(_) => tracing::info!(duration_us, "answered"),
             Err(fault) => {
-                tracing::error!(duration_ms, code = fault.code(), "{}", fault.reason());
+                tracing::error!(duration_us, code = fault.code(), "{}", fault.reason());
             }
         }
         result

@@ -11,7 +11,7 @@ use super::Trigger;
 use crate::clock::Clock;
 
 /// How many calls are kept; the oldest go first.
-pub const CAPACITY: usize = 1_000;
+const CAPACITY: usize = 1_000;
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -254,6 +254,7 @@ fn cargo() -> OsString {
 
 /// The variables that cargo adds when it runs a program or a test. Build scripts that look at
 /// them would see ours instead of none, and so make cargo build their crates again.
+#[expect(clippy::disallowed_methods, reason = "what cargo adds is only to be seen here")]
 fn variables_of_cargo() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(is_cargos)
 }

@@ -1,24 +1,31 @@
 //! The functions as Lambda runs them: built, started as processes, fed through the Runtime API.
 //!
-//! - [`compile`]: where the three binaries are, building them when need be;
-//! - [`process`]: one execution environment, a process with a Runtime API of its own;
-//! - [`functions`]: as many of them as the calls need;
-//! - [`endpoint`]: functions that someone else runs, instead;
-//! - [`output`]: where the functions' own lines go;
-//! - [`calls`]: what was called, how long it took and how it ended.
+//! - `compile`: where the three binaries are, building them when need be;
+//! - `process`: one execution environment, a process with a Runtime API of its own;
+//! - `functions`: as many of them as the calls need;
+//! - `endpoint`: functions that someone else runs, instead;
+//! - `output`: where the functions' own lines go;
+//! - `calls`: what was called, how long it took and how it ended.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-pub mod calls;
-pub mod compile;
-pub mod endpoint;
-pub mod functions;
-pub mod output;
-pub mod process;
+mod calls;
+mod compile;
+mod endpoint;
+mod functions;
+mod output;
+mod process;
 mod runtime_api;
+
+pub use calls::{CallLog, Outcome, TriggerCall};
+pub use compile::{CompileError, Programs, Progress};
+pub use endpoint::{Endpoint, InvalidEndpoint};
+pub use functions::{Functions, MAX_INSTANCES, Options, START_LIMIT, StartError};
+pub use output::{Capture, Output};
+pub use process::{Failure, Instance, Launch};
 
 /// How long Cognito waits for a trigger; nobody can change it there.
 pub const TRIGGER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,93 @@
+//! A small client of `local` itself, for the demo: JSON in, JSON out.
+
+use bytes::Bytes;
+use http::Request;
+use http::header::CONTENT_TYPE;
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// Why a call gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Cognito said no.
+    #[error("{exception}: {message}")]
+    Refused {
+        /// The exception's name.
+        exception: String,
+        /// Its message.
+        message: String,
+    },
+    /// Nothing that we understand came back.
+    #[error("no answer from {url}: {reason}")]
+    NoAnswer {
+        /// What was called.
+        url: String,
+        /// The reason.
+        reason: String,
+    },
+}
+
+/// Calls a running `local`.
+pub struct Client {
+    url: String,
+    http: HttpClient<HttpConnector, Full<Bytes>>,
+}
+
+impl Client {
+    /// A client of the `local` at `url`.
+    #[must_use]
+    pub fn new(url: String) -> Self {
+        Self { url, http: HttpClient::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// Calls the user pool's `operation`.
+    ///
+    /// # Errors
+    /// When it is refused or nothing answers.
+    pub async fn call(&self, operation: &str, body: &Value) -> Result<Value, ClientError> {
+        let target = format!("AWSCognitoIdentityProviderService.{operation}");
+        let request = Request::post(&self.url)
+            .header(CONTENT_TYPE, "application/x-amz-json-1.1")
+            .header("x-amz-target", target)
+            .body(Full::from(body.to_string()));
+        let reply = self.send(&self.url, request).await?;
+        match reply.get("__type").and_then(Value::as_str) {
+            None => Ok(reply),
+            Some(exception) => {
+                let message = reply.get("message").and_then(Value::as_str).unwrap_or_default();
+                let (exception, message) = (exception.to_owned(), message.to_owned());
+                Err(ClientError::Refused { exception, message })
+            }
+        }
+    }
+
+    /// Gets `path`.
+    ///
+    /// # Errors
+    /// When nothing answers.
+    pub async fn get(&self, path: &str) -> Result<Value, ClientError> {
+        let url = format!("{}{path}", self.url);
+        self.send(&url, Request::get(&url).body(Full::default())).await
+    }
+
+    async fn send(
+        &self,
+        url: &str,
+        request: http::Result<Request<Full<Bytes>>>,
+    ) -> Result<Value, ClientError> {
+        let no_answer = |reason: String| ClientError::NoAnswer { url: url.to_owned(), reason };
+        let request = request.map_err(|error| no_answer(error.to_string()))?;
+        let response =
+            self.http.request(request).await.map_err(|error| no_answer(error.to_string()))?;
+        let body = response.into_body().collect().await;
+        let body = body.map_err(|error| no_answer(error.to_string()))?.to_bytes();
+        // RevokeToken and others answer nothing at all.
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&body).map_err(|error| no_answer(error.to_string()))
+    }
+}

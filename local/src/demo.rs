@@ -1,0 +1,197 @@
+//! The demo: a person signs up and signs in with a texted code, one mistyped answer on the way.
+//! Each step says what it does, what the phone received and what came of it; the first thing that
+//! is not as it should be ends the demo with an error.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::client::{Client, ClientError};
+use crate::pool::DEFAULT_CLIENT_ID;
+
+/// A number that is nobody's: Japan reserves none for examples, and nothing leaves this machine.
+const PHONE_NUMBER: &str = "+819012345678";
+
+/// Why the demo did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] ClientError),
+    /// Something is not as it should be.
+    #[error("{0}")]
+    Unexpected(&'static str),
+    /// Nobody is listening.
+    #[error("cannot write: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Plays the demo against the `local` that `client` calls, and tells it to `out`.
+///
+/// # Errors
+/// When any step does not go as it should.
+pub async fn demo(client: &Client, out: &mut impl Write) -> Result<(), DemoError> {
+    let mut demo = Demo { client, out, steps: 0, read: 0 };
+    demo.sign_up().await?;
+    let session = demo.start().await?;
+    let session = demo.mistype(session).await?;
+    let access_token = demo.answer(session).await?;
+    demo.who(&access_token).await?;
+    writeln!(demo.out, "\nSigned in with one text, and without a password.")?;
+    Ok(())
+}
+
+struct Demo<'a, W> {
+    client: &'a Client,
+    out: &'a mut W,
+    steps: u8,
+    /// How many messages the phone has read.
+    read: usize,
+}
+
+/// A challenge that waits for an answer.
+struct Session {
+    session: String,
+    user_name: String,
+    code: String,
+}
+
+impl<W: Write> Demo<'_, W> {
+    async fn sign_up(&mut self) -> Result<(), DemoError> {
+        self.step("Sign up with a phone number", "SignUp")?;
+        let user = json!({
+            "ClientId": DEFAULT_CLIENT_ID,
+            "Username": PHONE_NUMBER,
+            // Cognito demands one. Nobody ever needs it.
+            "Password": "Unused-and-forgotten-1",
+        });
+        let reply = self.client.call("SignUp", &user).await?;
+        expect(reply.get("UserConfirmed") == Some(&Value::Bool(false)), "the user is confirmed")?;
+        let code = self.text().await?;
+
+        self.step("Type that code to confirm the number", "ConfirmSignUp")?;
+        let confirmation = json!({
+            "ClientId": DEFAULT_CLIENT_ID,
+            "Username": PHONE_NUMBER,
+            "ConfirmationCode": code,
+        });
+        self.client.call("ConfirmSignUp", &confirmation).await?;
+        self.say("confirmed")
+    }
+
+    async fn start(&mut self) -> Result<Session, DemoError> {
+        self.step("Ask to sign in", "InitiateAuth, CUSTOM_AUTH")?;
+        let request = json!({
+            "ClientId": DEFAULT_CLIENT_ID,
+            "AuthFlow": "CUSTOM_AUTH",
+            "AuthParameters": { "USERNAME": PHONE_NUMBER },
+        });
+        let reply = self.client.call("InitiateAuth", &request).await?;
+        let code = self.text().await?;
+        let session = self.challenge(&reply, code)?;
+        expect(!has_tokens(&reply), "there are tokens before the code was typed")?;
+        Ok(session)
+    }
+
+    async fn mistype(&mut self, session: Session) -> Result<Session, DemoError> {
+        self.step("Mistype the last digit", "RespondToAuthChallenge")?;
+        let mut wrong = session.code.clone();
+        wrong.pop();
+        wrong.push(if session.code.ends_with('0') { '1' } else { '0' });
+        let reply = self.respond(&session, &wrong).await?;
+        expect(!has_tokens(&reply), "a wrong code signed in")?;
+        expect(self.outbox().await?.len() == self.read, "a wrong code sent another text")?;
+        self.challenge(&reply, session.code)
+    }
+
+    async fn answer(&mut self, session: Session) -> Result<String, DemoError> {
+        self.step("Type the code as it is", "RespondToAuthChallenge")?;
+        let reply = self.respond(&session, &session.code).await?;
+        expect(has_tokens(&reply), "the right code gave no tokens")?;
+        self.say("tokens: ID, access and refresh")?;
+        text(&reply, ACCESS_TOKEN)
+    }
+
+    async fn who(&mut self, access_token: &str) -> Result<(), DemoError> {
+        self.step("Ask who is signed in", "GetUser")?;
+        let reply = self.client.call("GetUser", &json!({ "AccessToken": access_token })).await?;
+        let attributes = reply.get("UserAttributes").and_then(Value::as_array);
+        let attributes = attributes.ok_or(LACKS_A_FIELD)?;
+        for attribute in attributes {
+            let [name, value] = ["/Name", "/Value"].map(|path| text(attribute, path));
+            self.say(&format!("{} = {}", name?, value?))?;
+        }
+        let has =
+            |name: &str, value: &str| attributes.contains(&json!({ "Name": name, "Value": value }));
+        expect(has("phone_number", PHONE_NUMBER), "the user has another phone number")?;
+        expect(has("phone_number_verified", "true"), "the phone number is not verified")
+    }
+
+    async fn respond(&self, session: &Session, answer: &str) -> Result<Value, DemoError> {
+        let response = json!({
+            "ClientId": DEFAULT_CLIENT_ID,
+            "ChallengeName": "CUSTOM_CHALLENGE",
+            "Session": session.session,
+            "ChallengeResponses": { "USERNAME": session.user_name, "ANSWER": answer },
+        });
+        Ok(self.client.call("RespondToAuthChallenge", &response).await?)
+    }
+
+    fn challenge(&mut self, reply: &Value, code: String) -> Result<Session, DemoError> {
+        expect(text(reply, "/ChallengeName")? == "CUSTOM_CHALLENGE", "there is no challenge")?;
+        let parameter = |name| text(reply, &format!("/ChallengeParameters/{name}"));
+        self.say(&format!(
+            "a code of {} digits went to {}; {} attempts left",
+            parameter("CODE_LENGTH")?,
+            parameter("CODE_DELIVERY_DESTINATION")?,
+            parameter("ATTEMPTS_LEFT")?,
+        ))?;
+        Ok(Session { session: text(reply, "/Session")?, user_name: parameter("USERNAME")?, code })
+    }
+
+    /// Reads the one new message on the phone, shows it, and gives the code in it.
+    async fn text(&mut self) -> Result<String, DemoError> {
+        let outbox = self.outbox().await?;
+        expect(outbox.len() == self.read + 1, "the phone did not get exactly one text")?;
+        let message = outbox.last().ok_or(DemoError::Unexpected("the phone got no text"))?;
+        expect(text(message, "/to")? == PHONE_NUMBER, "the text went to another number")?;
+        self.read = outbox.len();
+        let body = text(message, "/body")?;
+        writeln!(self.out, "   [phone] {body}")?;
+        let digits = body.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() >= 6);
+        digits.map(str::to_owned).ok_or(DemoError::Unexpected("the text has no code"))
+    }
+
+    async fn outbox(&self) -> Result<Vec<Value>, DemoError> {
+        let outbox = self.client.get("/_local/outbox").await?;
+        Ok(outbox.as_array().cloned().unwrap_or_default())
+    }
+
+    fn step(&mut self, what: &str, operation: &str) -> Result<(), DemoError> {
+        self.steps += 1;
+        writeln!(self.out, "\n{}. {what} ({operation})", self.steps)?;
+        Ok(())
+    }
+
+    fn say(&mut self, what: &str) -> Result<(), DemoError> {
+        writeln!(self.out, "   {what}")?;
+        Ok(())
+    }
+}
+
+const ACCESS_TOKEN: &str = "/AuthenticationResult/AccessToken";
+
+const LACKS_A_FIELD: DemoError = DemoError::Unexpected("a reply lacks a field");
+
+fn has_tokens(reply: &Value) -> bool {
+    reply.pointer(ACCESS_TOKEN).is_some()
+}
+
+fn expect(condition: bool, otherwise: &'static str) -> Result<(), DemoError> {
+    if condition { Ok(()) } else { Err(DemoError::Unexpected(otherwise)) }
+}
+
+/// The text at `path`, a JSON pointer (RFC 6901).
+fn text(value: &Value, path: &str) -> Result<String, DemoError> {
+    value.pointer(path).and_then(Value::as_str).map(str::to_owned).ok_or(LACKS_A_FIELD)
+}

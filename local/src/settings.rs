@@ -1,0 +1,91 @@
+//! What the functions are told: the variables of our own environment that are settings of theirs,
+//! and a value that does for each that they require and we were not given.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::CryptoRng;
+
+/// The variables that are passed on as they are.
+const PASSED_ON: [&str; 30] = [
+    "ANDROID_APP_HASH",
+    "APP_NAME",
+    "AWS_LAMBDA_LOG_FORMAT",
+    "AWS_LAMBDA_LOG_LEVEL",
+    "CODE_KEY",
+    "CODE_LENGTH",
+    "CODE_LIFETIME_SECONDS",
+    "DEFAULT_LOCALE",
+    "EMAIL_CONFIGURATION_SET",
+    "EMAIL_FROM",
+    "EMAIL_TEMPLATE",
+    "FIRST_ROUND",
+    "ISSUE_LIMITS",
+    "LEDGER_TABLE",
+    "MAX_ATTEMPTS",
+    "MAX_SENDS",
+    "MEDIA",
+    "REQUIRE_VERIFIED",
+    "RESEND_AFTER_SECONDS",
+    "RUST_BACKTRACE",
+    "SIGN_IN",
+    "SMS_COUNTRIES",
+    "SMS_ENTITY_ID",
+    "SMS_MAX_PRICE_USD",
+    "SMS_ORIGINATION_NUMBER",
+    "SMS_SENDER_ID",
+    "SMS_TEMPLATE_ID",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "WEB_OTP_DOMAIN",
+];
+
+/// The functions' variables: those of ours, looked up with `lookup`, that are settings; a fresh
+/// `CODE_KEY` and a made-up `EMAIL_FROM` where there are none; and `endpoint` in place of AWS.
+pub fn environment(
+    lookup: impl Fn(&str) -> Option<String>,
+    endpoint: &str,
+    rng: &mut impl CryptoRng,
+) -> BTreeMap<String, String> {
+    let mut key = [0; 32];
+    rng.fill_bytes(&mut key);
+    let defaults = [
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        ("CODE_KEY", URL_SAFE_NO_PAD.encode(key)),
+        ("EMAIL_FROM", "Sign-in <sign-in@local.example>".to_owned()),
+        ("SMS_COUNTRIES", "*".to_owned()),
+    ];
+    let given = PASSED_ON.iter().filter_map(|name| Some((*name, lookup(name)?)));
+    defaults.into_iter().chain(given).map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+
+    #[test]
+    fn what_is_ours_reaches_the_functions_and_nothing_else_does() {
+        let ours = [("MAX_SENDS", "2"), ("EMAIL_FROM", "a@b"), ("HOME", "/home"), ("APP_NAME", "")];
+        let lookup = |name: &str| {
+            ours.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+        };
+        let environment = environment(lookup, "http://127.0.0.1:1", &mut StdRng::seed_from_u64(1));
+        let get = |name: &str| environment.get(name).map(String::as_str);
+        assert_eq!(get("MAX_SENDS"), Some("2"));
+        assert_eq!(get("EMAIL_FROM"), Some("a@b"));
+        assert_eq!(get("APP_NAME"), Some(""));
+        assert_eq!(get("SMS_COUNTRIES"), Some("*"));
+        assert_eq!(get("AWS_ENDPOINT_URL"), Some("http://127.0.0.1:1"));
+        assert_eq!(get("CODE_KEY").map(str::len), Some(43));
+        assert_eq!(get("HOME"), None);
+    }
+
+    #[test]
+    fn the_list_is_sorted_and_has_no_name_twice() {
+        assert!(PASSED_ON.is_sorted_by(|a, b| a < b));
+    }
+}
