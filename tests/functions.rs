@@ -1,0 +1,217 @@
+//! Each function as Lambda runs it: the real binary, fed the events of `tests/events` through the
+//! Runtime API.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use local::lambda::{
+    Capture, Functions, Invoke as _, InvokeError, Options, Output, Programs, Progress, Trigger,
+};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::harness::{Setup, run_test};
+
+/// The key that the events' answers are derived with.
+pub(crate) const CODE_KEY: &str = "0123456789abcdef0123456789abcdef-events";
+
+fn events() -> BTreeMap<String, Value> {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("events");
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let json = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    json.map(|path| {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (name, serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap())
+    })
+    .collect()
+}
+
+pub(crate) fn event(name: &str) -> Value {
+    events().remove(name).unwrap_or_else(|| panic!("no event {name}"))
+}
+
+/// Calls the function behind `trigger` and gives its answer, or its fault's code.
+pub(crate) async fn invoke(
+    functions: &Functions,
+    trigger: Trigger,
+    event: &str,
+) -> Result<Value, String> {
+    match functions.invoke(trigger, event.to_owned().into()).await {
+        Ok(answer) => Ok(serde_json::from_slice(&answer).unwrap()),
+        Err(InvokeError::Function { error_type, message }) => {
+            assert!(message.starts_with(&error_type), "{error_type}: {message}");
+            Err(error_type)
+        }
+        Err(InvokeError::TimedOut) => panic!("no answer"),
+    }
+}
+
+fn trigger(name: &str) -> Trigger {
+    match name.split('-').next() {
+        Some("define") => Trigger::DefineAuthChallenge,
+        Some("create") => Trigger::CreateAuthChallenge,
+        _ => Trigger::VerifyAuthChallengeResponse,
+    }
+}
+
+/// What must be sent for an event, and what its response must be. Fields of the response that are
+/// different each time stand as `"*"`.
+fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
+    let define = |challenge: Option<&str>, tokens: bool, fail: bool| {
+        Ok(json!({ "challengeName": challenge, "issueTokens": tokens, "failAuthentication": fail }))
+    };
+    let create = |medium: &str, destination: &str, attempts: &str, resends: &str| {
+        Ok(json!({
+            "publicChallengeParameters": {
+                "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
+                "CODE_DELIVERY_DESTINATION": destination,
+                "CODE_LENGTH": "6",
+                "EXPIRES_AT": "*",
+                "ATTEMPTS_LEFT": attempts,
+                "RESENDS_LEFT": resends,
+                "RESEND_AT": "*",
+            },
+            "privateChallengeParameters": { "nonce": "*", "expires_at": "*" },
+            "challengeMetadata": "*",
+        }))
+    };
+    let verify = |right: bool| Ok(json!({ "answerCorrect": right }));
+    let custom = Some("CUSTOM_CHALLENGE");
+    match name {
+        "define-first-round"
+        | "define-without-session"
+        | "define-nulls"
+        | "define-srp-a"
+        | "define-wrong-answer"
+        | "define-resend"
+        | "define-unknown-user"
+        | "define-fields-of-the-future" => (None, define(custom, false, false)),
+        "define-right-answer" => (None, define(None, true, false)),
+        "define-third-wrong-answer" => (None, define(None, false, true)),
+        "create-first-round" | "create-nulls" | "create-after-srp-a" => {
+            (Some("SMS"), create("SMS", "+********5678", "3", "2"))
+        }
+        "create-e-mail-only" => (Some("EMAIL"), create("EMAIL", "j***@e***", "3", "2")),
+        "create-wrong-answer" => (None, create("SMS", "+********5678", "2", "2")),
+        "create-resend" => (Some("EMAIL"), create("EMAIL", "j***@e***", "3", "1")),
+        "create-expired" => (Some("SMS"), create("SMS", "+********5678", "2", "1")),
+        "create-unknown-user" => (None, create("SMS", "+********9999", "3", "2")),
+        "create-no-destination" => (None, Err("NO_DESTINATION")),
+        "verify-right-answer" | "verify-short-trigger-name" | "verify-full-width-answer" => {
+            (None, verify(true))
+        }
+        "verify-wrong-answer"
+        | "verify-expired"
+        | "verify-resend"
+        | "verify-nulls"
+        | "verify-unknown-user" => (None, verify(false)),
+        "other-pre-sign-up" => (None, Err("INTERNAL")),
+        _ => panic!("say what {name} must give"),
+    }
+}
+
+/// Replaces with `"*"` what `pattern` says is different each time.
+fn mask(value: &mut Value, pattern: &Value) {
+    match (value, pattern) {
+        (value @ Value::String(_), Value::String(star)) if star == "*" => *value = json!("*"),
+        (Value::Object(value), Value::Object(pattern)) => {
+            for (name, value) in value {
+                mask(value, &pattern[name.as_str()]);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_gets_its_answer() {
+    run_test(Setup::with(&[("CODE_KEY", CODE_KEY)]), async |t| {
+        for (name, event) in events() {
+            let before = t.messages().len();
+            let mut answer = invoke(&t.functions, trigger(&name), &event.to_string()).await;
+            let (sent, expected) = expected(&name);
+            let messages = t.messages().split_off(before);
+            let media: Vec<Value> = messages.iter().map(|m| json!(m.medium)).collect();
+            assert_eq!(
+                media,
+                sent.map(|medium| json!(medium)).into_iter().collect::<Vec<_>>(),
+                "{name}"
+            );
+            match (&mut answer, expected) {
+                (Ok(answer), Ok(expected)) => {
+                    mask(&mut answer["response"], &expected);
+                    let mut whole = event;
+                    whole["response"] = expected;
+                    assert_eq!(*answer, whole, "{name}");
+                }
+                (answer, expected) => {
+                    let fault = answer.as_ref().unwrap_err();
+                    assert_eq!(fault, expected.unwrap_err(), "{name}");
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_event_of_another_trigger_and_no_other_text_ends_a_function() {
+    run_test(Setup::default(), async |t| {
+        let texts = ["null", "[]", "{}", "1", "\"\"", "{\"triggerSource\":\"PreSignUp_SignUp\"}"];
+        for trigger in Trigger::ALL {
+            let pids = t.functions.pids(trigger);
+            for text in texts {
+                assert_eq!(invoke(&t.functions, trigger, text).await, Err("INTERNAL".to_owned()));
+            }
+            for event in ["define-first-round", "create-first-round", "verify-nulls"].map(event) {
+                let answer = invoke(&t.functions, trigger, &event.to_string()).await;
+                let own = event["triggerSource"].as_str().unwrap().starts_with(trigger.name());
+                assert_eq!(answer.is_ok(), own);
+            }
+            // No JSON at all: Lambda never sends it, and `lambda_runtime` answers by itself.
+            for text in ["", "{", "\u{0}", &"[".repeat(200_000)] {
+                let answer = t.functions.invoke(trigger, text.to_owned().into()).await;
+                assert!(matches!(answer, Err(InvokeError::Function { .. })), "{answer:?}");
+            }
+            assert_eq!(t.functions.pids(trigger), pids, "the process is the same");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_setting_stops_the_function_and_is_named() {
+    /// How long building and starting may take.
+    const LIMIT: Duration = Duration::from_secs(20 * 60);
+    let programs = timeout(LIMIT, Programs::build(&Progress::quiet())).await.unwrap().unwrap();
+    let good = [
+        ("CODE_KEY", CODE_KEY),
+        ("EMAIL_FROM", "a@example.com"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+    ];
+    for (name, value, trigger) in [
+        ("SIGN_IN", "maybe", Trigger::DefineAuthChallenge),
+        ("MAX_ATTEMPTS", "99", Trigger::DefineAuthChallenge),
+        ("CODE_KEY", "", Trigger::CreateAuthChallenge),
+        ("CODE_KEY", "a-short-secret", Trigger::VerifyAuthChallengeResponse),
+        ("EMAIL_FROM", "", Trigger::CreateAuthChallenge),
+        ("AWS_REGION", "", Trigger::CreateAuthChallenge),
+    ] {
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let variables: BTreeMap<_, _> = good.into_iter().chain([(name, value)]).map(own).collect();
+        let mut launches = programs.launches(|_| variables.clone());
+        launches.retain(|key, _| *key == trigger);
+        let output = Capture::default();
+        let options = Options { output: Output::Capture(output.clone()), ..Options::default() };
+        let functions = Functions::new(launches, options);
+        let error = timeout(LIMIT, functions.warm()).await.unwrap().unwrap_err();
+        assert_eq!(error.function, trigger.function());
+        assert!(error.reason.contains(&format!("{name} is ")), "{}", error.reason);
+        assert!(error.reason.contains(&format!("for example {name}=")), "{}", error.reason);
+        let output = String::from_utf8(output.bytes()).unwrap();
+        assert!(value.is_empty() || !output.contains(value), "the value is not shown: {output}");
+        timeout(LIMIT, functions.shutdown()).await.unwrap();
+    }
+}

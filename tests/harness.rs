@@ -1,0 +1,268 @@
+//! Starts a `local` for each test, and sees that it and its functions live and end as they should.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_cognitoidentityprovider::Client;
+use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Region};
+use aws_sdk_cognitoidentityprovider::error::ProvideErrorMetadata;
+use aws_sdk_cognitoidentityprovider::error::SdkError;
+use aws_sdk_cognitoidentityprovider::operation::initiate_auth::InitiateAuthOutput;
+use aws_sdk_cognitoidentityprovider::operation::respond_to_auth_challenge::RespondToAuthChallengeOutput;
+use aws_sdk_cognitoidentityprovider::types::{AttributeType, AuthFlowType, ChallengeNameType};
+use local::lambda::{Capture, Functions, Outcome, Output, Progress, Trigger};
+use local::outbox::{Message, Outbox};
+use local::pool::DEFAULT_CLIENT_ID;
+use local::{Config, Local};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::phone;
+
+/// How long building and starting the functions may take, on a slow machine and from clean.
+const START_LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// How long a test may take once they run.
+const TEST_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long everything may take to end.
+const END_LIMIT: Duration = Duration::from_secs(20);
+
+/// A password that keeps the policy, for operations that demand one.
+const PASSWORD: &str = "Unused-and-forgotten-1";
+
+/// What a test has.
+pub(crate) struct Context {
+    pub(crate) url: String,
+    pub(crate) cognito: Client,
+    pub(crate) outbox: Outbox,
+    pub(crate) functions: Functions,
+    pub(crate) output: Capture,
+}
+
+/// What a test starts with: the functions' settings, and where they find AWS if not in `local`.
+#[derive(Default)]
+pub(crate) struct Setup {
+    pub(crate) settings: Vec<(&'static str, String)>,
+    pub(crate) aws_endpoint: Option<String>,
+    /// The test kills functions; otherwise one that dies fails it.
+    pub(crate) functions_may_die: bool,
+}
+
+impl Setup {
+    pub(crate) fn with(settings: &[(&'static str, &str)]) -> Self {
+        let own = |(name, value): &(&'static str, &str)| (*name, (*value).to_owned());
+        Self { settings: settings.iter().map(own).collect(), ..Self::default() }
+    }
+}
+
+/// Runs `test` against a `local` of its own.
+pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let output = Capture::default();
+    let own = |(name, value): (&str, String)| (name.to_owned(), value);
+    let config = Config {
+        variables: setup.settings.into_iter().map(own).collect::<BTreeMap<_, _>>(),
+        aws_endpoint: setup.aws_endpoint,
+        output: Output::Capture(output.clone()),
+        progress: Progress::quiet(),
+        ..Config::default()
+    };
+    let start = timeout(START_LIMIT, Local::start(listener, config));
+    let local = start.await.expect("the functions start in time").unwrap();
+    let context = Context {
+        url: local.url(),
+        cognito: client(&local.url()),
+        outbox: local.outbox(),
+        functions: local.functions().unwrap(),
+        output,
+    };
+    let (end, ended) = oneshot::channel::<()>();
+    let mut server = tokio::spawn(local.serve(async move { drop(ended.await) }));
+    tokio::select! {
+        ended = &mut server => panic!("local ended before the test did: {ended:?}"),
+        done = timeout(TEST_LIMIT, test(&context)) => done.expect("the test ends in time"),
+    }
+    let died = context.functions.calls().calls().iter().any(|call| call.outcome == Outcome::Died);
+    assert!(setup.functions_may_die || !died, "a function died");
+    end.send(()).unwrap();
+    timeout(END_LIMIT, server).await.expect("local ends in time").unwrap().unwrap();
+    for trigger in Trigger::ALL {
+        let pids = context.functions.pids(trigger);
+        assert!(pids.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists()), "{pids:?}");
+    }
+}
+
+fn client(url: &str) -> Client {
+    let config = aws_sdk_cognitoidentityprovider::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(url)
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    Client::from_conf(config.build())
+}
+
+/// The exception's name and message in a call's error.
+pub(crate) fn refused<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> (String, String)
+where
+    SdkError<E, R>: ProvideErrorMetadata,
+{
+    let text = |text: Option<&str>| text.unwrap_or("none").to_owned();
+    (text(error.code()), text(error.message()))
+}
+
+pub(crate) fn not_authorized(message: &str) -> (String, String) {
+    ("NotAuthorizedException".to_owned(), message.to_owned())
+}
+
+/// A challenge that waits for an answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Challenge {
+    pub(crate) session: String,
+    pub(crate) parameters: HashMap<String, String>,
+}
+
+impl Challenge {
+    pub(crate) fn parameter(&self, name: &str) -> &str {
+        self.parameters.get(name).map(String::as_str).unwrap_or_else(|| panic!("no {name}"))
+    }
+}
+
+/// What a response to a challenge came to.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Challenge(Challenge),
+    Tokens { access_token: String, id_token: String },
+}
+
+impl Reply {
+    pub(crate) fn challenge(self) -> Challenge {
+        match self {
+            Self::Challenge(challenge) => challenge,
+            Self::Tokens { .. } => panic!("tokens in place of a challenge"),
+        }
+    }
+
+    pub(crate) fn access_token(self) -> String {
+        match self {
+            Self::Tokens { access_token, .. } => access_token,
+            Self::Challenge(_) => panic!("a challenge in place of tokens"),
+        }
+    }
+}
+
+type Refused = (String, String);
+
+impl Context {
+    /// Everything sent so far.
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        self.outbox.messages()
+    }
+
+    /// Signs `name` (a phone number or an e-mail address) up and confirms it with the code sent.
+    pub(crate) async fn sign_up(&self, name: &str) {
+        let sign_up = self.cognito.sign_up().client_id(DEFAULT_CLIENT_ID).username(name);
+        sign_up.password(PASSWORD).send().await.unwrap();
+        let message = self.messages().pop().unwrap();
+        assert_eq!(message.to, name);
+        let confirm = self.cognito.confirm_sign_up().client_id(DEFAULT_CLIENT_ID).username(name);
+        confirm.confirmation_code(phone::code(&message)).send().await.unwrap();
+    }
+
+    /// Creates a confirmed user with these attributes as an administrator does; nothing is sent.
+    pub(crate) async fn create_user(&self, name: &str, attributes: &[(&str, &str)]) {
+        let mut create = self
+            .cognito
+            .admin_create_user()
+            .user_pool_id(local::pool::DEFAULT_POOL_ID)
+            .username(name)
+            .message_action("SUPPRESS".into());
+        for (name, value) in attributes {
+            let attribute = AttributeType::builder().name(*name).value(*value).build().unwrap();
+            create = create.user_attributes(attribute);
+        }
+        create.send().await.unwrap();
+    }
+
+    /// Starts a sign-in of `name`.
+    pub(crate) async fn start(&self, name: &str) -> Result<Challenge, Refused> {
+        let request = self.cognito.initiate_auth().auth_flow(AuthFlowType::CustomAuth);
+        let request = request.client_id(DEFAULT_CLIENT_ID).auth_parameters("USERNAME", name);
+        let output = request.send().await.map_err(refused)?;
+        let InitiateAuthOutput { challenge_name, session, challenge_parameters, .. } = output;
+        assert_eq!(challenge_name, Some(ChallengeNameType::CustomChallenge));
+        assert!(output.authentication_result.is_none());
+        let parameters = challenge_parameters.unwrap_or_default();
+        Ok(Challenge { session: session.unwrap(), parameters })
+    }
+
+    /// Starts a sign-in and reads the one message that it sends.
+    pub(crate) async fn start_and_read(&self, name: &str) -> (Challenge, String) {
+        let before = self.messages().len();
+        let challenge = self.start(name).await.unwrap();
+        let messages = self.messages();
+        assert_eq!(messages.len(), before + 1);
+        let message = messages.last().unwrap();
+        assert_eq!(message.to, name);
+        (challenge, phone::code(message))
+    }
+
+    /// Answers `challenge`.
+    pub(crate) async fn answer(
+        &self,
+        challenge: &Challenge,
+        answer: &str,
+    ) -> Result<Reply, Refused> {
+        self.respond(challenge, challenge.parameter("USERNAME"), answer, &[]).await
+    }
+
+    /// Answers `challenge` as `name` with `metadata`.
+    pub(crate) async fn respond(
+        &self,
+        challenge: &Challenge,
+        name: &str,
+        answer: &str,
+        metadata: &[(&str, &str)],
+    ) -> Result<Reply, Refused> {
+        let mut request = self
+            .cognito
+            .respond_to_auth_challenge()
+            .client_id(DEFAULT_CLIENT_ID)
+            .challenge_name(ChallengeNameType::CustomChallenge)
+            .session(&challenge.session)
+            .challenge_responses("USERNAME", name)
+            .challenge_responses("ANSWER", answer);
+        for (name, value) in metadata {
+            request = request.client_metadata(*name, *value);
+        }
+        let output = request.send().await.map_err(refused)?;
+        let RespondToAuthChallengeOutput {
+            session,
+            challenge_parameters,
+            authentication_result,
+            ..
+        } = output;
+        Ok(match authentication_result {
+            Some(tokens) => {
+                assert!(session.is_none());
+                let (access_token, id_token) = (tokens.access_token, tokens.id_token);
+                Reply::Tokens { access_token: access_token.unwrap(), id_token: id_token.unwrap() }
+            }
+            None => Reply::Challenge(Challenge {
+                session: session.unwrap(),
+                parameters: challenge_parameters.unwrap_or_default(),
+            }),
+        })
+    }
+
+    /// The attributes of the user whose token it is.
+    pub(crate) async fn who(&self, access_token: &str) -> HashMap<String, String> {
+        let output = self.cognito.get_user().access_token(access_token).send().await.unwrap();
+        let attributes = output.user_attributes.into_iter();
+        attributes.map(|a| (a.name, a.value.unwrap_or_default())).collect()
+    }
+}

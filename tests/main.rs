@@ -1,0 +1,15 @@
+//! End-to-end tests: the real function binaries behind the real loopback user pool, signed in to
+//! with a real client. Each test starts its own `local` on port 0.
+
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod functions;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod phone;
+#[cfg(test)]
+mod secrecy;
+#[cfg(test)]
+mod sign_in;

@@ -1,0 +1,341 @@
+//! Sign-ins, right and wrong, with the Rust SDK.
+
+use std::time::Duration;
+
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use local::client::Client;
+use local::outbox::Medium;
+use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use serde_json::Value;
+
+use crate::harness::{Context, Reply, Setup, not_authorized, run_test};
+use crate::phone;
+
+const PHONE: &str = "+819012345678";
+const OTHER_PHONE: &str = "+819012345679";
+const EMAIL: &str = "jane@example.com";
+
+const RESEND: &[(&str, &str)] = &[("action", "resend")];
+
+fn wrong_answer() -> (String, String) {
+    not_authorized("Incorrect username or password.")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_number_signs_in() {
+    run_test(Setup::default(), async |t| {
+        t.sign_up(PHONE).await;
+        let (challenge, code) = t.start_and_read(PHONE).await;
+        assert_eq!(challenge.parameter("CODE_DELIVERY_DELIVERY_MEDIUM"), "SMS");
+        assert_eq!(challenge.parameter("CODE_DELIVERY_DESTINATION"), "+********5678");
+        assert_eq!(challenge.parameter("CODE_LENGTH"), code.len().to_string());
+        assert_eq!(challenge.parameter("ATTEMPTS_LEFT"), "3");
+        // The client sees what it needs and nothing more.
+        assert_eq!(challenge.parameters.len(), 8, "{:?}", challenge.parameters.keys());
+        let Reply::Tokens { access_token, id_token } = t.answer(&challenge, &code).await.unwrap()
+        else {
+            panic!("no tokens")
+        };
+        let user = t.who(&access_token).await;
+        assert_eq!(user["phone_number"], PHONE);
+        assert_eq!(user["phone_number_verified"], "true");
+        assert_eq!(t.messages().len(), 2, "one to confirm, one to sign in");
+
+        let id = verified(t, &id_token, DEFAULT_CLIENT_ID).await;
+        assert_eq!(id["token_use"], "id");
+        assert_eq!(id["sub"], user["sub"]);
+        assert_eq!(id["phone_number_verified"], true);
+    })
+    .await;
+}
+
+/// The claims of a token, verified with the keys that the pool publishes.
+async fn verified(t: &Context, token: &str, audience: &str) -> Value {
+    let client = Client::new(t.url.clone());
+    let keys = client.get(&format!("/{DEFAULT_POOL_ID}/.well-known/jwks.json")).await.unwrap();
+    let keys: JwkSet = serde_json::from_value(keys).unwrap();
+    let key = keys.find(&decode_header(token).unwrap().kid.unwrap()).unwrap();
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.set_audience(&[audience]);
+    validation.set_issuer(&[format!("{}/{DEFAULT_POOL_ID}", t.url)]);
+    decode(token, &DecodingKey::from_jwk(key).unwrap(), &validation).unwrap().claims
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_e_mail_address_signs_in() {
+    run_test(Setup::default(), async |t| {
+        t.sign_up(EMAIL).await;
+        let (challenge, code) = t.start_and_read(EMAIL).await;
+        assert_eq!(challenge.parameter("CODE_DELIVERY_DELIVERY_MEDIUM"), "EMAIL");
+        assert_eq!(challenge.parameter("CODE_DELIVERY_DESTINATION"), "j***@e***");
+        let subject = t.messages().pop().unwrap().subject.unwrap();
+        assert!(subject.starts_with(&code), "the notification shows the code");
+        let token = t.answer(&challenge, &code).await.unwrap().access_token();
+        assert_eq!(t.who(&token).await["email"], EMAIL);
+        assert!(phone::texts(&t.messages()).is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_twice_then_right_signs_in_with_one_text() {
+    run_test(Setup::default(), async |t| {
+        t.sign_up(PHONE).await;
+        let (challenge, code) = t.start_and_read(PHONE).await;
+        let sent = t.messages();
+        let second = t.answer(&challenge, &phone::mistype(&code)).await.unwrap().challenge();
+        assert_eq!(second.parameter("ATTEMPTS_LEFT"), "2");
+        let third = t.answer(&second, "not a code").await.unwrap().challenge();
+        assert_eq!(third.parameter("ATTEMPTS_LEFT"), "1");
+        assert_eq!(t.messages(), sent, "a wrong answer sends nothing");
+        t.answer(&third, &code).await.unwrap().access_token();
+        assert_eq!(t.messages(), sent);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_three_times_ends_the_sign_in() {
+    run_test(Setup::default(), async |t| {
+        t.sign_up(PHONE).await;
+        let (challenge, code) = t.start_and_read(PHONE).await;
+        let wrong = phone::mistype(&code);
+        let second = t.answer(&challenge, &wrong).await.unwrap().challenge();
+        let third = t.answer(&second, &wrong).await.unwrap().challenge();
+        assert_eq!(t.answer(&third, &wrong).await.unwrap_err(), wrong_answer());
+        // The right code comes too late, on any session of this sign-in.
+        for challenge in [&challenge, &second, &third] {
+            let used = "Invalid session for the user, session can only be used once.";
+            assert_eq!(t.answer(challenge, &code).await.unwrap_err(), not_authorized(used));
+        }
+        assert_eq!(t.messages().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_belongs_to_one_user_and_one_answer() {
+    run_test(Setup::default(), async |t| {
+        t.sign_up(PHONE).await;
+        t.sign_up(OTHER_PHONE).await;
+        let (challenge, code) = t.start_and_read(PHONE).await;
+        let (other, other_code) = t.start_and_read(OTHER_PHONE).await;
+
+        // Another user's name with this session, in each of its forms.
+        for name in [OTHER_PHONE, other.parameter("USERNAME")] {
+            for code in [&code, &other_code] {
+                let refused = t.respond(&challenge, name, code, &[]).await.unwrap_err();
+                assert_eq!(refused, not_authorized("Invalid session for the user."));
+            }
+        }
+        // A session that never was.
+        let mut forged = challenge.clone();
+        forged.session = forged.session.replace(|c: char| c.is_ascii_digit(), "x");
+        let refused = t.answer(&forged, &code).await.unwrap_err();
+        assert_eq!(refused, not_authorized("Invalid session for the user."));
+
+        // None of that has cost anything.
+        t.answer(&challenge, &code).await.unwrap().access_token();
+        let used = "Invalid session for the user, session can only be used once.";
+        assert_eq!(t.answer(&challenge, &code).await.unwrap_err(), not_authorized(used));
+        assert_eq!(t.messages().len(), 4);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_is_of_one_sign_in() {
+    run_test(Setup::default(), async |t| {
+        t.sign_up(PHONE).await;
+        let (first, first_code) = t.start_and_read(PHONE).await;
+        let (second, second_code) = t.start_and_read(PHONE).await;
+        assert_ne!(first_code, second_code, "two of a million: run it again");
+        // Each code in the other's session.
+        let first = t.answer(&first, &second_code).await.unwrap().challenge();
+        let second = t.answer(&second, &first_code).await.unwrap().challenge();
+        // Each in its own.
+        t.answer(&first, &first_code).await.unwrap().access_token();
+        t.answer(&second, &second_code).await.unwrap().access_token();
+        // A used code in a new sign-in.
+        let (third, _) = t.start_and_read(PHONE).await;
+        t.answer(&third, &first_code).await.unwrap().challenge();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resend_repeats_the_code_and_is_no_oracle() {
+    run_test(Setup::with(&[("RESEND_AFTER_SECONDS", "0")]), async |t| {
+        t.sign_up(PHONE).await;
+        let (mut challenge, code) = t.start_and_read(PHONE).await;
+        let name = challenge.parameter("USERNAME").to_owned();
+        // The right code in a request to resend is not compared: no tokens, no attempt.
+        for resends_left in ["1", "0"] {
+            challenge = t.respond(&challenge, &name, &code, RESEND).await.unwrap().challenge();
+            assert_eq!(challenge.parameter("RESENDS_LEFT"), resends_left);
+            assert_eq!(challenge.parameter("ATTEMPTS_LEFT"), "3");
+            assert_eq!(phone::code(&t.messages().pop().unwrap()), code);
+        }
+        let sent = t.messages();
+        assert_eq!(sent.len(), 4, "one to confirm, three to sign in");
+        // The fourth is refused, and the sign-in goes on.
+        challenge = t.respond(&challenge, &name, "x", RESEND).await.unwrap().challenge();
+        assert_eq!(challenge.parameter("ATTEMPTS_LEFT"), "3");
+        assert_eq!(t.messages(), sent);
+        t.answer(&challenge, &code).await.unwrap().access_token();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resends_are_capped_and_too_early_ones_send_nothing() {
+    run_test(Setup::default(), async |t| {
+        t.sign_up(PHONE).await;
+        let (mut challenge, code) = t.start_and_read(PHONE).await;
+        let sent = t.messages();
+        let name = challenge.parameter("USERNAME").to_owned();
+        let mut rounds = 0;
+        let refused = loop {
+            match t.respond(&challenge, &name, &code, RESEND).await {
+                Ok(reply) => challenge = reply.challenge(),
+                Err(refused) => break refused,
+            }
+            rounds += 1;
+        };
+        assert_eq!(refused, wrong_answer());
+        assert_eq!(rounds, 6, "twice MAX_SENDS");
+        assert_eq!(t.messages(), sent);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resend_may_switch_to_another_verified_medium() {
+    run_test(Setup::with(&[("RESEND_AFTER_SECONDS", "0")]), async |t| {
+        let verified = ("phone_number_verified", "true");
+        let phone = ("phone_number", PHONE);
+        let email = ("email", EMAIL);
+        t.create_user(PHONE, &[phone, verified, email, ("email_verified", "true")]).await;
+        let (challenge, code) = t.start_and_read(PHONE).await;
+        let name = challenge.parameter("USERNAME").to_owned();
+        let switch = &[("action", "resend"), ("medium", "EMAIL")];
+        let challenge = t.respond(&challenge, &name, "-", switch).await.unwrap().challenge();
+        assert_eq!(challenge.parameter("CODE_DELIVERY_DESTINATION"), "j***@e***");
+        let message = t.messages().pop().unwrap();
+        assert_eq!((message.medium, message.to.as_str()), (Medium::Email, EMAIL));
+        assert_eq!(phone::code(&message), code);
+        t.answer(&challenge, &code).await.unwrap().access_token();
+
+        // Not verified: refused, and the sign-in goes on.
+        t.create_user(
+            OTHER_PHONE,
+            &[("phone_number", OTHER_PHONE), verified, ("email", "joe@example.com")],
+        )
+        .await;
+        let (challenge, code) = t.start_and_read(OTHER_PHONE).await;
+        let sent = t.messages();
+        let name = challenge.parameter("USERNAME").to_owned();
+        let challenge = t.respond(&challenge, &name, "-", switch).await.unwrap().challenge();
+        assert_eq!(challenge.parameter("CODE_DELIVERY_DELIVERY_MEDIUM"), "SMS");
+        assert_eq!(t.messages(), sent);
+        t.answer(&challenge, &code).await.unwrap().access_token();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keyboards_may_change_the_code() {
+    run_test(Setup::default(), async |t| {
+        t.sign_up(PHONE).await;
+        let (challenge, code) = t.start_and_read(PHONE).await;
+        let (head, tail) = code.split_at(3);
+        let typed = format!(" {} {}\u{3000}", phone::full_width(head), tail);
+        t.answer(&challenge, &typed).await.unwrap().access_token();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_reach_the_functions() {
+    let settings = [("CODE_LENGTH", "10"), ("MAX_ATTEMPTS", "1"), ("APP_NAME", "Example")];
+    run_test(Setup::with(&settings), async |t| {
+        t.sign_up(PHONE).await;
+        let (challenge, code) = t.start_and_read(PHONE).await;
+        assert_eq!(code.len(), 10);
+        assert_eq!(challenge.parameter("ATTEMPTS_LEFT"), "1");
+        assert!(t.messages().pop().unwrap().body.contains("Example"));
+        let refused = t.answer(&challenge, &phone::mistype(&code)).await.unwrap_err();
+        assert_eq!(refused, wrong_answer());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_user_walks_the_same_steps_and_never_signs_in() {
+    run_test(Setup::default(), async |t| {
+        t.sign_up(PHONE).await;
+        let (known, _) = t.start_and_read(PHONE).await;
+        let sent = t.messages();
+        let mut unknown = t.start(OTHER_PHONE).await.unwrap();
+        let names = |parameters: &std::collections::HashMap<String, String>| {
+            let mut names: Vec<_> = parameters.keys().cloned().collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&unknown.parameters), names(&known.parameters));
+        assert_eq!(unknown.parameter("CODE_DELIVERY_DESTINATION"), "+********5679");
+        for _ in 0..2 {
+            unknown = t.answer(&unknown, "000000").await.unwrap().challenge();
+        }
+        assert_eq!(t.answer(&unknown, "000000").await.unwrap_err(), wrong_answer());
+        assert_eq!(t.messages(), sent, "nothing was sent to anybody");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_never_signed_in_with_a_password_signs_in() {
+    run_test(Setup::default(), async |t| {
+        t.create_user(PHONE, &[("phone_number", PHONE), ("phone_number_verified", "true")]).await;
+        let (challenge, code) = t.start_and_read(PHONE).await;
+        t.answer(&challenge, &code).await.unwrap().access_token();
+        assert_eq!(t.messages().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_without_a_verified_destination_is_told_so() {
+    run_test(Setup::default(), async |t| {
+        t.create_user(PHONE, &[("phone_number", PHONE)]).await;
+        let (exception, message) = t.start(PHONE).await.unwrap_err();
+        assert_eq!(exception, "UserLambdaValidationException");
+        assert_eq!(
+            message,
+            "CreateAuthChallenge failed with error NO_DESTINATION: this account has no verified \
+             phone number or e-mail address."
+        );
+        assert!(t.messages().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "waits a minute, the shortest lifetime, for a code to expire"]
+async fn an_expired_code_is_refused_and_replaced() {
+    const PAST_THE_LIFETIME: Duration = Duration::from_secs(61);
+    run_test(Setup::with(&[("CODE_LIFETIME_SECONDS", "60")]), async |t| {
+        t.sign_up(PHONE).await;
+        let (challenge, code) = t.start_and_read(PHONE).await;
+        tokio::time::sleep(PAST_THE_LIFETIME).await;
+        let challenge = t.answer(&challenge, &code).await.unwrap().challenge();
+        let messages = t.messages();
+        assert_eq!(messages.len(), 3, "one to confirm, the expired one, the new one");
+        let new_code = phone::code(messages.last().unwrap());
+        assert_ne!(new_code, code, "one of a million: run it again");
+        let challenge = t.answer(&challenge, &code).await.unwrap().challenge();
+        t.answer(&challenge, &new_code).await.unwrap().access_token();
+    })
+    .await;
+}
