@@ -1,0 +1,133 @@
+//! How many sign-ins a second `local` carries, and how long each takes: `cargo bench -p local
+//! --bench sign_ins`. Client, server and functions share the machine's cores.
+//!
+//! A sign-in is InitiateAuth, the text from the outbox, and RespondToAuthChallenge with its code:
+//! four trigger calls, one message, two RS256 signatures.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use local::client::Client;
+use local::lambda::{Capture, Output, Progress};
+use local::outbox::Outbox;
+use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::{Config, Local};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// How many sign-ins are under way at once, one row each.
+const CONCURRENCY: [usize; 4] = [1, 2, 8, 32];
+
+/// Sign-ins measured in each row, after as many tenths of it to warm up.
+const SIGN_INS: usize = 1_000;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let output = Output::Capture(Capture::default());
+    let variables = [("AWS_LAMBDA_LOG_LEVEL".to_owned(), "ERROR".to_owned())].into();
+    let progress = Progress::stderr();
+    let local = Local::start(listener, Config { output, variables, progress, ..Config::default() });
+    let local = local.await?;
+    let (url, outbox) = (local.url(), local.outbox());
+    let (end, ended) = oneshot::channel::<()>();
+    let server = tokio::spawn(local.serve(async move { drop(ended.await) }));
+
+    println!("{:>10} {:>12} {:>10} {:>10}", "at once", "sign-ins/s", "p50 ms", "p99 ms");
+    for (row, concurrency) in CONCURRENCY.into_iter().enumerate() {
+        let people = people(&url, row, concurrency).await?;
+        run(&people, &outbox, SIGN_INS / 10).await?;
+        let (elapsed, mut times) = run(&people, &outbox, SIGN_INS).await?;
+        times.sort_unstable();
+        let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
+        let a_second = times.len() as f64 / elapsed.as_secs_f64();
+        let [p50, p99] = [50, 99].map(|share| at(share).as_secs_f64() * 1e3);
+        println!("{concurrency:>10} {a_second:>12.0} {p50:>10.2} {p99:>10.2}");
+    }
+    end.send(()).map_err(|()| "local has ended")?;
+    server.await??;
+    Ok(())
+}
+
+/// Someone with a phone and a client of their own.
+struct Person {
+    client: Client,
+    phone_number: String,
+}
+
+async fn people(url: &str, row: usize, count: usize) -> Result<Vec<Arc<Person>>, Failure> {
+    let mut people = Vec::new();
+    for number in 0..count {
+        let phone_number = format!("+81901{row:03}{number:04}");
+        let person = Person { client: Client::new(url.to_owned()), phone_number };
+        let attribute = |name: &str, value: &str| json!({ "Name": name, "Value": value });
+        let user = json!({
+            "UserPoolId": DEFAULT_POOL_ID,
+            "Username": person.phone_number,
+            "MessageAction": "SUPPRESS",
+            "UserAttributes": [
+                attribute("phone_number", &person.phone_number),
+                attribute("phone_number_verified", "true"),
+            ],
+        });
+        person.client.call("AdminCreateUser", &user).await?;
+        people.push(Arc::new(person));
+    }
+    Ok(people)
+}
+
+/// Has everyone sign in again and again until there have been `sign_ins`: how long that took, and
+/// how long each.
+#[expect(clippy::disallowed_methods, reason = "it is what a benchmark does")]
+async fn run(
+    people: &[Arc<Person>],
+    outbox: &Outbox,
+    sign_ins: usize,
+) -> Result<(Duration, Vec<Duration>), Failure> {
+    let started = Instant::now();
+    let mut tasks = JoinSet::new();
+    for person in people {
+        let (person, outbox) = (Arc::clone(person), outbox.clone());
+        let own_sign_ins = sign_ins.div_ceil(people.len());
+        tasks.spawn(async move {
+            let mut times = Vec::with_capacity(own_sign_ins);
+            for _ in 0..own_sign_ins {
+                let started = Instant::now();
+                sign_in(&person, &outbox).await?;
+                times.push(started.elapsed());
+            }
+            Ok::<_, Failure>(times)
+        });
+    }
+    let mut times = Vec::with_capacity(sign_ins);
+    while let Some(own_times) = tasks.join_next().await {
+        times.extend(own_times??);
+    }
+    Ok((started.elapsed(), times))
+}
+
+async fn sign_in(person: &Person, outbox: &Outbox) -> Result<(), Failure> {
+    let Person { client, phone_number } = person;
+    let request = json!({
+        "ClientId": DEFAULT_CLIENT_ID,
+        "AuthFlow": "CUSTOM_AUTH",
+        "AuthParameters": { "USERNAME": phone_number },
+    });
+    let challenge = client.call("InitiateAuth", &request).await?;
+    let messages = outbox.messages();
+    let message = messages.iter().rev().find(|message| message.to == *phone_number);
+    let code = message.and_then(|message| message.body.split(' ').next()).ok_or("no text")?;
+    let response = json!({
+        "ClientId": DEFAULT_CLIENT_ID,
+        "ChallengeName": "CUSTOM_CHALLENGE",
+        "Session": challenge.get("Session"),
+        "ChallengeResponses": { "USERNAME": phone_number, "ANSWER": code },
+    });
+    let reply = client.call("RespondToAuthChallenge", &response).await?;
+    let token = reply.pointer("/AuthenticationResult/AccessToken").and_then(Value::as_str);
+    token.map(drop).ok_or_else(|| "no tokens".into())
+}
