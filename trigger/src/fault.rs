@@ -30,16 +30,6 @@ impl Fault {
             Self::Internal(_) => "INTERNAL",
         }
     }
-
-    /// What the log says beside the code.
-    #[must_use]
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::NoDestination => "the user has no destination among the enabled media",
-            Self::DeliveryFailed => "the message could not be sent",
-            Self::Internal(reason) => reason,
-        }
-    }
 }
 
 impl From<Fault> for Diagnostic {

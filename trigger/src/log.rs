@@ -58,3 +58,23 @@ pub(crate) fn complain(message: &dyn std::fmt::Display) {
     // There is nothing left to tell it to.
     let _ = writeln!(io::stderr(), "{message}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lambdas_levels() {
+        for (name, expected) in [
+            (None, LevelFilter::INFO),
+            (Some("TRACE"), LevelFilter::TRACE),
+            (Some("debug"), LevelFilter::DEBUG),
+            (Some("WARN"), LevelFilter::WARN),
+            (Some("ERROR"), LevelFilter::ERROR),
+            (Some("FATAL"), LevelFilter::ERROR),
+            (Some("loud"), LevelFilter::INFO),
+        ] {
+            assert_eq!(level(name), expected, "{name:?}");
+        }
+    }
+}

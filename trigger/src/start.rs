@@ -53,10 +53,14 @@ where
             .await
             .unwrap_or(Err(Fault::Internal("the function panicked")));
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let request_id = event.context.request_id.as_str();
         match &result {
-            Ok(_) => tracing::info!(duration_us, "answered"),
+            Ok(_) => tracing::info!(request_id, duration_us, "answered"),
+            Err(fault @ Fault::Internal(reason)) => {
+                tracing::error!(request_id, duration_us, code = fault.code(), "{reason}");
+            }
             Err(fault) => {
-                tracing::error!(duration_us, code = fault.code(), "{}", fault.reason());
+                tracing::warn!(request_id, duration_us, code = fault.code(), "not answered");
             }
         }
         result
