@@ -91,13 +91,13 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         "define-right-answer" => (None, define(None, true, false)),
         "define-third-wrong-answer" => (None, define(None, false, true)),
         "create-first-round" | "create-nulls" | "create-after-srp-a" => {
-            (Some("SMS"), create("SMS", "+********5678", "3", "2"))
+            (Some("SMS"), create("SMS", "+*******5678", "3", "2"))
         }
         "create-e-mail-only" => (Some("EMAIL"), create("EMAIL", "j***@e***", "3", "2")),
-        "create-wrong-answer" => (None, create("SMS", "+********5678", "2", "2")),
+        "create-wrong-answer" => (None, create("SMS", "+*******5678", "2", "2")),
         "create-resend" => (Some("EMAIL"), create("EMAIL", "j***@e***", "3", "1")),
-        "create-expired" => (Some("SMS"), create("SMS", "+********5678", "2", "1")),
-        "create-unknown-user" => (None, create("SMS", "+********9999", "3", "2")),
+        "create-expired" => (Some("SMS"), create("SMS", "+*******5678", "2", "1")),
+        "create-unknown-user" => (None, create("SMS", "+*******9999", "3", "2")),
         "create-no-destination" => (None, Err("NO_DESTINATION")),
         "verify-right-answer" | "verify-short-trigger-name" | "verify-full-width-answer" => {
             (None, verify(true))

@@ -19,9 +19,13 @@ use otp::settings::{Lookup, SettingError, Variable};
 
 use crate::{Deliver, Destination, Message, Settings, Undelivered};
 
-/// A send that a broken connection or a throttled service refused is tried once more. Both would
-/// carry the same code.
+/// A send that failed for a broken connection, a throttled service or a fault inside it is tried once
+/// more; one that gets no answer is not. Should the first have been sent all the same, the second
+/// carries the same code.
 const ATTEMPTS: u32 = 2;
+
+/// How long an idle connection is kept: those of before Lambda froze the process are dead.
+const IDLE_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -96,7 +100,7 @@ impl Aws {
 /// milliseconds at the first handshake of a process; ring asks the operating system.
 fn http() -> SharedHttpClient {
     let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    Builder::new().tls_provider(ring).build_https()
+    Builder::new().tls_provider(ring).pool_idle_timeout(IDLE_LIMIT).build_https()
 }
 
 impl Deliver for Aws {

@@ -7,8 +7,11 @@ use crate::Destination;
 const DOMAIN: &[u8] = b"cognito-otp decoy v1";
 
 /// Makes up a destination for `name`, always the same for the same pool and name. What was typed
-/// stands for itself where it is an address of an enabled medium (so it does for a real user, who
-/// signs in with it); else it is one of the preferred medium, out of a keyed hash of the name.
+/// stands for itself where it is an address of an enabled medium (so it does for a real user who has
+/// no other); else it is one of the preferred medium, out of a keyed hash of the name.
+///
+/// A user who has both a number and an address still differs from it: typing the less preferred
+/// of the two, such a user is reached by the other.
 pub(crate) fn destination(
     key: &CodeKey,
     pool_id: &str,
@@ -46,7 +49,7 @@ mod tests {
         let masked = |name, media: &[Medium]| {
             destination(&key, "us-east-1_LocalPool", name, media).unwrap().masked()
         };
-        assert_eq!(masked("+819012345678", &[sms, email]), "+********5678");
+        assert_eq!(masked("+819012345678", &[sms, email]), "+*******5678");
         assert_eq!(masked("jane@example.com", &[sms, email]), "j***@e***");
         for (name, media, plus) in [
             ("jane", &[sms, email][..], true),

@@ -35,18 +35,18 @@ impl Destination {
         self.address.expose_secret()
     }
 
-    /// What the client may show, in Cognito's form: `+*******1234`, `j***@e***`.
+    /// What the client may show, in Cognito's form: `+*******1234`, `j***@e***`. It tells neither
+    /// the length nor the case, in which a made-up destination could differ from a real one.
     #[must_use]
     pub fn masked(&self) -> String {
         let address = self.expose();
         match self.medium {
             Medium::Sms => {
-                let hidden = address.len().saturating_sub(1 + 4);
-                let shown: String = address.chars().skip(1 + hidden).collect();
-                format!("+{}{shown}", "*".repeat(hidden))
+                let shown: String = address.chars().skip(address.len().saturating_sub(4)).collect();
+                format!("+*******{shown}")
             }
             Medium::Email => {
-                let initial = |part: &str| part.chars().next().unwrap_or('*');
+                let initial = |part: &str| part.chars().next().unwrap_or('*').to_ascii_lowercase();
                 let (local, domain) = address.split_once('@').unwrap_or_default();
                 format!("{}***@{}***", initial(local), initial(domain))
             }
@@ -65,9 +65,11 @@ fn is_e164(text: &str) -> bool {
 /// The longest e-mail address (RFC 5321 §4.5.3.1.3, less its brackets).
 const MAX_EMAIL_BYTES: usize = 254;
 
+/// An address that SES can send to: it takes ASCII only, a domain in Punycode.
 pub(crate) fn is_email(text: &str) -> bool {
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || "<>,;@".contains(c);
     text.len() <= MAX_EMAIL_BYTES
+        && text.is_ascii()
         && text.split_once('@').is_some_and(|(local, domain)| {
             [local, domain].iter().all(|part| !part.is_empty() && !part.contains(forbidden))
         })
@@ -137,6 +139,8 @@ mod tests {
             ("jane@example.com, b@example.com", false, false),
             ("jane@example.com\nBcc: b", false, false),
             ("Jane <jane@example.com>", false, false),
+            ("é@example.com", false, false),
+            ("jane@ü.example", false, false),
         ] {
             assert_eq!(Destination::new(Medium::Sms, text).is_some(), sms, "{text:?}");
             assert_eq!(Destination::new(Medium::Email, text).is_some(), email, "{text:?}");
@@ -148,11 +152,11 @@ mod tests {
     fn masks_as_cognito_does() {
         for (medium, address, expected) in [
             (Medium::Sms, "+12065551234", "+*******1234"),
-            (Medium::Sms, "+819012345678", "+********5678"),
-            (Medium::Sms, "+1234567", "+***4567"),
+            (Medium::Sms, "+819012345678", "+*******5678"),
+            (Medium::Sms, "+1234567", "+*******4567"),
             (Medium::Email, "jane.doe@example.com", "j***@e***"),
             (Medium::Email, "a@b", "a***@b***"),
-            (Medium::Email, "é@ü.example", "é***@ü***"),
+            (Medium::Email, "JANE@Example.com", "j***@e***"),
         ] {
             assert_eq!(Destination::new(medium, address).unwrap().masked(), expected);
         }

@@ -18,6 +18,6 @@ mod settings;
 
 pub use destination::{Destination, Destinations};
 pub use message::Message;
-pub use plan::{Code, Plan, Policy, Round, plan};
+pub use plan::{Issue, Plan, Policy, Round, Seconds, go_on, plan};
 pub use respond::{Create, Deliver, Response, TIME_LIMIT, Undelivered};
 pub use settings::Settings;

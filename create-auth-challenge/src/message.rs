@@ -16,13 +16,15 @@ impl Message {
     pub fn new(code: &Code, seconds: UnixSeconds, app_name: Option<&str>) -> Self {
         let code = code.expose();
         let app = app_name.map(|name| format!("{name} ")).unwrap_or_default();
-        let minutes = match seconds.div_ceil(60) {
+        // Rounded down: nobody should find a code dead that the message calls alive.
+        let time = match seconds / 60 {
+            0 => "less than a minute".to_owned(),
             1 => "1 minute".to_owned(),
             minutes => format!("{minutes} minutes"),
         };
         let subject = format!("{code} is your {app}sign-in code");
         let text = format!(
-            "{subject}. It expires in {minutes}. Do not share it: nobody from us will ask for it."
+            "{subject}. It expires in {time}. Do not share it: nobody from us will ask for it."
         );
         Self { subject: Zeroizing::new(subject), text: Zeroizing::new(text) }
     }
@@ -52,21 +54,21 @@ mod tests {
         let nonce = Nonce::from_bytes([0; 16]);
         let code = Code::derive(&key, "pool", "sub", &nonce, CodeLength::MAX);
         let digits = code.expose();
-        for (seconds, app, subject, minutes) in [
+        for (seconds, app, subject, time) in [
             (300, None, "is your sign-in code", "5 minutes"),
-            (241, Some("Example"), "is your Example sign-in code", "5 minutes"),
+            (299, Some("Example"), "is your Example sign-in code", "4 minutes"),
             (60, None, "is your sign-in code", "1 minute"),
-            (1, None, "is your sign-in code", "1 minute"),
+            (59, None, "is your sign-in code", "less than a minute"),
         ] {
             let message = Message::new(&code, seconds, app);
             assert_eq!(message.expose_subject(), format!("{digits} {subject}"));
-            let start = format!("{digits} {subject}. It expires in {minutes}. ");
+            let start = format!("{digits} {subject}. It expires in {time}. ");
             assert!(message.expose_text().starts_with(&start), "{}", message.expose_text());
         }
     }
 
     #[test]
-    fn is_one_billed_text() {
+    fn is_one_billed_text_for_any_ascii_name() {
         let key = CodeKey::new("an example key of some 40 different bytes").unwrap();
         let nonce = Nonce::from_bytes([0; 16]);
         let code = Code::derive(&key, "pool", "sub", &nonce, CodeLength::MAX);

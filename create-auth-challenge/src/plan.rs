@@ -3,6 +3,9 @@
 use otp::settings::Limits;
 use otp::{Ask, Medium, Nonce, Record, UnixSeconds};
 
+/// A duration, as whole seconds.
+pub type Seconds = u64;
+
 /// How often a code is sent and for how long it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -10,10 +13,10 @@ pub struct Policy {
     pub limits: Limits,
     /// `CODE_LIFETIME_SECONDS`: 60 to 600, 300 by default. NIST SP 800-63B allows ten minutes at
     /// most.
-    pub lifetime: u64,
+    pub lifetime: Seconds,
     /// `RESEND_AFTER_SECONDS`: how long after a send the next may be asked for, 0 to 300, 30 by
     /// default.
-    pub resend_after: u64,
+    pub resend_after: Seconds,
 }
 
 impl Policy {
@@ -46,9 +49,11 @@ pub enum Round {
 
 /// Which code the next challenge is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// A new one.
-    New,
+pub enum Issue {
+    /// The first of the sign-in: a new nonce.
+    First,
+    /// The one that follows an expired one: the nonce after this.
+    After(Nonce),
     /// The one of before.
     Same {
         /// What it is derived from.
@@ -62,7 +67,7 @@ pub enum Code {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The code.
-    pub code: Code,
+    pub issue: Issue,
     /// Send it? If not, the one sent before goes on.
     pub send: bool,
     /// How it is, or was, sent.
@@ -90,17 +95,15 @@ pub fn plan(round: Round, media: &[Medium], policy: &Policy, now: UnixSeconds) -
     let preferred = *media.first()?;
     let Round::Later { record, ask } = round else {
         let (medium, sent_at) = (preferred, now);
-        return Some(Plan { code: Code::New, send: true, medium, sent_at, sends: 1, wrong: 0 });
+        return Some(Plan { issue: Issue::First, send: true, medium, sent_at, sends: 1, wrong: 0 });
     };
-    let Record { nonce, issued_at, sent_at, medium, sends, .. } = record;
-    let wrong = record.wrong_after(ask);
-    let reachable = |medium: &Medium| media.contains(medium);
-    let medium = Some(medium).filter(reachable).unwrap_or(preferred);
-    let same = Code::Same { nonce, issued_at };
-    let go_on = Plan { code: same, send: false, medium, sent_at, sends, wrong };
+    let go_on = go_on(round, media)?;
+    let Record { nonce, issued_at, sent_at, sends, .. } = record;
     if sends >= policy.limits.sends {
         return Some(go_on);
     }
+    let reachable = |medium: &Medium| media.contains(medium);
+    let medium = go_on.medium;
     let send = Plan { send: true, sent_at: now, sends: sends.saturating_add(1), ..go_on };
     let expired = now >= policy.expires_at(issued_at);
     let wanted = match ask {
@@ -109,12 +112,24 @@ pub fn plan(round: Round, media: &[Medium], policy: &Policy, now: UnixSeconds) -
     };
     Some(if expired {
         let medium = Some(wanted).filter(reachable).unwrap_or(medium);
-        Plan { code: Code::New, medium, ..send }
+        Plan { issue: Issue::After(nonce), medium, ..send }
     } else if ask.is_resend() && reachable(&wanted) && now >= policy.resend_at(sent_at) {
         Plan { medium: wanted, ..send }
     } else {
         go_on
     })
+}
+
+/// Plans to go on with the code of before and to send nothing; `None` in the first round, which has
+/// none. It is what is left when a later round's message cannot be sent, too: the sign-in lives on
+/// with the code that its user may have.
+#[must_use]
+pub fn go_on(round: Round, media: &[Medium]) -> Option<Plan> {
+    let Round::Later { record, ask } = round else { return None };
+    let Record { nonce, issued_at, sent_at, medium, sends, .. } = record;
+    let medium = if media.contains(&medium) { medium } else { *media.first()? };
+    let (issue, wrong) = (Issue::Same { nonce, issued_at }, record.wrong_after(ask));
+    Some(Plan { issue, send: false, medium, sent_at, sends, wrong })
 }
 
 #[cfg(test)]
@@ -149,13 +164,13 @@ mod tests {
         plan(Round::Later { record, ask }, media, &policy(), now).unwrap()
     }
 
-    const SAME: Code = Code::Same { nonce: Nonce::from_bytes([7; 16]), issued_at: START };
+    const SAME: Issue = Issue::Same { nonce: Nonce::from_bytes([7; 16]), issued_at: START };
 
     #[test]
     fn the_first_round_sends_by_the_preferred_medium() {
         for media in [[SMS, EMAIL], [EMAIL, SMS]] {
             let expected = Plan {
-                code: Code::New,
+                issue: Issue::First,
                 send: true,
                 medium: media[0],
                 sent_at: START,
@@ -172,9 +187,9 @@ mod tests {
         let both = &[SMS, EMAIL][..];
         let used_up = Record { sends: 3, ..record() };
         let go_on =
-            Plan { code: SAME, send: false, medium: SMS, sent_at: START, sends: 1, wrong: 0 };
+            Plan { issue: SAME, send: false, medium: SMS, sent_at: START, sends: 1, wrong: 0 };
         let again = |at| Plan { send: true, sent_at: at, sends: 2, ..go_on };
-        let new = |at| Plan { code: Code::New, ..again(at) };
+        let new = |at| Plan { issue: Issue::After(Nonce::from_bytes([7; 16])), ..again(at) };
         let wrong = |plan| Plan { wrong: 1, ..plan };
         for (case, record, ask, media, after, expected) in [
             ("wrong", record(), ANSWER, both, 5, wrong(go_on)),
@@ -243,28 +258,31 @@ mod tests {
         /// distance, and a code that is alive is never replaced.
         #[test]
         fn a_sign_in_keeps_its_limits(
-            rounds in prop::collection::vec((any_ask(), 0_u64..200), 0..40),
-            sends in 1_u8..=10,
+            rounds in prop::collection::vec((any_ask(), 0_u64..200, any::<bool>()), 0..40),
+            most in 1_u8..=10,
         ) {
-            let policy = Policy { limits: Limits { attempts: 5, sends }, ..policy() };
-            let (mut now, mut sent, mut nonce) = (START, 0, 0_u8);
+            let policy = Policy { limits: Limits { attempts: 5, sends: most }, ..policy() };
+            let (mut now, mut sent, mut nonces) = (START, 0, 0_u8);
             let mut round = Round::First;
-            for (ask, pause) in rounds {
-                let plan = plan(round, &[SMS, EMAIL], &policy, now).unwrap();
-                sent += plan.sends - sent;
-                prop_assert!(plan.sends <= sends);
-                if let (Round::Later { record, .. }, true) = (round, plan.send) {
+            for (ask, pause, has_email) in rounds {
+                let media = if has_email { &[SMS, EMAIL][..] } else { &[SMS] };
+                let plan = plan(round, media, &policy, now).unwrap();
+                sent += u8::from(plan.send);
+                prop_assert_eq!(sent, plan.sends);
+                prop_assert!(sent <= most && media.contains(&plan.medium));
+                if let Round::Later { record, .. } = round {
                     let expired = now >= record.issued_at + policy.lifetime;
-                    prop_assert!(expired || now >= record.sent_at + policy.resend_after);
-                    prop_assert_eq!(plan.code == Code::New, expired);
-                    prop_assert_eq!(plan.sends, record.sends + 1);
+                    let is_new = plan.issue == Issue::After(record.nonce);
+                    prop_assert_eq!(is_new, expired && plan.send);
+                    let apart = now >= record.sent_at + policy.resend_after;
+                    prop_assert!(!plan.send || expired || apart);
                 }
-                let Plan { code, medium, sent_at, sends, wrong, .. } = plan;
-                let (nonce, issued_at) = match code {
-                    Code::Same { nonce, issued_at } => (nonce, issued_at),
-                    Code::New => {
-                        nonce += 1;
-                        (Nonce::from_bytes([nonce; 16]), now)
+                let Plan { issue, medium, sent_at, sends, wrong, .. } = plan;
+                let (nonce, issued_at) = match issue {
+                    Issue::Same { nonce, issued_at } => (nonce, issued_at),
+                    Issue::First | Issue::After(_) => {
+                        nonces += 1;
+                        (Nonce::from_bytes([nonces; 16]), now)
                     }
                 };
                 let record = Record { nonce, issued_at, sent_at, medium, sends, wrong };

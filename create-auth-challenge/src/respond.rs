@@ -10,7 +10,7 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use trigger::{Event, Fault, Request};
 
-use crate::plan::{self, Plan, Round, plan};
+use crate::plan::{Issue, Plan, Policy, Round, go_on, plan};
 use crate::{Destination, Destinations, Message, Settings, decoy};
 
 /// Within this time of being called the function has answered or failed, whatever the services that
@@ -58,46 +58,70 @@ impl<D: Deliver> Create<D> {
     /// Issues the challenge, in at most [`TIME_LIMIT`].
     ///
     /// # Errors
-    /// When the user has no destination, the message could not be sent, or the event is not one
-    /// that our define leads to.
+    /// When the user has no destination, the first message could not be sent, or the event is not
+    /// one that our define leads to.
     pub async fn respond<R: TryCryptoRng>(
         &self,
         event: &Event,
         now: UnixSeconds,
         generator: &mut R,
     ) -> Result<Response, Fault> {
-        let challenge = self.challenge(event, now, generator);
-        tokio::time::timeout(TIME_LIMIT, challenge).await.unwrap_or(Err(Fault::DeliveryFailed))
-    }
-
-    async fn challenge<R: TryCryptoRng>(
-        &self,
-        event: &Event,
-        now: UnixSeconds,
-        generator: &mut R,
-    ) -> Result<Response, Fault> {
-        let round = round(&event.request)?;
-        let destinations = self.destinations(event);
-        let plan = plan(round, &destinations.media(), &self.settings.policy, now)
-            .ok_or(Fault::NoDestination)?;
+        let Settings { policy, .. } = &self.settings;
+        let round = round(&event.request, policy)?;
+        let destinations = self.destinations(event)?;
+        let media = destinations.media();
+        let plan = plan(round, &media, policy, now).ok_or(Fault::NoDestination)?;
         let destination = destinations.get(plan.medium).ok_or(Fault::NoDestination)?;
-        let record = record(&plan, now, generator)?;
+        let record = self.record(event, &plan, now, generator)?;
         // Unknown users get everything but the message.
         if plan.send && !event.request.user_not_found {
-            self.send(event, &record, destination, now).await?;
+            let sent = self.send(event, &record, destination, now).await;
+            match (sent, go_on(round, &media)) {
+                (Ok(()), _) => {}
+                (Err(fault), None) => return Err(fault),
+                (Err(_), Some(plan)) => {
+                    let destination = destinations.get(plan.medium).ok_or(Fault::NoDestination)?;
+                    let record = self.record(event, &plan, now, generator)?;
+                    return Ok(self.response(&record, destination));
+                }
+            }
         }
         Ok(self.response(&record, destination))
     }
 
-    fn destinations(&self, event: &Event) -> Destinations {
+    fn destinations(&self, event: &Event) -> Result<Destinations, Fault> {
         let Settings { codes, media, require_verified, .. } = &self.settings;
         let Event { user_pool_id, user_name, request } = event;
-        let decoy =
-            || decoy::destination(&codes.key, user_pool_id, user_name.expose_secret(), media);
-        match request.user_not_found.then(decoy).flatten() {
-            Some(decoy) => Destinations::only(decoy),
-            None => Destinations::of_user(&request.user_attributes, media, *require_verified),
+        if !request.user_not_found {
+            return Ok(Destinations::of_user(&request.user_attributes, media, *require_verified));
         }
+        let name = user_name.expose_secret();
+        let decoy = decoy::destination(&codes.key, user_pool_id, name, media);
+        decoy.map(Destinations::only).ok_or(Fault::Internal("no medium is enabled"))
+    }
+
+    /// The record of the planned challenge; draws the nonce of a sign-in's first code.
+    fn record<R: TryCryptoRng>(
+        &self,
+        event: &Event,
+        plan: &Plan,
+        now: UnixSeconds,
+        generator: &mut R,
+    ) -> Result<Record, Fault> {
+        let Plan { issue, medium, sent_at, sends, wrong, .. } = *plan;
+        let (nonce, issued_at) = match issue {
+            Issue::Same { nonce, issued_at } => (nonce, issued_at),
+            Issue::After(expired) => {
+                let key = &self.settings.codes.key;
+                (expired.next(key, &event.user_pool_id, event.subject()), now)
+            }
+            Issue::First => {
+                let nonce = Nonce::generate(generator)
+                    .map_err(|_| Fault::Internal("the system has no randomness to give"))?;
+                (nonce, now)
+            }
+        };
+        Ok(Record { nonce, issued_at, sent_at, medium, sends, wrong })
     }
 
     async fn send(
@@ -113,8 +137,16 @@ impl<D: Deliver> Create<D> {
             Code::derive(&codes.key, &event.user_pool_id, event.subject(), nonce, codes.length);
         let seconds = policy.expires_at(*issued_at).saturating_sub(now);
         let message = Message::new(&code, seconds, app_name.as_deref());
-        let delivery = self.deliver.deliver(destination, &message).await;
-        delivery.map_err(|Undelivered| Fault::DeliveryFailed)
+        let delivery = self.deliver.deliver(destination, &message);
+        match tokio::time::timeout(TIME_LIMIT, delivery).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Undelivered)) => Err(Fault::DeliveryFailed),
+            Err(_) => {
+                let medium = destination.medium().name();
+                tracing::warn!(medium, limit = ?TIME_LIMIT, "not sent: no answer");
+                Err(Fault::DeliveryFailed)
+            }
+        }
     }
 
     fn response(&self, record: &Record, destination: &Destination) -> Response {
@@ -137,41 +169,35 @@ impl<D: Deliver> Create<D> {
     }
 }
 
-/// Which round this is: after a challenge of ours it is a later one.
-fn round(request: &Request) -> Result<Round, Fault> {
-    if request.challenge_name.as_deref() != Some("CUSTOM_CHALLENGE") {
+/// Which round this is: after a challenge of ours it is a later one. A history that our define ends
+/// is no round at all.
+fn round(request: &Request, policy: &Policy) -> Result<Round, Fault> {
+    const OURS: &str = "CUSTOM_CHALLENGE";
+    if request.challenge_name.as_deref() != Some(OURS) {
         return Err(Fault::Internal("the event asks for a challenge that is not ours"));
     }
-    let last = request.session.last().filter(|entry| entry.challenge_name == "CUSTOM_CHALLENGE");
-    let Some(last) = last else { return Ok(Round::First) };
+    let Some(last) = request.session.iter().rposition(|entry| entry.challenge_name == OURS) else {
+        return Ok(Round::First);
+    };
+    let [last] = request.session.get(last..).unwrap_or_default() else {
+        return Err(Fault::Internal("another challenge came after ours"));
+    };
+    if last.challenge_result {
+        return Err(Fault::Internal("the last challenge was answered right"));
+    }
     let metadata = last.challenge_metadata.as_ref().map(|text| text.expose_secret());
     let record = Record::parse(metadata.unwrap_or_default())
         .map_err(|_| Fault::Internal("the last challenge's metadata is not create's"))?;
     let ask = Ask::from_metadata(|name| request.client_metadata.expose(name));
+    if record.wrong_after(ask) >= policy.limits.attempts {
+        return Err(Fault::Internal("the attempts are used up"));
+    }
     Ok(Round::Later { record, ask })
-}
-
-/// The record of the planned challenge; draws the nonce of a new code.
-fn record<R: TryCryptoRng>(
-    plan: &Plan,
-    now: UnixSeconds,
-    generator: &mut R,
-) -> Result<Record, Fault> {
-    let Plan { code, medium, sent_at, sends, wrong, .. } = *plan;
-    let (nonce, issued_at) = match code {
-        plan::Code::Same { nonce, issued_at } => (nonce, issued_at),
-        plan::Code::New => {
-            let nonce = Nonce::generate(generator)
-                .map_err(|_| Fault::Internal("the system has no randomness to give"))?;
-            (nonce, now)
-        }
-    };
-    Ok(Record { nonce, issued_at, sent_at, medium, sends, wrong })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
 
     use aws_lambda_events::cognito::CognitoEventUserPoolsCreateAuthChallengeResponse;
     use otp::Medium;
@@ -182,7 +208,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::Policy;
 
     const NOW: UnixSeconds = 1_767_225_600;
 
@@ -190,16 +215,16 @@ mod tests {
     #[derive(Default)]
     struct Outbox {
         sent: RefCell<Vec<(Medium, String, String)>>,
-        refuse: bool,
-        stall: bool,
+        refuse: Cell<bool>,
+        stall: Cell<bool>,
     }
 
     impl Deliver for Outbox {
         async fn deliver(&self, to: &Destination, message: &Message) -> Result<(), Undelivered> {
-            if self.stall {
+            if self.stall.get() {
                 std::future::pending::<()>().await;
             }
-            if self.refuse {
+            if self.refuse.get() {
                 return Err(Undelivered);
             }
             let text = message.expose_text().to_owned();
@@ -279,7 +304,7 @@ mod tests {
             response["publicChallengeParameters"],
             json!({
                 "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS",
-                "CODE_DELIVERY_DESTINATION": "+********5678",
+                "CODE_DELIVERY_DESTINATION": "+*******5678",
                 "CODE_LENGTH": "6",
                 "EXPIRES_AT": "1767225900",
                 "ATTEMPTS_LEFT": "3",
@@ -353,8 +378,8 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "reads the test's own, paused clock")]
     async fn a_failed_delivery_is_a_fault_in_time() {
         for outbox in [
-            Outbox { refuse: true, ..Outbox::default() },
-            Outbox { stall: true, ..Outbox::default() },
+            Outbox { refuse: true.into(), ..Outbox::default() },
+            Outbox { stall: true.into(), ..Outbox::default() },
         ] {
             let create = create(outbox);
             let started = tokio::time::Instant::now();
@@ -364,21 +389,63 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_delivery_in_a_later_round_goes_on_with_the_code_of_before() {
+        let create = create(Outbox::default());
+        let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
+        let by_email = json!({ "action": "resend", "medium": "EMAIL" });
+        for (refuse, stall) in [(true, false), (false, true)] {
+            create.deliver.refuse.set(refuse);
+            create.deliver.stall.set(stall);
+            for (ask, later) in [(&by_email, 40), (&json!(null), 300), (&by_email, 300)] {
+                let response = respond(&create, &after(&first, ask), NOW + later).await.unwrap();
+                let same = |part: &str| response[part] == first[part];
+                assert!(same("privateChallengeParameters"));
+                let wrong = if ask.is_null() { "2" } else { "3" };
+                let public = &response["publicChallengeParameters"];
+                assert_eq!(public["ATTEMPTS_LEFT"], wrong);
+                assert_eq!(public["RESENDS_LEFT"], "2", "what was not sent does not count");
+                assert_eq!(public["CODE_DELIVERY_DELIVERY_MEDIUM"], "SMS");
+            }
+        }
+        assert_eq!(create.deliver.sent.borrow().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_repeated_replaces_an_expired_code_by_the_same() {
+        let create = create(Outbox::default());
+        let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
+        let expired = after(&first, &json!(null));
+        let once = respond(&create, &expired, NOW + 300).await.unwrap();
+        let again = respond(&create, &expired, NOW + 305).await.unwrap();
+        let nonce = |response: &Value| response["privateChallengeParameters"]["nonce"].clone();
+        assert_ne!(nonce(&once), nonce(&first));
+        assert_eq!(nonce(&once), nonce(&again));
+        let sent = create.deliver.sent.borrow();
+        assert_eq!(sent[1].2, sent[2].2);
+    }
+
     #[tokio::test]
     async fn what_define_does_not_lead_to_is_a_fault_and_sends_nothing() {
         let create = create(Outbox::default());
-        let entry = |metadata: Value| {
-            json!([{
+        let record = |wrong: u8| json!(format!("v1.{}.1.1.SMS.1.{wrong}", "A".repeat(22)));
+        let answered = |result: bool, metadata: Value| {
+            json!({
                 "challengeName": "CUSTOM_CHALLENGE",
-                "challengeResult": false,
+                "challengeResult": result,
                 "challengeMetadata": metadata,
-            }])
+            })
         };
+        let entry = |metadata: Value| json!([answered(false, metadata)]);
+        let srp_a = json!({ "challengeName": "SRP_A", "challengeResult": true });
         for (field, value, expected) in [
             ("challengeName", json!(null), None),
             ("challengeName", json!("PASSWORD_VERIFIER"), None),
             ("session", entry(json!(null)), None),
             ("session", entry(json!("v2.x")), None),
+            ("session", json!([answered(true, record(0))]), None),
+            ("session", json!([answered(false, record(2))]), None),
+            ("session", json!([answered(false, record(0)), srp_a]), None),
             ("userAttributes", json!(null), Some(Fault::NoDestination)),
             (
                 "userAttributes",

@@ -12,6 +12,9 @@ const RESEND_AFTER_SECONDS: Variable = Variable::new("RESEND_AFTER_SECONDS", "30
 const EMAIL_FROM: Variable = Variable::new("EMAIL_FROM", "Example <sign-in@example.com>");
 const APP_NAME: Variable = Variable::new("APP_NAME", "Example");
 
+const NO_SENDER: &str =
+    "is not set, and MEDIA (by default SMS,EMAIL) has EMAIL: set it, or MEDIA=SMS";
+
 /// The longest `APP_NAME`, in characters: it is part of every text message.
 const MAX_APP_NAME: usize = 30;
 
@@ -42,26 +45,58 @@ impl Settings {
         let email_from = EMAIL_FROM.optional(lookup);
         if media.contains(&Medium::Email) {
             match &email_from {
-                None => return Err(EMAIL_FROM.error("is not set, and MEDIA has EMAIL")),
+                None => return Err(EMAIL_FROM.error(NO_SENDER)),
                 Some(from) if !is_sender(from) => {
-                    return Err(EMAIL_FROM.error("is not an e-mail address or `Name <address>`"));
+                    return Err(EMAIL_FROM.error("is not an address or `Name <address>` in ASCII"));
                 }
                 Some(_) => {}
             }
         }
+        let lifetime = CODE_LIFETIME_SECONDS.number(lookup, 300, 60..=600)?;
+        let resend_after = RESEND_AFTER_SECONDS.number(lookup, 30, 0..=300)?;
+        if resend_after >= lifetime {
+            return Err(RESEND_AFTER_SECONDS.error("is not shorter than CODE_LIFETIME_SECONDS"));
+        }
+        refuse_unsupported(lookup)?;
         Ok(Self {
             codes: CodeSettings::read(lookup)?,
-            policy: Policy {
-                limits: Limits::read(lookup)?,
-                lifetime: CODE_LIFETIME_SECONDS.number(lookup, 300, 60..=600)?,
-                resend_after: RESEND_AFTER_SECONDS.number(lookup, 30, 0..=300)?,
-            },
+            policy: Policy { limits: Limits::read(lookup)?, lifetime, resend_after },
             media,
             require_verified: REQUIRE_VERIFIED.flag(lookup, true)?,
             email_from,
             app_name: app_name(lookup)?,
         })
     }
+}
+
+/// Variables of the design that this release does not act on, each with the one value that says
+/// what it does anyway. Taking another in silence would let an operator believe in a bound that is
+/// not there.
+const UNSUPPORTED: [(&str, &str); 14] = [
+    ("ANDROID_APP_HASH", ""),
+    ("DEFAULT_LOCALE", "en"),
+    ("EMAIL_CONFIGURATION_SET", ""),
+    ("EMAIL_TEMPLATE", ""),
+    ("FIRST_ROUND", "send"),
+    ("ISSUE_LIMITS", ""),
+    ("LEDGER_TABLE", ""),
+    ("SMS_COUNTRIES", "*"),
+    ("SMS_ENTITY_ID", ""),
+    ("SMS_MAX_PRICE_USD", ""),
+    ("SMS_ORIGINATION_NUMBER", ""),
+    ("SMS_SENDER_ID", ""),
+    ("SMS_TEMPLATE_ID", ""),
+    ("WEB_OTP_DOMAIN", ""),
+];
+
+fn refuse_unsupported(lookup: &Lookup<'_>) -> Result<(), SettingError> {
+    for (name, harmless) in UNSUPPORTED {
+        let variable = Variable::new(name, harmless);
+        if variable.optional(lookup).is_some_and(|value| value != harmless) {
+            return Err(variable.error("is not supported by this release: do not set it"));
+        }
+    }
+    Ok(())
 }
 
 fn media(lookup: &Lookup<'_>) -> Result<Vec<Medium>, SettingError> {
@@ -86,7 +121,9 @@ fn is_sender(from: &str) -> bool {
         Some(rest) => rest.rsplit_once('<').map(|(_, address)| address),
         None => Some(from),
     };
-    !from.contains(char::is_control) && address.is_some_and(crate::destination::is_email)
+    from.is_ascii()
+        && !from.contains(char::is_control)
+        && address.is_some_and(crate::destination::is_email)
 }
 
 fn app_name(lookup: &Lookup<'_>) -> Result<Option<String>, SettingError> {
@@ -133,11 +170,12 @@ mod tests {
     fn every_impossible_value_names_its_variable() {
         let long = "x".repeat(31);
         for (name, value, problem) in [
-            ("EMAIL_FROM", "", "is not set, and MEDIA has EMAIL"),
-            ("EMAIL_FROM", "nobody", "is not an e-mail address or `Name <address>`"),
-            ("EMAIL_FROM", "a@b.c>", "is not an e-mail address or `Name <address>`"),
-            ("EMAIL_FROM", "A <a@b.c", "is not an e-mail address or `Name <address>`"),
-            ("EMAIL_FROM", "A\n<a@b.c>", "is not an e-mail address or `Name <address>`"),
+            ("EMAIL_FROM", "", NO_SENDER),
+            ("EMAIL_FROM", "nobody", "is not an address or `Name <address>` in ASCII"),
+            ("EMAIL_FROM", "a@b.c>", "is not an address or `Name <address>` in ASCII"),
+            ("EMAIL_FROM", "例 <a@b.c>", "is not an address or `Name <address>` in ASCII"),
+            ("EMAIL_FROM", "A <a@b.c", "is not an address or `Name <address>` in ASCII"),
+            ("EMAIL_FROM", "A\n<a@b.c>", "is not an address or `Name <address>` in ASCII"),
             ("MEDIA", "PIGEON", "has something other than SMS and EMAIL"),
             ("MEDIA", "SMS,", "has something other than SMS and EMAIL"),
             ("MEDIA", "SMS,SMS", "names a medium twice"),
@@ -146,6 +184,9 @@ mod tests {
             ("CODE_LIFETIME_SECONDS", "59", "is not a whole number from 60 to 600"),
             ("CODE_LIFETIME_SECONDS", "601", "is not a whole number from 60 to 600"),
             ("RESEND_AFTER_SECONDS", "-1", "is not a whole number from 0 to 300"),
+            ("RESEND_AFTER_SECONDS", "300", "is not shorter than CODE_LIFETIME_SECONDS"),
+            ("SMS_COUNTRIES", "JP", "is not supported by this release: do not set it"),
+            ("FIRST_ROUND", "choose", "is not supported by this release: do not set it"),
             ("MAX_ATTEMPTS", "0", "is not a whole number from 1 to 5"),
             ("MAX_SENDS", "0", "is not a whole number from 1 to 10"),
             ("REQUIRE_VERIFIED", "yes", "is not one of: true, false"),

@@ -10,6 +10,7 @@ use crate::Nonce;
 
 /// Separates this use of the key from any other, and this derivation from a later one.
 const DOMAIN: &[u8] = b"cognito-otp code v1";
+const NEXT_NONCE_DOMAIN: &[u8] = b"cognito-otp next nonce v1";
 
 /// The secret that turns nonces into codes: `CODE_KEY`, taken as the bytes of its text.
 ///
@@ -80,7 +81,7 @@ impl fmt::Debug for CodeKey {
 /// How many digits a code has: 6 to 10.
 ///
 /// Six is the least that NIST SP 800-63B allows for an out-of-band code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CodeLength(u8);
 
 impl CodeLength {
@@ -99,6 +100,21 @@ impl CodeLength {
     #[must_use]
     pub fn digits(self) -> usize {
         usize::from(self.0)
+    }
+}
+
+impl Nonce {
+    /// The nonce that follows this one when its code has expired: a function of it, so that a call
+    /// that Cognito repeats issues the same new code.
+    #[must_use]
+    pub fn next(&self, key: &CodeKey, pool_id: &str, user_sub: &str) -> Self {
+        let parts = [pool_id.as_bytes(), user_sub.as_bytes(), self.as_bytes()];
+        let mac = key.mac(NEXT_NONCE_DOMAIN, &parts);
+        let mut bytes = [0; Self::BYTES];
+        for (byte, of_mac) in bytes.iter_mut().zip(mac.iter()) {
+            *byte = *of_mac;
+        }
+        Self::from_bytes(bytes)
     }
 }
 
@@ -137,6 +153,20 @@ impl Code {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<u64> for CodeLength {
+    type Error = ();
+
+    fn try_from(digits: u64) -> Result<Self, ()> {
+        u8::try_from(digits).ok().and_then(Self::new).ok_or(())
+    }
+}
+
+impl fmt::Display for CodeLength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -246,6 +276,28 @@ mod tests {
                 assert_ne!(a, b);
             }
         }
+    }
+
+    #[test]
+    fn the_next_nonce_is_a_function_of_the_one_before() {
+        let nonce = Nonce::from_bytes([0; 16]);
+        let next = nonce.next(&key(), "pool", "sub");
+        assert_eq!(next, nonce.next(&key(), "pool", "sub"));
+        for other in [
+            nonce,
+            next.next(&key(), "pool", "sub"),
+            nonce.next(&key(), "pool", "other"),
+            nonce.next(&key(), "other", "sub"),
+        ] {
+            assert_ne!(next, other);
+        }
+    }
+
+    #[test]
+    fn the_keyed_state_is_wiped() {
+        // HMAC's state is two of these.
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+        wiped::<Sha256>();
     }
 
     #[test]

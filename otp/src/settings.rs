@@ -7,7 +7,6 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use crate::{CodeKey, CodeLength, KeyError};
 
@@ -89,19 +88,6 @@ impl Variable {
             })
     }
 
-    /// A whole number of seconds in `range`, or `default`.
-    ///
-    /// # Errors
-    /// When it is something else.
-    pub fn seconds(
-        &self,
-        lookup: &Lookup<'_>,
-        default: u64,
-        range: RangeInclusive<u64>,
-    ) -> Result<Duration, SettingError> {
-        self.number(lookup, default, range).map(Duration::from_secs)
-    }
-
     /// One of `choices`, each a text and its meaning, or the first of them.
     ///
     /// # Errors
@@ -153,8 +139,8 @@ impl CodeSettings {
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingError> {
         let key = zeroize::Zeroizing::new(CODE_KEY.required(lookup)?);
         let key = CodeKey::new(&key).map_err(|error: KeyError| CODE_KEY.error(error))?;
-        let digits = CODE_LENGTH.number(lookup, 6, 6..=10)?;
-        let length = CodeLength::new(digits).ok_or_else(|| CODE_LENGTH.error("is out of range"))?;
+        let length =
+            CODE_LENGTH.number(lookup, CodeLength::MIN, CodeLength::MIN..=CodeLength::MAX)?;
         Ok(Self { key, length })
     }
 }
