@@ -26,6 +26,7 @@ const SIGN_INS: usize = 1_000;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
+#[expect(clippy::print_stdout, reason = "a table is what it is for")]
 async fn main() -> Result<(), Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let output = Output::Capture(Capture::default());
