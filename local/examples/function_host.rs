@@ -6,10 +6,7 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use local::lambda::Launch;
-use local::lambda::{Capture, Output};
-use local::lambda::{Functions, Options};
-use local::lambda::{Invoke as _, Trigger};
+use local::lambda::{Capture, Functions, Invoke as _, Launch, Options, Output, Trigger};
 use tokio::time::{sleep, timeout};
 
 /// How long to wait for the call to begin, and to be killed.

@@ -1,4 +1,10 @@
 //! The command `local` as a user runs it: the demo, the server, and what it says when it cannot.
+#![cfg(unix)]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is wrong"
+)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
@@ -50,7 +56,6 @@ impl Running {
         (status, text(out), text(err))
     }
 
-    #[expect(clippy::disallowed_methods, reason = "bounds a wait")]
     fn wait(&mut self, limit: Duration) -> Option<i32> {
         let started = Instant::now();
         loop {

@@ -9,9 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use local::lambda::Endpoint;
-use local::lambda::{CallLog, Outcome};
-use local::lambda::{Invoke, InvokeError, Trigger};
+use local::lambda::{CallLog, Endpoint, Invoke, InvokeError, Outcome, Trigger};
 use tokio::net::TcpListener;
 
 /// The limit of calls that are meant to reach it.

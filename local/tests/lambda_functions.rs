@@ -18,11 +18,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use local::lambda::Launch;
-use local::lambda::Outcome;
-use local::lambda::{Capture, Output};
-use local::lambda::{Functions, Options};
-use local::lambda::{Invoke, InvokeError, TRIGGER_TIMEOUT, Trigger};
+use local::lambda::{
+    Capture, Functions, Invoke, InvokeError, Launch, Options, Outcome, Output, TRIGGER_TIMEOUT,
+    Trigger,
+};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
