@@ -16,6 +16,8 @@
 pub mod client;
 pub mod clock;
 pub mod demo;
+pub mod form;
+pub mod json;
 pub mod lambda;
 pub mod outbox;
 pub mod pool;
@@ -23,6 +25,7 @@ mod server;
 pub mod ses;
 pub mod settings;
 pub mod sns;
+pub mod xml;
 
 use std::collections::BTreeMap;
 use std::future::Future;

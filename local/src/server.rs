@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::lambda::CallLog;
 use crate::outbox::Outbox;
 use crate::pool::UserPools;
-use crate::{ses, sns};
+use crate::{form, ses, sns};
 
 /// The largest body that is read, in bytes: Cognito's own limit is smaller, for every operation.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -91,7 +91,7 @@ async fn by_target(State(services): Shared, headers: HeaderMap, body: Bytes) -> 
 }
 
 fn publish(services: &Services, body: &[u8]) -> Response {
-    let form = form_urlencoded::parse(body).into_owned().collect();
+    let form = form::parse(body);
     let send = |message| services.outbox.push(message);
     let (status, body) = sns::call(&form, &request_id(), now(services), send);
     answer(status, None, "text/xml", body.into_bytes())

@@ -1,39 +1,21 @@
 //! Amazon SNS, as much of it as sends texts: `Publish` to a phone number, in the query protocol.
 
-use std::collections::BTreeMap;
-
+use crate::form::{Form, field};
 use crate::outbox::{Medium, Message};
-
-/// A form's fields.
-pub type Form = BTreeMap<String, String>;
-
-/// What a call was answered with: the HTTP status and an XML body.
-pub type Reply = (u16, String);
+use crate::xml::{Dialect, Reply, element};
 
 /// Answers a call with the fields `form`. A text that is taken is given to `send`.
 pub fn call(form: &Form, request_id: &str, now: f64, send: impl FnOnce(Message)) -> Reply {
     match publish(form, now) {
         Ok(message) => {
             send(message);
-            let body = format!(
-                "<PublishResponse xmlns=\"{NAMESPACE}\"><PublishResult><MessageId>{request_id}\
-                 </MessageId></PublishResult><ResponseMetadata><RequestId>{request_id}</RequestId>\
-                 </ResponseMetadata></PublishResponse>"
-            );
-            (200, body)
+            XML.response("Publish", &element("MessageId", request_id), request_id)
         }
-        Err(Refusal { code, message }) => {
-            let body = format!(
-                "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>Sender</Type><Code>{code}</Code>\
-                 <Message>{message}</Message></Error><RequestId>{request_id}</RequestId>\
-                 </ErrorResponse>"
-            );
-            (400, body)
-        }
+        Err(Refusal { code, message }) => XML.error(400, code, message, request_id),
     }
 }
 
-const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
+const XML: Dialect = Dialect { namespace: "http://sns.amazonaws.com/doc/2010-03-31/" };
 
 /// The longest text that SNS takes, in bytes.
 const MAX_MESSAGE_BYTES: usize = 1_600;
@@ -44,7 +26,7 @@ struct Refusal {
 }
 
 fn publish(form: &Form, now: f64) -> Result<Message, Refusal> {
-    let field = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    let field = |name| field(form, name);
     let invalid = |message| Refusal { code: "InvalidParameter", message };
     if field("Action") != Some("Publish") {
         return Err(Refusal { code: "InvalidAction", message: "Only Publish is available here" });

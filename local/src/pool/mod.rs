@@ -37,7 +37,6 @@ mod user;
 mod users;
 mod wire;
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +52,8 @@ pub use config::{
 pub use password::PasswordPolicy;
 pub use secret_hash::secret_hash;
 pub use token::SigningKey;
+
+pub use crate::json::Reply;
 
 use crate::clock::Clock;
 use crate::lambda::Invoke;
@@ -97,40 +98,13 @@ impl Shared {
     }
 }
 
-/// The answer to one call: HTTP's status, the exception if it failed, and the JSON body.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Reply {
-    /// HTTP's status: 200, 400 or 500.
-    pub status: u16,
-    /// The exception, for the `x-amzn-errortype` header. The body names it too.
-    pub error_type: Option<&'static str>,
-    /// JSON.
-    pub body: Vec<u8>,
-}
-
-impl fmt::Debug for Reply {
-    /// Without the body, which may hold tokens.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply")
-            .field("status", &self.status)
-            .field("error_type", &self.error_type)
-            .finish_non_exhaustive()
-    }
-}
-
 impl From<Result<Value>> for Reply {
     fn from(result: Result<Value>) -> Self {
         match result {
-            Ok(value) => {
-                Self { status: 200, error_type: None, body: value.to_string().into_bytes() }
+            Ok(value) => Self::ok(&value),
+            Err(Error { exception, message }) => {
+                Self::error(exception.status(), exception.name(), &message)
             }
-            Err(Error { exception, message }) => Self {
-                status: exception.status(),
-                error_type: Some(exception.name()),
-                body: json!({ "__type": exception.name(), "message": message })
-                    .to_string()
-                    .into_bytes(),
-            },
         }
     }
 }

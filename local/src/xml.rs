@@ -1,0 +1,95 @@
+//! The replies of the AWS query protocol: XML, in the shape that every service gives it.
+
+/// What a call was answered with: the HTTP status and an XML body.
+pub type Reply = (u16, String);
+
+/// A service's XML, which differs from another's in its namespace alone.
+pub(crate) struct Dialect {
+    pub(crate) namespace: &'static str,
+}
+
+impl Dialect {
+    /// The reply of `action`. `result` is XML already.
+    pub(crate) fn response(&self, action: &str, result: &str, request_id: &str) -> Reply {
+        let id = element("RequestId", request_id);
+        let body = format!(
+            "<{action}Response xmlns=\"{}\"><{action}Result>{result}</{action}Result>\
+             <ResponseMetadata>{id}</ResponseMetadata></{action}Response>",
+            self.namespace
+        );
+        (200, body)
+    }
+
+    /// An error that the caller made.
+    pub(crate) fn error(&self, status: u16, code: &str, message: &str, request_id: &str) -> Reply {
+        let error = [element("Type", "Sender"), element("Code", code), element("Message", message)]
+            .concat();
+        let id = element("RequestId", request_id);
+        let body = format!(
+            "<ErrorResponse xmlns=\"{}\"><Error>{error}</Error>{id}</ErrorResponse>",
+            self.namespace
+        );
+        (status, body)
+    }
+}
+
+/// An element that holds text, whatever is in it.
+pub(crate) fn element(name: &str, text: &str) -> String {
+    format!("<{name}>{}</{name}>", escape(text))
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&apos;"),
+            // XML 1.0 has no way to write these.
+            '\0'..'\t' | '\u{b}' | '\u{c}' | '\u{e}'..' ' | '\u{fffe}' | '\u{ffff}' => {
+                escaped.push(char::REPLACEMENT_CHARACTER);
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_text() {
+        assert_eq!(
+            element("A", "<b a=\"1\">&amp;'\0\u{1f}\t\u{ffff}é"),
+            "<A>&lt;b a=&quot;1&quot;&gt;&amp;amp;&apos;\u{fffd}\u{fffd}\t\u{fffd}é</A>"
+        );
+    }
+
+    #[test]
+    fn replies_have_the_shape_of_the_protocol() {
+        let dialect = Dialect { namespace: "urn:x" };
+        let result = element("A", "1");
+        assert_eq!(
+            dialect.response("Do", &result, "id"),
+            (
+                200,
+                "<DoResponse xmlns=\"urn:x\"><DoResult><A>1</A></DoResult>\
+                 <ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></DoResponse>"
+                    .to_owned()
+            )
+        );
+        assert_eq!(
+            dialect.error(403, "Code", "a < b", "id"),
+            (
+                403,
+                "<ErrorResponse xmlns=\"urn:x\"><Error><Type>Sender</Type><Code>Code</Code>\
+                 <Message>a &lt; b</Message></Error><RequestId>id</RequestId></ErrorResponse>"
+                    .to_owned()
+            )
+        );
+    }
+}
