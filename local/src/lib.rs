@@ -18,6 +18,7 @@ pub mod clock;
 pub mod demo;
 pub mod form;
 pub mod json;
+pub mod jwt;
 pub mod lambda;
 pub mod outbox;
 pub mod pool;

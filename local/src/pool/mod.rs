@@ -10,7 +10,7 @@
 //! - `auth` signs in; `flow` plays CUSTOM_AUTH with the triggers, whose shapes are in `event`, and
 //!   is the only part that waits: it takes what it needs, gives the lock back, calls, and locks
 //!   again to commit;
-//! - `token` makes and checks JWTs; `ticket` the opaque strings; `password`, `code`, `attribute`,
+//! - `token` makes and checks JWTs, `id_token` checks one for others; `ticket` the opaque strings; `password`, `code`, `attribute`,
 //!   `secret_hash` and `mac` are what their names say.
 
 mod account;
@@ -24,6 +24,7 @@ mod describe;
 mod error;
 mod event;
 mod flow;
+mod id_token;
 mod list_users;
 mod mac;
 mod password;
@@ -49,6 +50,7 @@ pub use config::{
     ACCOUNT_ID, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PoolConfig, PoolSettings, REGION,
     SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, Settings, UserNames,
 };
+pub use id_token::IdToken;
 pub use password::PasswordPolicy;
 pub use secret_hash::secret_hash;
 pub use token::SigningKey;
