@@ -4,6 +4,7 @@
 //!
 //! The map, from the inside out:
 //! - [`pool`]: the user pool as plain data, its operations and its rules;
+//! - [`identity`]: identity pools, which trust it and give [`credentials`];
 //! - [`lambda`]: builds, runs and invokes the functions;
 //! - [`outbox`]: what was sent, instead of sending it; [`sns`] and [`ses`] put it there;
 //! - `server`: HTTP around all of these; [`settings`]: what the functions are told;
@@ -15,8 +16,10 @@
 
 pub mod client;
 pub mod clock;
+pub mod credentials;
 pub mod demo;
 pub mod form;
+pub mod identity;
 pub mod json;
 pub mod jwt;
 pub mod lambda;

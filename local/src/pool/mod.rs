@@ -21,12 +21,12 @@ mod client;
 mod code;
 mod config;
 mod describe;
-mod error;
+pub(crate) mod error;
 mod event;
 mod flow;
 mod id_token;
 mod list_users;
-mod mac;
+pub(crate) mod mac;
 mod password;
 mod secret_hash;
 mod session;
@@ -36,7 +36,7 @@ mod ticket;
 mod token;
 mod user;
 mod users;
-mod wire;
+pub(crate) mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -53,6 +53,7 @@ pub use config::{
 pub use id_token::IdToken;
 pub use password::PasswordPolicy;
 pub use secret_hash::secret_hash;
+pub(crate) use ticket::random_uuid;
 pub use token::SigningKey;
 
 pub use crate::json::Reply;

@@ -16,7 +16,7 @@ pub(crate) struct Field {
 }
 
 /// What a string field may hold.
-enum Rule {
+pub(crate) enum Rule {
     Any,
     /// The model's pattern, as text for the error and as a check.
     Pattern(&'static str, fn(&str) -> bool),
@@ -24,11 +24,11 @@ enum Rule {
 }
 
 impl Field {
-    const fn new(name: &'static str, min: usize, max: usize, rule: Rule) -> Self {
+    pub(crate) const fn new(name: &'static str, min: usize, max: usize, rule: Rule) -> Self {
         Self { name, min, max, rule }
     }
 
-    fn check(&self, value: &str) -> Result<()> {
+    pub(crate) fn check(&self, value: &str) -> Result<()> {
         let length = value.chars().count();
         if length < self.min {
             return Err(self.violated(&format!(
@@ -56,7 +56,7 @@ impl Field {
 
 /// The error of a broken constraint. It names the member as AWS does, first letter small, and never
 /// repeats the value, which may be a secret.
-fn violated(name: &str, constraint: &str) -> Error {
+pub(crate) fn violated(name: &str, constraint: &str) -> Error {
     let mut letters = name.chars();
     let first = letters.next().map(|c| c.to_ascii_lowercase()).unwrap_or_default();
     let rest = letters.as_str();
@@ -169,6 +169,10 @@ pub(crate) type AttributeList = Vec<(String, Option<String>)>;
 pub(crate) struct Request(Map<String, Value>);
 
 impl Request {
+    pub(crate) fn new(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+
     pub(crate) fn parse(body: &[u8]) -> Result<Self> {
         match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
@@ -178,7 +182,7 @@ impl Request {
     }
 
     /// The field's value; absent and null are the same.
-    fn value(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
@@ -292,7 +296,7 @@ fn string(value: &Value) -> Result<&str> {
     value.as_str().ok_or_else(|| mismatch(value, "a String"))
 }
 
-fn mismatch(value: &Value, wanted: &str) -> Error {
+pub(crate) fn mismatch(value: &Value, wanted: &str) -> Error {
     let found = match value {
         Value::Null => "NULL_VALUE",
         Value::Bool(true) => "TRUE_VALUE",

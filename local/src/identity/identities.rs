@@ -1,0 +1,160 @@
+//! Identities: whose is whose, and what an identity may be given.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Ctx;
+use super::error::{Error, Exception, Result};
+use super::login::Verified;
+use super::open_id::{self, Unsigned};
+use super::state::{Login, State};
+use crate::credentials::Vault;
+
+/// The name of the session that an identity has in its role.
+const SESSION_NAME: &str = "CognitoIdentityCredentials";
+const CREDENTIALS_VALIDITY: Duration = Duration::from_secs(3_600);
+
+/// GetId: the identity of those who signed in, always the same; a new one for each guest.
+pub(crate) fn get_id(
+    state: &mut State,
+    ctx: &mut Ctx<'_>,
+    pool_id: &str,
+    tokens: &[Verified],
+) -> Result<String> {
+    let pool = state.pool(pool_id)?;
+    if tokens.is_empty() && !pool.config.allow_unauthenticated {
+        return Err(no_guests());
+    }
+    let logins = logins(tokens);
+    match owner(state, pool_id, &logins)? {
+        Some(id) => {
+            state.link(&id, &logins);
+            Ok(id)
+        }
+        None => Ok(state.add(pool_id, &logins, ctx.rng)),
+    }
+}
+
+/// Whose an identity turns out to be. Nothing has changed yet.
+struct Whose {
+    id: String,
+    /// The guest whom the user was until now, and whose identity ends.
+    guest: Option<String>,
+    logins: Vec<Login>,
+}
+
+impl Whose {
+    /// Holds the tokens against the identity that someone claims. A guest who signs in takes the
+    /// identity along, unless they have one already.
+    fn is(state: &State, id: &str, tokens: &[Verified]) -> Result<Self> {
+        let identity = state.identity(id)?;
+        let pool = state.pool(&identity.pool_id)?;
+        let is_guest = identity.logins.is_empty();
+        if tokens.is_empty() {
+            return match (is_guest, pool.config.allow_unauthenticated) {
+                (true, true) => Ok(Self { id: id.to_owned(), guest: None, logins: Vec::new() }),
+                (true, false) => Err(no_guests()),
+                (false, _) => {
+                    Err(Error::not_authorized(format!("Access to Identity '{id}' is forbidden.")))
+                }
+            };
+        }
+        let logins = logins(tokens);
+        match owner(state, &identity.pool_id, &logins)? {
+            Some(owner) if owner == id => Ok(Self { id: owner, guest: None, logins }),
+            _ if !is_guest => Err(Error::no_login()),
+            Some(owner) => Ok(Self { id: owner, guest: Some(id.to_owned()), logins }),
+            None => Ok(Self { id: id.to_owned(), guest: None, logins }),
+        }
+    }
+
+    /// Makes it so, and gives back the identity's id.
+    fn commit(self, state: &mut State) -> String {
+        if let Some(guest) = self.guest {
+            state.remove_guest(&guest);
+        }
+        state.link(&self.id, &self.logins);
+        self.id
+    }
+}
+
+/// GetCredentialsForIdentity.
+pub(crate) fn credentials(
+    state: &mut State,
+    ctx: &mut Ctx<'_>,
+    vault: &Vault,
+    id: &str,
+    tokens: &[Verified],
+    custom_role: Option<&str>,
+) -> Result<Value> {
+    let whose = Whose::is(state, id, tokens)?;
+    let pool = state.pool(&state.identity(&whose.id)?.pool_id)?;
+    let role = pool.roles.choose(tokens, custom_role)?.assumed(SESSION_NAME);
+    let made = vault.issue(role, ctx.now + CREDENTIALS_VALIDITY, ctx.rng);
+    Ok(json!({
+        "IdentityId": whose.commit(state),
+        "Credentials": {
+            "AccessKeyId": made.access_key_id,
+            "SecretKey": made.secret_access_key,
+            "SessionToken": made.session_token,
+            "Expiration": made.expires.as_secs(),
+        },
+    }))
+}
+
+/// GetOpenIdToken: whose it is, and what is to be signed.
+pub(crate) fn open_id(
+    state: &mut State,
+    ctx: &mut Ctx<'_>,
+    issuer: &str,
+    id: &str,
+    tokens: &[Verified],
+) -> Result<(String, Unsigned)> {
+    check_classic_flow(state, id)?;
+    let id = Whose::is(state, id, tokens)?.commit(state);
+    let pool_id = &state.identity(&id)?.pool_id;
+    let unsigned = open_id::claims(issuer, pool_id, &id, tokens, ctx.now);
+    Ok((id, unsigned))
+}
+
+/// Whether an identity's pool lets it have an OpenID token at all.
+fn check_classic_flow(state: &State, id: &str) -> Result<()> {
+    let pool = state.pool(&state.identity(id)?.pool_id)?;
+    // Not set is not no.
+    if pool.config.allow_classic_flow == Some(false) {
+        let message = "Basic (classic) flow is not enabled, please use enhanced flow.";
+        return Err(Error::invalid(message));
+    }
+    if !pool.roles.mappings.is_empty() {
+        let message =
+            "Basic (classic) flow is not supported with RoleMappings, please use enhanced flow.";
+        return Err(Error::invalid(message));
+    }
+    Ok(())
+}
+
+fn logins(tokens: &[Verified]) -> Vec<Login> {
+    tokens.iter().map(|token| token.login.clone()).collect()
+}
+
+/// The one identity that the logins lead to.
+fn owner(state: &State, pool_id: &str, logins: &[Login]) -> Result<Option<String>> {
+    let mut found = None;
+    for id in logins.iter().filter_map(|login| state.identity_of(pool_id, login)) {
+        match found {
+            Some(other) if other != id => {
+                return Err(Error::new(
+                    Exception::ResourceConflict,
+                    "The logins are linked to different identities.",
+                ));
+            }
+            _ => found = Some(id),
+        }
+    }
+    Ok(found.map(str::to_owned))
+}
+
+fn no_guests() -> Error {
+    Error::not_authorized("Unauthenticated access is not supported for this identity pool.")
+}

@@ -1,0 +1,226 @@
+//! Identity pools: who gets AWS credentials, as a guest or for a token of a user pool.
+//!
+//! [`IdentityPools`] takes an operation's name and its JSON body and gives back what Cognito would.
+//! The map:
+//! - `state` is all data, one lock around it; `wire` and `error` as in the user pools;
+//! - `pools` and `roles` are what an administrator sets;
+//! - `login` checks the tokens in `Logins`, without the lock;
+//! - `identities` decides whose an identity is and what it gets; `open_id` is the token for STS.
+
+mod error;
+mod identities;
+mod login;
+mod open_id;
+mod pools;
+mod roles;
+mod state;
+mod wire;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rand::CryptoRng;
+use serde_json::{Value, json};
+
+use crate::clock::Clock;
+use crate::credentials::Vault;
+use crate::json::Reply;
+use crate::jwt::{self, InvalidToken};
+use crate::pool::{SigningKey, UserPools};
+use error::{Error, Exception, Result};
+use login::Verified;
+use state::{Provider, State};
+use wire::Request;
+
+/// What every target starts with.
+pub const TARGET_PREFIX: &str = "AWSCognitoIdentityService.";
+/// Where the issuer of the OpenID tokens lives, below the address of `local`.
+pub const ISSUER_PATH: &str = "/cognito-identity";
+
+/// What an operation may use besides the data.
+pub(crate) struct Ctx<'a> {
+    pub(crate) now: Duration,
+    pub(crate) rng: &'a mut dyn CryptoRng,
+}
+
+struct Inner {
+    state: State,
+    rng: Box<dyn CryptoRng + Send>,
+}
+
+struct Shared {
+    inner: Mutex<Inner>,
+    clock: Clock,
+    pools: UserPools,
+    vault: Vault,
+    issuer: String,
+    key: SigningKey,
+}
+
+/// What a token says to STS, once it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebIdentity {
+    /// Who signed it.
+    pub issuer: String,
+    /// Whom it is about.
+    pub subject: String,
+    /// For whom it is: an identity pool or an app client.
+    pub audience: String,
+}
+
+/// All identity pools. Clones share them.
+#[derive(Clone)]
+pub struct IdentityPools(Arc<Shared>);
+
+impl IdentityPools {
+    /// No pools yet. They will trust `pools`, issue credentials of `vault`, and sign with `key` as
+    /// an issuer below `base`.
+    #[must_use]
+    pub fn new(
+        base: &str,
+        key: SigningKey,
+        pools: UserPools,
+        vault: Vault,
+        clock: Clock,
+        rng: impl CryptoRng + Send + 'static,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            inner: Mutex::new(Inner { state: State::default(), rng: Box::new(rng) }),
+            clock,
+            pools,
+            vault,
+            issuer: format!("{}{ISSUER_PATH}", base.trim_end_matches('/')),
+            key,
+        }))
+    }
+
+    /// Runs `operation` alone. It must not wait for anything.
+    fn locked<T>(&self, operation: impl FnOnce(&mut State, &mut Ctx<'_>) -> T) -> T {
+        let now = self.0.clock.now();
+        let mut inner = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Inner { state, rng } = &mut *inner;
+        operation(state, &mut Ctx { now, rng: rng.as_mut() })
+    }
+
+    /// Answers one call. `target` is the value of `X-Amz-Target`.
+    #[must_use]
+    pub fn call(&self, target: &str, body: &[u8]) -> Reply {
+        match self.run(target, body) {
+            Ok(value) => Reply::ok(&value),
+            Err(Error { exception, message }) => {
+                Reply::error(exception.status(), exception.name(), &message)
+            }
+        }
+    }
+
+    fn run(&self, target: &str, body: &[u8]) -> Result<Value> {
+        let operation = target.strip_prefix(TARGET_PREFIX).unwrap_or_default();
+        let request = Request::parse(body);
+        let simple: Operation = match operation {
+            "GetId" => return self.get_id(&request?),
+            "GetCredentialsForIdentity" => return self.get_credentials(&request?),
+            "GetOpenIdToken" => return self.get_open_id_token(&request?),
+            "CreateIdentityPool" => pools::create,
+            "UpdateIdentityPool" => pools::update,
+            "DescribeIdentityPool" => pools::describe,
+            "DeleteIdentityPool" => pools::delete,
+            "ListIdentityPools" => pools::list,
+            "SetIdentityPoolRoles" => roles::set,
+            "GetIdentityPoolRoles" => roles::get,
+            _ => {
+                return Err(Error::new(
+                    Exception::UnknownOperation,
+                    "The operation is not implemented here",
+                ));
+            }
+        };
+        let request = request?;
+        self.locked(|state, ctx| simple(state, ctx, &request))
+    }
+
+    fn get_id(&self, request: &Request) -> Result<Value> {
+        request.optional(&wire::ACCOUNT_ID)?;
+        let pool_id = request.required(&wire::IDENTITY_POOL_ID)?;
+        let providers =
+            self.locked(|state, _| state.pool(pool_id).map(|pool| pool.config.providers.clone()))?;
+        let tokens = self.tokens(request, &providers)?;
+        let id = self.locked(|state, ctx| identities::get_id(state, ctx, pool_id, &tokens))?;
+        Ok(json!({ "IdentityId": id }))
+    }
+
+    fn get_credentials(&self, request: &Request) -> Result<Value> {
+        let id = request.required(&wire::IDENTITY_ID)?;
+        let custom_role = request.optional(&wire::CUSTOM_ROLE_ARN)?;
+        let tokens = self.tokens(request, &self.providers_of(id)?)?;
+        self.locked(|state, ctx| {
+            identities::credentials(state, ctx, &self.0.vault, id, &tokens, custom_role)
+        })
+    }
+
+    fn get_open_id_token(&self, request: &Request) -> Result<Value> {
+        let id = request.required(&wire::IDENTITY_ID)?;
+        let tokens = self.tokens(request, &self.providers_of(id)?)?;
+        let (id, unsigned) =
+            self.locked(|state, ctx| identities::open_id(state, ctx, &self.0.issuer, id, &tokens))?;
+        Ok(json!({ "IdentityId": id, "Token": unsigned.sign(&self.0.key)? }))
+    }
+
+    /// The providers that the pool of an identity trusts.
+    fn providers_of(&self, id: &str) -> Result<Vec<Provider>> {
+        self.locked(|state, _| {
+            let pool = state.pool(&state.identity(id)?.pool_id)?;
+            Ok(pool.config.providers.clone())
+        })
+    }
+
+    fn tokens(&self, request: &Request, providers: &[Provider]) -> Result<Vec<Verified>> {
+        login::verify(&self.0.pools, providers, &wire::logins(request)?)
+    }
+
+    /// Checks a token for STS: an OpenID token from here, or an ID token of a user pool.
+    ///
+    /// # Errors
+    /// When it is neither, or for nobody who is here.
+    pub fn verify_web_identity(
+        &self,
+        token: &str,
+    ) -> std::result::Result<WebIdentity, InvalidToken> {
+        let issuer = jwt::claimed_issuer(token)?;
+        let (subject, audience, is_here) = if issuer == self.0.issuer {
+            let claims = jwt::verify(token, &self.0.key, self.0.clock.now())?;
+            let audience = claims.text("aud")?.to_owned();
+            let is_here = self.locked(|state, _| state.pools.contains_key(&audience));
+            (claims.text("sub")?.to_owned(), audience, is_here)
+        } else {
+            let token = self.0.pools.verify_id_token(token)?;
+            let is_here = self.0.pools.has_client(&token.pool_id, &token.audience);
+            (token.subject, token.audience, is_here)
+        };
+        if !is_here {
+            return Err(InvalidToken::Audience);
+        }
+        Ok(WebIdentity { issuer, subject, audience })
+    }
+
+    /// The public key of the OpenID tokens.
+    #[must_use]
+    pub fn jwks(&self) -> Option<Value> {
+        Some(json!({ "keys": [self.0.key.jwk()?] }))
+    }
+
+    /// What `<issuer>/.well-known/openid-configuration` shows.
+    #[must_use]
+    pub fn openid_configuration(&self) -> Value {
+        let issuer = &self.0.issuer;
+        json!({
+            "issuer": issuer,
+            "jwks_uri": format!("{issuer}/.well-known/jwks_uri"),
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "response_types_supported": ["token"],
+            "subject_types_supported": ["public"],
+        })
+    }
+}
+
+/// An operation that only touches data.
+type Operation = fn(&mut State, &mut Ctx<'_>, &Request) -> Result<Value>;

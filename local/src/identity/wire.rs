@@ -1,0 +1,165 @@
+//! The fields of requests about identity pools, held to the API model's constraints.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::error::{Error, Result};
+pub(crate) use crate::pool::wire::Request;
+use crate::pool::wire::{Field, Rule, mismatch, violated};
+
+fn id(value: &str) -> bool {
+    value.split_once(':').is_some_and(|(region, id)| {
+        !region.is_empty()
+            && region.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+            && !id.is_empty()
+            && id.chars().all(|c| c.is_ascii_digit() || matches!(c, 'a'..='f' | '-'))
+    })
+}
+
+fn pool_name(value: &str) -> bool {
+    value.chars().all(|c| c.is_ascii_alphanumeric() || c.is_whitespace() || "_+=,.@-".contains(c))
+}
+
+fn client_id(value: &str) -> bool {
+    value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn provider_name(value: &str) -> bool {
+    value.chars().all(|c| c.is_ascii_alphanumeric() || "._:/-".contains(c))
+}
+
+fn developer_name(value: &str) -> bool {
+    value.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+fn digits(value: &str) -> bool {
+    value.chars().all(|c| c.is_ascii_digit())
+}
+
+fn no_space(value: &str) -> bool {
+    !value.chars().any(char::is_whitespace)
+}
+
+const ID: Rule = Rule::Pattern(r"[\w-]+:[0-9a-f-]+", id);
+
+pub(crate) const IDENTITY_POOL_ID: Field = Field::new("IdentityPoolId", 1, 55, ID);
+pub(crate) const IDENTITY_ID: Field = Field::new("IdentityId", 1, 55, ID);
+pub(crate) const IDENTITY_POOL_NAME: Field =
+    Field::new("IdentityPoolName", 1, 128, Rule::Pattern(r"[\w\s+=,.@-]+", pool_name));
+pub(crate) const ACCOUNT_ID: Field = Field::new("AccountId", 1, 15, Rule::Pattern(r"\d+", digits));
+pub(crate) const CLIENT_ID: Field =
+    Field::new("ClientId", 1, 128, Rule::Pattern(r"[\w_]+", client_id));
+pub(crate) const PROVIDER_NAME: Field =
+    Field::new("ProviderName", 1, 128, Rule::Pattern(r"[\w._:/-]+", provider_name));
+pub(crate) const DEVELOPER_PROVIDER_NAME: Field =
+    Field::new("DeveloperProviderName", 1, 128, Rule::Pattern(r"[\w._-]+", developer_name));
+pub(crate) const CUSTOM_ROLE_ARN: Field = Field::new("CustomRoleArn", 20, 2_048, Rule::Any);
+pub(crate) const NEXT_TOKEN: Field =
+    Field::new("NextToken", 1, 65_535, Rule::Pattern(r"[\S]+", no_space));
+pub(crate) const MAPPING_TYPE: Field = Field::new("Type", 0, 64, Rule::OneOf(&["Token", "Rules"]));
+pub(crate) const AMBIGUOUS_ROLE_RESOLUTION: Field =
+    Field::new("AmbiguousRoleResolution", 0, 64, Rule::OneOf(&["AuthenticatedRole", "Deny"]));
+pub(crate) const CLAIM: Field = Field::new("Claim", 1, 64, Rule::Pattern(r"[\S]+", no_space));
+pub(crate) const MATCH_TYPE: Field =
+    Field::new("MatchType", 0, 64, Rule::OneOf(&["Equals", "Contains", "StartsWith", "NotEqual"]));
+pub(crate) const VALUE: Field = Field::new("Value", 1, 128, Rule::Any);
+pub(crate) const ROLE_ARN: Field = Field::new("RoleARN", 20, 2_048, Rule::Any);
+
+const PROVIDER_KEY: Field = Field::new("Logins", 1, 128, Rule::Any);
+const PROVIDER_TOKEN: Field = Field::new("Logins", 1, 50_000, Rule::Any);
+const MAX_LOGINS: usize = 10;
+
+/// The error of a field that must be there.
+fn missing(name: &str) -> Error {
+    violated(name, "Member must not be null").into()
+}
+
+pub(crate) fn required_flag(request: &Request, name: &str) -> Result<bool> {
+    request.flag(name)?.ok_or_else(|| missing(name))
+}
+
+/// `MaxResults`.
+pub(crate) fn max_results(request: &Request) -> Result<usize> {
+    const NAME: &str = "MaxResults";
+    match request.count(NAME, 60)?.ok_or_else(|| missing(NAME))? {
+        0 => Err(violated(NAME, "Member must have value greater than or equal to 1").into()),
+        count => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+    }
+}
+
+/// A map of strings with at most `max` entries, if it is there.
+pub(crate) fn map(
+    request: &Request,
+    name: &str,
+    max: usize,
+) -> Result<Option<BTreeMap<String, String>>> {
+    if request.value(name).is_none() {
+        return Ok(None);
+    }
+    let map = request.map(name)?;
+    if map.len() > max {
+        return Err(too_long(name, max));
+    }
+    Ok(Some(map))
+}
+
+fn too_long(name: &str, max: usize) -> Error {
+    violated(name, &format!("Member must have length less than or equal to {max}")).into()
+}
+
+/// A map of strings that must be there.
+pub(crate) fn required_map(
+    request: &Request,
+    name: &str,
+    max: usize,
+) -> Result<BTreeMap<String, String>> {
+    map(request, name, max)?.ok_or_else(|| missing(name))
+}
+
+/// `Logins`: tokens by the name of the provider who signed them; empty when absent.
+pub(crate) fn logins(request: &Request) -> Result<BTreeMap<String, String>> {
+    let logins = map(request, "Logins", MAX_LOGINS)?.unwrap_or_default();
+    for (name, token) in &logins {
+        PROVIDER_KEY.check(name)?;
+        PROVIDER_TOKEN.check(token)?;
+    }
+    Ok(logins)
+}
+
+/// A list of structures, if it is there.
+pub(crate) fn structures(request: &Request, name: &str) -> Result<Option<Vec<Request>>> {
+    match request.value(name) {
+        None => Ok(None),
+        Some(Value::Array(items)) => items.iter().map(inner).collect::<Result<_>>().map(Some),
+        Some(value) => Err(mismatch(value, "a List").into()),
+    }
+}
+
+/// A map of structures with at most `max` entries; empty when absent.
+pub(crate) fn structure_map(
+    request: &Request,
+    name: &str,
+    max: usize,
+) -> Result<BTreeMap<String, Request>> {
+    match request.value(name) {
+        None => Ok(BTreeMap::new()),
+        Some(Value::Object(items)) if items.len() > max => Err(too_long(name, max)),
+        Some(Value::Object(items)) => {
+            items.iter().map(|(key, item)| Ok((key.clone(), inner(item)?))).collect()
+        }
+        Some(value) => Err(mismatch(value, "a Map").into()),
+    }
+}
+
+/// A structure that must be there.
+pub(crate) fn structure(request: &Request, name: &str) -> Result<Request> {
+    request.value(name).map(inner).transpose()?.ok_or_else(|| missing(name))
+}
+
+fn inner(value: &Value) -> Result<Request> {
+    match value {
+        Value::Object(fields) => Ok(Request::new(fields.clone())),
+        value => Err(mismatch(value, "a Structure").into()),
+    }
+}
