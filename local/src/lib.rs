@@ -4,9 +4,10 @@
 //!
 //! The map, from the inside out:
 //! - [`pool`]: the user pool as plain data, its operations and its rules;
-//! - [`identity`]: identity pools, which trust it and give [`credentials`];
+//! - [`identity`]: identity pools, which trust it; [`sts`] trusts them; both give [`credentials`];
 //! - [`lambda`]: builds, runs and invokes the functions;
 //! - [`outbox`]: what was sent, instead of sending it; [`sns`] and [`ses`] put it there;
+//! - [`jwt`], [`json`], [`form`] and [`xml`]: what several services share;
 //! - `server`: HTTP around all of these; [`settings`]: what the functions are told;
 //! - [`Local`]: everything together, on a listener that its caller owns;
 //! - [`demo`]: one whole sign-in, told step by step.
@@ -29,6 +30,7 @@ mod server;
 pub mod ses;
 pub mod settings;
 pub mod sns;
+pub mod sts;
 pub mod xml;
 
 use std::collections::BTreeMap;
@@ -43,9 +45,12 @@ use rand::rngs::StdRng;
 use tokio::net::TcpListener;
 
 use clock::Clock;
+use credentials::Vault;
+use identity::IdentityPools;
 use lambda::{CallLog, Endpoint, Functions, Invoke, Options, Output, Programs, Progress};
 use outbox::Outbox;
-use pool::UserPools;
+use pool::{SigningKey, UserPools};
+use sts::Sts;
 
 /// Where the functions come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -140,9 +145,19 @@ impl Local {
         };
         let outbox = Outbox::default();
         let clock = config.clock;
-        let settings = pool::Settings::new(url);
+        let settings = pool::Settings::new(url.clone());
         let pools = UserPools::new(settings, clock.clone(), outbox.clone(), invoke, generator());
-        let services = server::Services { pools, outbox, calls, clock };
+        let vault = Vault::generate(&mut generator());
+        let identities = IdentityPools::new(
+            &url,
+            SigningKey::new(),
+            pools.clone(),
+            vault.clone(),
+            clock.clone(),
+            generator(),
+        );
+        let sts = Sts::new(identities.clone(), vault, clock.clone(), generator());
+        let services = server::Services { pools, identities, sts, outbox, calls, clock };
         Ok(Self { listener, address, functions, services })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
@@ -16,9 +16,12 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::form::Form;
+use crate::identity::{self, IdentityPools};
 use crate::lambda::CallLog;
 use crate::outbox::Outbox;
 use crate::pool::UserPools;
+use crate::sts::{self, Caller, Sts};
 use crate::{form, ses, sns};
 
 /// The largest body that is read, in bytes: Cognito's own limit is smaller, for every operation.
@@ -28,6 +31,8 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 #[derive(Clone)]
 pub(crate) struct Services {
     pub(crate) pools: UserPools,
+    pub(crate) identities: IdentityPools,
+    pub(crate) sts: Sts,
     pub(crate) outbox: Outbox,
     pub(crate) calls: CallLog,
     pub(crate) clock: Clock,
@@ -38,6 +43,9 @@ pub(crate) fn router(services: Services) -> Router {
     Router::new()
         .route("/", get(page).post(by_target))
         .route("/v2/email/outbound-emails", post(send_email))
+        .route("/cognito-identity/.well-known/jwks_uri", get(identity_jwks))
+        .route("/cognito-identity/.well-known/jwks.json", get(identity_jwks))
+        .route("/cognito-identity/.well-known/openid-configuration", get(identity_configuration))
         .route("/{pool}/.well-known/jwks.json", get(jwks))
         .route("/{pool}/.well-known/openid-configuration", get(openid_configuration))
         .route("/_local/outbox", get(outbox))
@@ -75,25 +83,35 @@ async fn page() -> Html<&'static str> {
     Html(include_str!("page.html"))
 }
 
-/// `POST /` is Cognito's if it has a target, SNS's if it is a form.
+/// `POST /` is Cognito's if it has a target, and STS's or SNS's if it is a form.
 async fn by_target(State(services): Shared, headers: HeaderMap, body: Bytes) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_form = header(CONTENT_TYPE.as_str())
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    match header("x-amz-target") {
-        None if is_form => publish(&services, &body),
-        target => {
-            let reply = services.pools.call(target.unwrap_or_default(), &body).await;
-            const JSON: &str = "application/x-amz-json-1.1";
-            answer(reply.status, reply.error_type, JSON, reply.body)
+    let reply = match header("x-amz-target") {
+        None if is_form => {
+            let caller = Caller {
+                authorization: header(AUTHORIZATION.as_str()),
+                session_token: header("x-amz-security-token"),
+            };
+            return by_version(&services, &form::parse(&body), caller);
         }
-    }
+        Some(target) if target.starts_with(identity::TARGET_PREFIX) => {
+            services.identities.call(target, &body)
+        }
+        target => services.pools.call(target.unwrap_or_default(), &body).await,
+    };
+    answer(reply.status, reply.error_type, "application/x-amz-json-1.1", reply.body)
 }
 
-fn publish(services: &Services, body: &[u8]) -> Response {
-    let form = form::parse(body);
-    let send = |message| services.outbox.push(message);
-    let (status, body) = sns::call(&form, &request_id(), now(services), send);
+/// Answers a form.
+fn by_version(services: &Services, form: &Form, caller: Caller<'_>) -> Response {
+    let (status, body) = if sts::is_for(form) {
+        services.sts.call(form, caller, &request_id())
+    } else {
+        let send = |message| services.outbox.push(message);
+        sns::call(form, &request_id(), now(services), send)
+    };
     answer(status, None, "text/xml", body.into_bytes())
 }
 
@@ -108,6 +126,17 @@ async fn jwks(State(services): Shared, Path(pool): Path<String>, uri: Uri) -> Re
         Some(keys) => Json(keys).into_response(),
         None => unknown(uri).await,
     }
+}
+
+async fn identity_jwks(State(services): Shared, uri: Uri) -> Response {
+    match services.identities.jwks() {
+        Some(keys) => Json(keys).into_response(),
+        None => unknown(uri).await,
+    }
+}
+
+async fn identity_configuration(State(services): Shared) -> Response {
+    Json(services.identities.openid_configuration()).into_response()
 }
 
 async fn openid_configuration(

@@ -38,6 +38,11 @@ pub(crate) fn element(name: &str, text: &str) -> String {
     format!("<{name}>{}</{name}>", escape(text))
 }
 
+/// An element that holds other elements.
+pub(crate) fn group(name: &str, children: &[String]) -> String {
+    format!("<{name}>{}</{name}>", children.concat())
+}
+
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -72,12 +77,12 @@ mod tests {
     #[test]
     fn replies_have_the_shape_of_the_protocol() {
         let dialect = Dialect { namespace: "urn:x" };
-        let result = element("A", "1");
+        let result = group("A", &[element("B", "1"), element("C", "2")]);
         assert_eq!(
             dialect.response("Do", &result, "id"),
             (
                 200,
-                "<DoResponse xmlns=\"urn:x\"><DoResult><A>1</A></DoResult>\
+                "<DoResponse xmlns=\"urn:x\"><DoResult><A><B>1</B><C>2</C></A></DoResult>\
                  <ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></DoResponse>"
                     .to_owned()
             )
