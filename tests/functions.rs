@@ -13,9 +13,15 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::harness::{Setup, run_test};
+use crate::phone;
 
 /// The key that the events' answers are derived with.
 pub(crate) const CODE_KEY: &str = "0123456789abcdef0123456789abcdef-events";
+
+/// The user of the events, and the name that nobody has.
+const PHONE: &str = "+819012345678";
+const EMAIL: &str = "jane@example.com";
+const UNKNOWN: &str = "+819099999999";
 
 fn events() -> BTreeMap<String, Value> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("events");
@@ -66,7 +72,7 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         Ok(json!({
             "publicChallengeParameters": {
                 "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-                "CODE_DELIVERY_DESTINATION": destination,
+                "CODE_DELIVERY_DESTINATION": phone::masked(destination),
                 "CODE_LENGTH": "6",
                 "EXPIRES_AT": "*",
                 "ATTEMPTS_LEFT": attempts,
@@ -91,13 +97,13 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         "define-right-answer" => (None, define(None, true, false)),
         "define-third-wrong-answer" => (None, define(None, false, true)),
         "create-first-round" | "create-nulls" | "create-after-srp-a" => {
-            (Some("SMS"), create("SMS", "+*******5678", "3", "2"))
+            (Some("SMS"), create("SMS", PHONE, "3", "2"))
         }
-        "create-e-mail-only" => (Some("EMAIL"), create("EMAIL", "j***@e***", "3", "2")),
-        "create-wrong-answer" => (None, create("SMS", "+*******5678", "2", "2")),
-        "create-resend" => (Some("EMAIL"), create("EMAIL", "j***@e***", "3", "1")),
-        "create-expired" => (Some("SMS"), create("SMS", "+*******5678", "2", "1")),
-        "create-unknown-user" => (None, create("SMS", "+*******9999", "3", "2")),
+        "create-e-mail-only" => (Some("EMAIL"), create("EMAIL", EMAIL, "3", "2")),
+        "create-wrong-answer" => (None, create("SMS", PHONE, "2", "2")),
+        "create-resend" => (Some("EMAIL"), create("EMAIL", EMAIL, "3", "1")),
+        "create-expired" => (Some("SMS"), create("SMS", PHONE, "2", "1")),
+        "create-unknown-user" => (None, create("SMS", UNKNOWN, "3", "2")),
         "create-no-destination" => (None, Err("NO_DESTINATION")),
         "verify-right-answer" | "verify-short-trigger-name" | "verify-full-width-answer" => {
             (None, verify(true))

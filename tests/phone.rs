@@ -2,6 +2,23 @@
 
 use local::outbox::{Medium, Message};
 
+/// What takes the place of all but the last four digits of a number of twelve.
+const HIDDEN_DIGITS: &str = "+********";
+
+/// What takes the place of all but the initials of each part of an address.
+const HIDDEN_LETTERS: &str = "***";
+
+/// What a client may show of a phone number or an e-mail address.
+pub(crate) fn masked(address: &str) -> String {
+    match address.split_once('@') {
+        Some((name, domain)) => {
+            let masked = |part: &str| format!("{}{HIDDEN_LETTERS}", part.split_at(1).0);
+            format!("{}@{}", masked(name), masked(domain))
+        }
+        None => format!("{HIDDEN_DIGITS}{}", address.split_at(address.len() - 4).1),
+    }
+}
+
 /// The code in a message: its first run of at least six digits.
 pub(crate) fn code(message: &Message) -> String {
     let runs = message.body.split(|c: char| !c.is_ascii_digit());
