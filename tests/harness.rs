@@ -18,7 +18,7 @@ use local::pool::DEFAULT_CLIENT_ID;
 use local::{Config, Local};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::phone;
 
@@ -30,6 +30,9 @@ const TEST_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long everything may take to end.
 const END_LIMIT: Duration = Duration::from_secs(20);
+
+/// How often to look whether something has happened.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A password that keeps the policy, for operations that demand one.
 const PASSWORD: &str = "Unused-and-forgotten-1";
@@ -64,9 +67,10 @@ pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let output = Capture::default();
     let own = |(name, value): (&str, String)| (name.to_owned(), value);
+    let Setup { settings, aws_endpoint, functions_may_die } = setup;
     let config = Config {
-        variables: setup.settings.into_iter().map(own).collect::<BTreeMap<_, _>>(),
-        aws_endpoint: setup.aws_endpoint,
+        variables: settings.into_iter().map(own).collect::<BTreeMap<_, _>>(),
+        aws_endpoint,
         output: Output::Capture(output.clone()),
         progress: Progress::quiet(),
         ..Config::default()
@@ -86,14 +90,41 @@ pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
         ended = &mut server => panic!("local ended before the test did: {ended:?}"),
         done = timeout(TEST_LIMIT, test(&context)) => done.expect("the test ends in time"),
     }
-    let died = context.functions.calls().calls().iter().any(|call| call.outcome == Outcome::Died);
-    assert!(setup.functions_may_die || !died, "a function died");
+    let calls = context.functions.calls().calls();
+    let died = calls.iter().any(|call| call.outcome == Outcome::Died);
+    assert!(functions_may_die || !died, "a function died");
+    // Once `local` has ended it knows of none of them.
+    let mut pids = Trigger::ALL.map(|trigger| context.functions.pids(trigger)).concat();
+    pids.extend(calls.iter().filter_map(|call| call.pid));
     end.send(()).unwrap();
     timeout(END_LIMIT, server).await.expect("local ends in time").unwrap().unwrap();
-    for trigger in Trigger::ALL {
-        let pids = context.functions.pids(trigger);
-        assert!(pids.iter().all(|pid| !Path::new(&format!("/proc/{pid}")).exists()), "{pids:?}");
-    }
+    until(END_LIMIT, "the functions are gone", || !pids.iter().any(|pid| exists(*pid))).await;
+    assert_started(&context.output, functions_may_die);
+}
+
+/// Fails if `local` wrote that a function could not start or, unless it may, that one ended: also
+/// between two calls, where no call tells of it.
+fn assert_started(output: &Capture, may_end: bool) {
+    let output = output.bytes();
+    let text = String::from_utf8_lossy(&output);
+    let failure = if may_end { "Runtime.InvalidEntrypoint: " } else { "Runtime." };
+    let failed: Vec<&str> = text.lines().filter(|line| line.starts_with(failure)).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+/// Whether there is a process `pid`, a dead one that nobody has waited for included.
+pub(crate) fn exists(pid: u32) -> bool {
+    Path::new("/proc").join(pid.to_string()).exists()
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn until(limit: Duration, what: &str, condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(limit, wait).await.unwrap_or_else(|_| panic!("in {limit:?}: {what}"));
 }
 
 fn client(url: &str) -> Client {
@@ -155,7 +186,7 @@ impl Reply {
     }
 }
 
-type Refused = (String, String);
+pub(crate) type Refused = (String, String);
 
 impl Context {
     /// Everything sent so far.
