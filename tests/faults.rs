@@ -1,163 +1,218 @@
 //! What a client sees when something behind the sign-in fails.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::fs;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use futures_util::future::join_all;
 use local::lambda::{Outcome, Trigger};
-use tokio::net::TcpListener;
+use local::outbox::Medium;
 use tokio::process::Command;
-use tokio::time::{sleep, timeout};
 
-use crate::harness::{Setup, run_test};
+use crate::aws::{Aws, Mood};
+use crate::harness::{Context, Refused, Setup, exists, run_test, until};
+use crate::phone;
 
 const PHONE: &str = "+819012345678";
+const EMAIL: &str = "jane@example.com";
 
 /// How long to wait for something that happens soon.
 const SOON: Duration = Duration::from_secs(20);
 
-/// What an AWS that is not well does with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mood {
-    /// Sends the message.
-    Well,
-    /// Takes the request and never answers.
-    Stalled,
-    /// Refuses it.
-    Refusing,
-    /// Has too much to do.
-    Throttling,
-    /// Answers something else.
-    Babbling,
-    /// Fails inside.
-    Broken,
+fn setup(aws: &Aws) -> Setup {
+    Setup { aws_endpoint: Some(aws.url.clone()), ..Setup::default() }
 }
 
-/// An SNS whose mood can change; `taken` counts the requests that it got.
-#[derive(Clone)]
-struct Sns {
-    mood: Arc<Mutex<Mood>>,
-    taken: Arc<Mutex<Vec<Bytes>>>,
+/// A user for each medium.
+async fn create_users(t: &Context) {
+    t.create_user(PHONE, &[("phone_number", PHONE), ("phone_number_verified", "true")]).await;
+    t.create_user(EMAIL, &[("email", EMAIL), ("email_verified", "true")]).await;
 }
 
-impl Sns {
-    async fn start(mood: Mood) -> (Self, String) {
-        let sns = Self { mood: Arc::new(Mutex::new(mood)), taken: Arc::default() };
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(take).with_state(sns.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        (sns, url)
-    }
-
-    fn set(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
-    }
-
-    fn taken(&self) -> usize {
-        self.taken.lock().unwrap().len()
-    }
+/// Signs `name` in with the code in the last message that `aws` took.
+async fn sign_in(t: &Context, aws: &Aws, name: &str) {
+    let challenge = t.start(name).await.unwrap();
+    let message = aws.last();
+    assert_eq!(message.to, name);
+    t.answer(&challenge, &phone::code(&message)).await.unwrap().access_token();
 }
 
-async fn take(State(sns): State<Sns>, body: Bytes) -> Response {
-    sns.taken.lock().unwrap().push(body);
-    let mood = *sns.mood.lock().unwrap();
-    let error = |code: &str| {
-        format!(
-            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>about {PHONE}\
-             </Message></Error><RequestId>1</RequestId></ErrorResponse>"
-        )
-    };
-    match mood {
-        Mood::Well => "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult>\
-                       </PublishResponse>"
-            .into_response(),
-        Mood::Stalled => std::future::pending().await,
-        Mood::Refusing => (StatusCode::BAD_REQUEST, error("InvalidParameter")).into_response(),
-        Mood::Throttling => (StatusCode::BAD_REQUEST, error("Throttling")).into_response(),
-        Mood::Babbling => (StatusCode::BAD_REQUEST, "\u{0}<<<{]").into_response(),
-        Mood::Broken => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
-fn setup(url: String) -> Setup {
-    Setup { aws_endpoint: Some(url), ..Setup::default() }
-}
-
-fn create_failed(with: &str) -> (String, String) {
-    let message = format!("CreateAuthChallenge failed with error {with}.");
+fn failed(trigger: Trigger, with: &str) -> Refused {
+    let message = format!("{} failed with error {with}.", trigger.name());
     ("UserLambdaValidationException".to_owned(), message)
 }
 
+/// A broken connection, a throttled service and a fault of its own are tried once more; what it
+/// says clearly, or not in time, is not.
+fn requests(mood: Mood) -> usize {
+    match mood {
+        Mood::Well | Mood::Refusing | Mood::Babbling | Mood::Stalled => 1,
+        Mood::Throttling | Mood::Broken | Mood::Closing => 2,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn an_sns_that_fails_is_a_delivery_that_failed_and_says_no_more() {
-    let (sns, url) = Sns::start(Mood::Well).await;
-    run_test(setup(url), async |t| {
-        t.create_user(PHONE, &[("phone_number", PHONE), ("phone_number_verified", "true")]).await;
-        for mood in [Mood::Refusing, Mood::Throttling, Mood::Babbling, Mood::Broken, Mood::Stalled]
-        {
-            sns.set(mood);
-            let refused = t.start(PHONE).await.unwrap_err();
-            let expected = "DELIVERY_FAILED: the code could not be sent; try again";
-            assert_eq!(refused, create_failed(expected), "{mood:?}");
+async fn a_failed_send_is_a_delivery_that_failed_and_says_no_more() {
+    let aws = Aws::start(Mood::Well).await;
+    run_test(setup(&aws), async |t| {
+        create_users(t).await;
+        let expected = "DELIVERY_FAILED: the code could not be sent; try again";
+        let expected = failed(Trigger::CreateAuthChallenge, expected);
+        for mood in Mood::ILL {
+            aws.set(mood);
+            let (calls, taken) = (t.functions.calls().calls().len(), aws.taken().len());
+            for refused in join_all([PHONE, EMAIL].map(|name| t.start(name))).await {
+                assert_eq!(refused.unwrap_err(), expected, "{mood:?}");
+            }
             // Create failed by itself, before Cognito gave it up and called again.
-            let call = t.functions.calls().calls().pop().unwrap();
-            assert_eq!((call.trigger, call.outcome), ("CreateAuthChallenge", Outcome::Error));
-            assert!(call.duration_ms < 4_000.0, "{mood:?}: {} ms", call.duration_ms);
+            let calls = t.functions.calls().calls().split_off(calls);
+            let is_create = |name| name == Trigger::CreateAuthChallenge.name();
+            let create: Vec<_> = calls.iter().filter(|call| is_create(call.trigger)).collect();
+            assert_eq!(create.len(), 2, "{mood:?}");
+            for call in create {
+                assert_eq!(call.outcome, Outcome::Error, "{mood:?}");
+                assert!(call.duration_ms < 4_000.0, "{mood:?}: {} ms", call.duration_ms);
+            }
+            // However often a message is tried, it has one code.
+            let taken = aws.taken().split_off(taken);
+            for medium in [Medium::Sms, Medium::Email] {
+                let tries: Vec<_> = taken.iter().filter(|taken| taken.medium == medium).collect();
+                assert_eq!(tries.len(), requests(mood), "{mood:?} {medium:?}");
+                assert!(tries.windows(2).all(|two| two[0] == two[1]), "{mood:?} {medium:?}");
+            }
+        }
+        aws.set(Mood::Well);
+        for name in [PHONE, EMAIL] {
+            let taken = aws.taken().len();
+            sign_in(t, &aws, name).await;
+            assert_eq!(aws.taken().len(), taken + requests(Mood::Well));
         }
         assert!(t.messages().is_empty());
-        sns.set(Mood::Well);
-        t.start(PHONE).await.unwrap();
         let log = String::from_utf8(t.output.bytes()).unwrap();
-        assert!(log.contains("InvalidParameter"), "the operator sees SNS's code: {log}");
-        assert!(!log.contains(PHONE), "but not its message");
+        for code in ["InvalidParameter", "MessageRejected", "Throttling", "TooManyRequests"] {
+            assert!(log.contains(code), "the operator sees the service's {code}: {log}");
+        }
+        for name in [PHONE, EMAIL] {
+            assert!(!log.contains(name), "but not its message");
+        }
+    })
+    .await;
+}
+
+/// The process of the function behind `trigger`, the only one.
+fn pid(t: &Context, trigger: Trigger) -> u32 {
+    let pids = t.functions.pids(trigger);
+    let [pid] = pids.as_slice() else { panic!("one {}: {pids:?}", trigger.name()) };
+    *pid
+}
+
+async fn signal(name: &str, pid: u32) {
+    let status = Command::new("kill").args([name, &pid.to_string()]).status().await;
+    assert!(status.unwrap().success());
+}
+
+/// Whether there is something in a socket of process `pid` that it has not read: of a stopped
+/// function, its event.
+fn has_unread(pid: u32) -> bool {
+    let files = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let links = files.map(|file| fs::read_link(file.unwrap().path()).unwrap());
+    let links: Vec<String> = links.map(|link| link.to_str().unwrap().to_owned()).collect();
+    let sockets = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap();
+    sockets.lines().skip(1).any(|line| {
+        // proc_pid_net(5): the queues are the fifth field, `tx:rx`, the inode is the tenth.
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        !fields[4].ends_with(":00000000") && links.contains(&format!("socket:[{}]", fields[9]))
+    })
+}
+
+/// That `refused` says of `trigger` that its function, which was process `pid`, was killed.
+fn assert_killed(trigger: Trigger, pid: u32, refused: Refused) {
+    let (exception, message) = refused;
+    assert_eq!(exception, "UserLambdaValidationException");
+    let start = format!("{} failed with error RequestId: ", trigger.name());
+    assert!(message.starts_with(&start), "{message}");
+    let end = " Error: Runtime exited with error: signal: killed.";
+    assert!(message.ends_with(end), "{message}");
+    assert!(!exists(pid));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_killed_while_it_sends_fails_that_sign_in_only() {
+    let aws = Aws::start(Mood::Stalled).await;
+    run_test(Setup { functions_may_die: true, ..setup(&aws) }, async |t| {
+        create_users(t).await;
+        let create = Trigger::CreateAuthChallenge;
+        let pid = pid(t, create);
+        let (refused, ()) = tokio::join!(t.start(PHONE), async {
+            until(SOON, "create calls SNS", || !aws.taken().is_empty()).await;
+            signal("-KILL", pid).await;
+        });
+        assert_killed(create, pid, refused.unwrap_err());
+        aws.set(Mood::Well);
+        sign_in(t, &aws, PHONE).await;
+        assert_eq!(aws.taken().len(), 2, "the one in vain, the one that signed in");
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_killed_in_a_call_fails_that_call_only() {
-    let (sns, url) = Sns::start(Mood::Stalled).await;
-    let setup = Setup { functions_may_die: true, ..setup(url) };
-    run_test(setup, async |t| {
-        t.create_user(PHONE, &[("phone_number", PHONE), ("phone_number_verified", "true")]).await;
-        let kill = async {
-            timeout(SOON, async {
-                while sns.taken() == 0 {
-                    sleep(Duration::from_millis(5)).await;
-                }
-            })
-            .await
-            .expect("create calls SNS");
-            let pids = t.functions.pids(Trigger::CreateAuthChallenge);
-            let [pid] = pids.as_slice() else { panic!("one create: {pids:?}") };
-            let killed = Command::new("kill").arg("-KILL").arg(pid.to_string()).status().await;
-            assert!(killed.unwrap().success());
-            *pid
-        };
-        let (refused, pid) = tokio::join!(t.start(PHONE), kill);
-        let (exception, message) = refused.unwrap_err();
-        assert_eq!(exception, "UserLambdaValidationException");
-        assert!(
-            message.starts_with("CreateAuthChallenge failed with error RequestId: "),
-            "{message}"
-        );
-        assert!(
-            message.ends_with(" Error: Runtime exited with error: signal: killed."),
-            "{message}"
-        );
-        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+async fn a_function_killed_in_a_call_fails_that_sign_in_only() {
+    for trigger in Trigger::ALL {
+        let aws = Aws::start(Mood::Well).await;
+        run_test(Setup { functions_may_die: true, ..setup(&aws) }, async |t| {
+            create_users(t).await;
+            // Functions answer in microseconds, so it is stopped before its first call, when it
+            // waits for its event and has nothing else to read.
+            let pid = pid(t, trigger);
+            signal("-STOP", pid).await;
+            let call = async {
+                let challenge = t.start(PHONE).await?;
+                t.answer(&challenge, &phone::code(&aws.last())).await.map(drop)
+            };
+            let (refused, ()) = tokio::join!(call, async {
+                until(SOON, "it has its event", || has_unread(pid)).await;
+                signal("-KILL", pid).await;
+            });
+            assert_killed(trigger, pid, refused.unwrap_err());
+            sign_in(t, &aws, PHONE).await;
+        })
+        .await;
+    }
+}
 
-        // The next sign-in finds a function again.
-        sns.set(Mood::Well);
-        let taken = sns.taken();
-        t.start(PHONE).await.unwrap();
-        assert_eq!(sns.taken(), taken + 1);
+/// How often Cognito calls a function that does not answer.
+const CALLS: usize = 3;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_never_answers_is_called_three_times() {
+    let aws = Aws::start(Mood::Stalled).await;
+    run_test(setup(&aws), async |t| {
+        create_users(t).await;
+        // As many processes as there will be calls, all at rest.
+        let start = join_all([PHONE; CALLS].map(|name| t.start(name)));
+        let (started, ()) = tokio::join!(start, async {
+            until(SOON, "each calls SNS", || aws.taken().len() == CALLS).await;
+            aws.set(Mood::Well);
+        });
+        assert!(started.iter().all(Result::is_ok));
+        let create = Trigger::CreateAuthChallenge;
+        let pids = t.functions.pids(create);
+        assert_eq!(pids.len(), CALLS);
+        for pid in pids {
+            signal("-STOP", pid).await;
+        }
+
+        let calls = t.functions.calls().calls().len();
+        let refused = t.start(PHONE).await.unwrap_err();
+        let message = "CreateAuthChallenge invocation failed due to error Socket timeout while \
+                       invoking Lambda function.";
+        assert_eq!(refused, ("UnexpectedLambdaException".to_owned(), message.to_owned()));
+        let calls = t.functions.calls().calls().split_off(calls);
+        let calls = calls.iter().filter(|call| call.trigger == create.name());
+        let outcomes: Vec<Outcome> = calls.map(|call| call.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Timeout; CALLS]);
+
+        assert_eq!(aws.taken().len(), CALLS, "nothing was sent in vain");
+        sign_in(t, &aws, PHONE).await;
     })
     .await;
 }

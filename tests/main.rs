@@ -2,6 +2,8 @@
 //! with a real client. Each test starts its own `local` on port 0.
 
 #[cfg(test)]
+mod aws;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod functions;
