@@ -20,7 +20,7 @@ pub(crate) const CODE_KEY: &str = "0123456789abcdef0123456789abcdef-events";
 
 /// The user of the events, and the name that nobody has.
 const PHONE: &str = "+819012345678";
-const EMAIL: &str = "jane@example.com";
+pub(crate) const EMAIL: &str = "jane@example.com";
 const UNKNOWN: &str = "+819099999999";
 
 fn events() -> BTreeMap<String, Value> {
