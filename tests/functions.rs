@@ -48,6 +48,7 @@ pub(crate) async fn invoke(
         Ok(answer) => Ok(serde_json::from_slice(&answer).unwrap()),
         Err(InvokeError::Function { error_type, message }) => {
             assert!(message.starts_with(&error_type), "{error_type}: {message}");
+            assert!(error_type != "INTERNAL" || message == error_type, "{message}");
             Err(error_type)
         }
         Err(InvokeError::TimedOut) => panic!("no answer"),
@@ -93,27 +94,47 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         | "define-wrong-answer"
         | "define-resend"
         | "define-unknown-user"
-        | "define-fields-of-the-future" => (None, define(custom, false, false)),
-        "define-right-answer" => (None, define(None, true, false)),
-        "define-third-wrong-answer" => (None, define(None, false, true)),
-        "create-first-round" | "create-nulls" | "create-after-srp-a" => {
-            (Some("SMS"), create("SMS", PHONE, "3", "2"))
+        | "define-fields-of-the-future"
+        | "define-shortest"
+        | "define-second-factor-password"
+        | "define-second-factor-software-token"
+        | "define-second-factor-device" => (None, define(custom, false, false)),
+        "define-second-factor-start" => (None, define(Some("PASSWORD_VERIFIER"), false, false)),
+        "define-right-answer" | "define-longest" | "define-second-factor-longest" => {
+            (None, define(None, true, false))
         }
-        "create-e-mail-only" => (Some("EMAIL"), create("EMAIL", EMAIL, "3", "2")),
+        "define-third-wrong-answer"
+        | "define-wrong-answer-null-metadata"
+        | "define-right-answer-null-metadata"
+        | "define-admin-no-srp-auth"
+        | "define-second-factor-wrong-password"
+        | "define-second-factor-without-password"
+        | "define-second-factor-code-alone" => (None, define(None, false, true)),
+        "create-first-round"
+        | "create-nulls"
+        | "create-after-srp-a"
+        | "create-verified-true-with-capital" => (Some("SMS"), create("SMS", PHONE, "3", "2")),
+        "create-longest" => (None, create("SMS", PHONE, "1", "2")),
+        "create-e-mail-only" | "create-shortest" => {
+            (Some("EMAIL"), create("EMAIL", EMAIL, "3", "2"))
+        }
         "create-wrong-answer" => (None, create("SMS", PHONE, "2", "2")),
         "create-resend" => (Some("EMAIL"), create("EMAIL", EMAIL, "3", "1")),
         "create-expired" => (Some("SMS"), create("SMS", PHONE, "2", "1")),
         "create-unknown-user" => (None, create("SMS", UNKNOWN, "3", "2")),
+        "create-unknown-user-expired" => (None, create("SMS", UNKNOWN, "2", "1")),
         "create-no-destination" => (None, Err("NO_DESTINATION")),
-        "verify-right-answer" | "verify-short-trigger-name" | "verify-full-width-answer" => {
-            (None, verify(true))
-        }
+        "verify-right-answer"
+        | "verify-short-trigger-name"
+        | "verify-full-width-answer"
+        | "verify-longest"
+        | "verify-shortest" => (None, verify(true)),
         "verify-wrong-answer"
         | "verify-expired"
         | "verify-resend"
         | "verify-nulls"
         | "verify-unknown-user" => (None, verify(false)),
-        "other-pre-sign-up" => (None, Err("INTERNAL")),
+        "create-null-metadata" | "other-pre-sign-up" => (None, Err("INTERNAL")),
         _ => panic!("say what {name} must give"),
     }
 }
@@ -131,10 +152,13 @@ fn mask(value: &mut Value, pattern: &Value) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_event_gets_its_answer() {
-    run_test(Setup::with(&[("CODE_KEY", CODE_KEY)]), async |t| {
-        for (name, event) in events() {
+/// How the names of the events begin that are of sign-ins with a password.
+const SECOND_FACTOR: &str = "define-second-factor-";
+
+/// The functions with `sign_in` answer the events that `names` chooses.
+async fn assert_answers(sign_in: &str, names: impl Fn(&str) -> bool) {
+    run_test(Setup::with(&[("CODE_KEY", CODE_KEY), ("SIGN_IN", sign_in)]), async |t| {
+        for (name, event) in events().into_iter().filter(|(name, _)| names(name)) {
             let before = t.messages().len();
             let mut answer = invoke(&t.functions, trigger(&name), &event.to_string()).await;
             let (sent, expected) = expected(&name);
@@ -160,6 +184,16 @@ async fn every_event_gets_its_answer() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_gets_its_answer() {
+    assert_answers("passwordless", |name| !name.starts_with(SECOND_FACTOR)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_of_a_second_factor_gets_its_answer() {
+    assert_answers("second-factor", |name| name.starts_with(SECOND_FACTOR)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
