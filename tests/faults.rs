@@ -19,7 +19,7 @@ const EMAIL: &str = "jane@example.com";
 const SOON: Duration = Duration::from_secs(20);
 
 fn setup(aws: &Aws) -> Setup {
-    Setup { aws_endpoint: Some(aws.url.clone()), ..Setup::default() }
+    Setup { senders: Some(aws.url.clone()), ..Setup::default() }
 }
 
 /// A user for each medium.

@@ -230,6 +230,7 @@ async fn a_refused_setting_stops_the_function_and_is_named() {
         ("CODE_KEY", CODE_KEY),
         ("EMAIL_FROM", "a@example.com"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("LEDGER_TABLE", "ledger"),
     ];
     for (name, value, trigger) in [
         ("SIGN_IN", "maybe", Trigger::DefineAuthChallenge),

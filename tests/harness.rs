@@ -46,11 +46,12 @@ pub(crate) struct Context {
     pub(crate) output: Capture,
 }
 
-/// What a test starts with: the functions' settings, and where they find AWS if not in `local`.
+/// What a test starts with: the functions' settings, and where they find SNS and SES if not in
+/// `local`.
 #[derive(Default)]
 pub(crate) struct Setup {
     pub(crate) settings: Vec<(&'static str, String)>,
-    pub(crate) aws_endpoint: Option<String>,
+    pub(crate) senders: Option<String>,
     /// The test kills functions; otherwise one that dies fails it.
     pub(crate) functions_may_die: bool,
 }
@@ -66,11 +67,15 @@ impl Setup {
 pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let output = Capture::default();
-    let own = |(name, value): (&str, String)| (name.to_owned(), value);
-    let Setup { settings, aws_endpoint, functions_may_die } = setup;
+    let Setup { settings, senders, functions_may_die } = setup;
+    // Only the tests of the ledger have to do with its limits.
+    let mut variables = BTreeMap::from([("ISSUE_LIMITS", "100/1s".to_owned())]);
+    for name in ["AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_SESV2"] {
+        variables.extend(senders.iter().map(|url| (name, url.clone())));
+    }
+    variables.extend(settings);
     let config = Config {
-        variables: settings.into_iter().map(own).collect::<BTreeMap<_, _>>(),
-        aws_endpoint,
+        variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         output: Output::Capture(output.clone()),
         progress: Progress::quiet(),
         ..Config::default()

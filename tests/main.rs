@@ -10,6 +10,8 @@ mod functions;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod panics;
 #[cfg(test)]
 mod phone;

@@ -3,7 +3,7 @@
 use local::outbox::{Medium, Message};
 
 /// What takes the place of all but the last four digits of a number of twelve.
-const HIDDEN_DIGITS: &str = "+********";
+const HIDDEN_DIGITS: &str = "+*******";
 
 /// What takes the place of all but the initials of each part of an address.
 const HIDDEN_LETTERS: &str = "***";

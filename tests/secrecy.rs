@@ -287,7 +287,7 @@ async fn nothing_secret_is_written_at_any_level_in_any_format() {
 async fn nothing_secret_is_written_when_sends_fail() {
     join_all(FORMATS.map(async |format| {
         let aws = Aws::start(Mood::Well).await;
-        let setup = Setup { aws_endpoint: Some(aws.url.clone()), ..talkative(format) };
+        let setup = Setup { senders: Some(aws.url.clone()), ..talkative(format) };
         run_test(setup, async |t| {
             let mut secrets = Secrets::new();
             failed_sends(t, &aws, &mut secrets).await;

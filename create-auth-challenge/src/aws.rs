@@ -1,4 +1,4 @@
-//! Sending through Amazon SNS and SES, with the region and credentials that Lambda puts into the
+//! Amazon SNS, SES and DynamoDB, with the region and credentials that Lambda puts into the
 //! environment and nothing else: no profile files, no metadata service, no SSO.
 
 use std::time::Duration;
@@ -17,6 +17,7 @@ use aws_smithy_http_client::{Builder, tls};
 use otp::Medium;
 use otp::settings::{Lookup, SettingError, Variable};
 
+use crate::ledger::DynamoDb;
 use crate::{Deliver, Destination, Message, Settings, Undelivered};
 
 /// A send that failed for a broken connection, a throttled service or a fault inside it is tried once
@@ -35,12 +36,32 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 pub struct Environment {
     region: Region,
     credentials: Credentials,
-    endpoint: Option<String>,
+    endpoints: Endpoints,
+}
+
+/// Other addresses than AWS's own, by the variables that all of its SDKs understand.
+#[derive(Debug)]
+struct Endpoints {
+    sns: Option<String>,
+    ses: Option<String>,
+    dynamodb: Option<String>,
+}
+
+impl Endpoints {
+    fn read(lookup: &Lookup<'_>) -> Self {
+        let get = |name| Variable::new(name, "").optional(lookup);
+        let of = |name| get(name).or_else(|| get("AWS_ENDPOINT_URL"));
+        Self {
+            sns: of("AWS_ENDPOINT_URL_SNS"),
+            ses: of("AWS_ENDPOINT_URL_SESV2"),
+            dynamodb: of("AWS_ENDPOINT_URL_DYNAMODB"),
+        }
+    }
 }
 
 impl Environment {
     /// Reads `AWS_REGION`, the credentials, and `AWS_ENDPOINT_URL` (another address for every
-    /// service, as all of AWS's SDKs understand it).
+    /// service) or `AWS_ENDPOINT_URL_SNS`, `…_SESV2` and `…_DYNAMODB`.
     ///
     /// # Errors
     /// When the region or the credentials are missing. Lambda always sets them.
@@ -55,13 +76,13 @@ impl Environment {
                 None,
                 "environment",
             ),
-            endpoint: Variable::new("AWS_ENDPOINT_URL", "").optional(lookup),
+            endpoints: Endpoints::read(lookup),
         })
     }
 }
 
 /// The services that send, as far as the media are enabled.
-pub struct Aws {
+pub struct Senders {
     sms: Option<aws_sdk_sns::Client>,
     email: Option<(aws_sdk_sesv2::Client, String)>,
 }
@@ -69,8 +90,8 @@ pub struct Aws {
 /// Makes a service's client out of what is the same for all services: their builders are alike but
 /// not of one type.
 macro_rules! client {
-    ($service:ident, $http:expr, $environment:expr) => {{
-        let Environment { region, credentials, endpoint } = $environment;
+    ($service:ident, $http:expr, $environment:expr, $endpoint:ident) => {{
+        let Environment { region, credentials, endpoints } = $environment;
         let mut config = $service::Config::builder()
             .behavior_version($service::config::BehaviorVersion::latest())
             .region(region.clone())
@@ -78,22 +99,22 @@ macro_rules! client {
             .http_client($http)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
-        config.set_endpoint_url(endpoint.clone());
+        config.set_endpoint_url(endpoints.$endpoint.clone());
         $service::Client::from_conf(config.build())
     }};
 }
 
-impl Aws {
-    /// Clients for the enabled media.
-    #[must_use]
-    pub fn new(settings: &Settings, environment: Environment) -> Self {
-        let http = http();
-        let enabled = |medium| settings.media.contains(&medium);
-        let sms = enabled(Medium::Sms).then(|| client!(aws_sdk_sns, http.clone(), &environment));
-        let from = settings.email_from.clone().filter(|_| enabled(Medium::Email));
-        let email = from.map(|from| (client!(aws_sdk_sesv2, http, &environment), from));
-        Self { sms, email }
-    }
+/// Everything that the settings ask for: the senders of the enabled media, and the ledger's table.
+#[must_use]
+pub fn clients(settings: &Settings, environment: &Environment) -> (Senders, DynamoDb) {
+    let http = http();
+    let enabled = |medium| settings.media.contains(&medium);
+    let sms = enabled(Medium::Sms).then(|| client!(aws_sdk_sns, http.clone(), environment, sns));
+    let from = settings.email_from.clone().filter(|_| enabled(Medium::Email));
+    let email = from.map(|from| (client!(aws_sdk_sesv2, http.clone(), environment, ses), from));
+    let table = settings.ledger_table.clone();
+    let ledger = DynamoDb::new(client!(aws_sdk_dynamodb, http, environment, dynamodb), table);
+    (Senders { sms, email }, ledger)
 }
 
 /// TLS by rustls on ring: AWS-LC, the SDK's default, gathers entropy from CPU jitter for tens of
@@ -103,7 +124,7 @@ fn http() -> SharedHttpClient {
     Builder::new().tls_provider(ring).pool_idle_timeout(IDLE_LIMIT).build_https()
 }
 
-impl Deliver for Aws {
+impl Deliver for Senders {
     async fn deliver(&self, to: &Destination, message: &Message) -> Result<(), Undelivered> {
         // Boxed: the SDK's futures are kilobytes large and too deep a type for their callers.
         match (to.medium(), &self.sms, &self.email) {
@@ -151,17 +172,22 @@ async fn mail(
     result.map(|_| ()).map_err(|error| undelivered("ses", &error))
 }
 
-/// Logs why a service did not send: its error code, never its message, which may quote the request.
+/// Logs why a service did not send.
 fn undelivered<E: ProvideErrorMetadata, R>(service: &str, error: &SdkError<E, R>) -> Undelivered {
-    let code = match error {
+    tracing::warn!(service, code = reason(error), "not sent");
+    Undelivered
+}
+
+/// Why a call failed, for the log: the service's error code, never its message, which may quote the
+/// request.
+pub(crate) fn reason<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
+    match error {
         SdkError::ServiceError(error) => error.err().code().and_then(plain).unwrap_or("unknown"),
         SdkError::TimeoutError(_) => "timeout",
         SdkError::DispatchFailure(_) => "unreachable",
         SdkError::ResponseError(_) => "unreadable response",
         _ => "request not made",
-    };
-    tracing::warn!(service, code, "not sent");
-    Undelivered
+    }
 }
 
 /// An error code such as AWS's: letters only, so that it can hold no number and no address,

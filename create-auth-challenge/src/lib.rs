@@ -11,7 +11,9 @@
 pub mod aws;
 mod decoy;
 mod destination;
+pub mod ledger;
 mod message;
+mod pace;
 mod plan;
 mod respond;
 mod settings;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use create_auth_challenge::aws::{Aws, Environment};
+use create_auth_challenge::aws::{self, Environment};
 use create_auth_challenge::{Create, Settings};
 use trigger::Trigger;
 
@@ -10,10 +10,10 @@ fn main() -> ExitCode {
     trigger::start(
         |lookup| Ok((Settings::read(lookup)?, Environment::read(lookup)?)),
         async |(settings, environment)| {
-            let aws = Aws::new(&settings, environment);
-            let create = Create::new(settings, aws);
+            let (senders, table) = aws::clients(&settings, &environment);
+            let create = Create::new(settings, senders, table);
             trigger::serve(Trigger::Create, async |event| {
-                create.respond(event, trigger::now(), &mut generator()).await
+                create.respond(event, trigger::now_millis(), &mut generator()).await
             })
             .await
         },

@@ -8,8 +8,11 @@ use otp::{Ask, Code, Nonce, PrivateParameters, Record, UnixSeconds};
 use rand::TryCryptoRng;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 use trigger::{Event, Fault, Request};
 
+use crate::ledger::{Ledger, NotAdmitted, Refused, Store, UnixMillis, Wanted};
+use crate::pace::Pace;
 use crate::plan::{Issue, Plan, Policy, Round, go_on, plan};
 use crate::{Destination, Destinations, Message, Settings, decoy};
 
@@ -31,10 +34,36 @@ pub trait Deliver {
 #[derive(Debug)]
 pub struct Undelivered;
 
-/// The function: its settings and what it sends with.
-pub struct Create<D> {
+/// The function: its settings, what it sends with, and what bounds that.
+pub struct Create<D, S> {
     settings: Settings,
     deliver: D,
+    ledger: Ledger<S>,
+    pace: Pace,
+}
+
+/// The moment of a call, and when it must be over.
+#[derive(Clone, Copy)]
+struct Moment {
+    now: UnixMillis,
+    deadline: Instant,
+}
+
+impl Moment {
+    #[expect(clippy::disallowed_methods, reason = "bounds the waits of one call")]
+    fn new(now: UnixMillis) -> Self {
+        Self { now, deadline: Instant::now() + TIME_LIMIT }
+    }
+
+    fn seconds(self) -> UnixSeconds {
+        self.now / 1_000
+    }
+
+    /// How much of the call's time is left.
+    #[expect(clippy::disallowed_methods, reason = "times a send")]
+    fn left(self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
 }
 
 /// `response` of the event.
@@ -49,44 +78,110 @@ pub struct Response {
     challenge_metadata: String,
 }
 
-impl<D: Deliver> Create<D> {
-    /// The function with `settings`, sending with `deliver`.
-    pub fn new(settings: Settings, deliver: D) -> Self {
-        Self { settings, deliver }
+impl<D: Deliver, S: Store> Create<D, S> {
+    /// The function with `settings`, sending with `deliver` what the ledger in `store` admits.
+    pub fn new(settings: Settings, deliver: D, store: S) -> Self {
+        let ledger = Ledger::new(store, settings.codes.key.clone(), settings.issue_limits.clone());
+        Self { settings, deliver, ledger, pace: Pace::default() }
     }
 
     /// Issues the challenge, in at most [`TIME_LIMIT`].
     ///
     /// # Errors
-    /// When the user has no destination, the first message could not be sent, or the event is not
-    /// one that our define leads to.
+    /// When the user has no destination, the first message is not admitted or could not be sent, or
+    /// the event is not one that our define leads to.
     pub async fn respond<R: TryCryptoRng>(
         &self,
         event: &Event,
-        now: UnixSeconds,
+        now: UnixMillis,
         generator: &mut R,
     ) -> Result<Response, Fault> {
+        let moment = Moment::new(now);
         let Settings { policy, .. } = &self.settings;
         let round = round(&event.request, policy)?;
         let destinations = self.destinations(event)?;
         let media = destinations.media();
-        let plan = plan(round, &media, policy, now).ok_or(Fault::NoDestination)?;
+        let plan = plan(round, &media, policy, moment.seconds()).ok_or(Fault::NoDestination)?;
         let destination = destinations.get(plan.medium).ok_or(Fault::NoDestination)?;
-        let record = self.record(event, &plan, now, generator)?;
-        // Unknown users get everything but the message.
-        if plan.send && !event.request.user_not_found {
-            let sent = self.send(event, &record, destination, now).await;
-            match (sent, go_on(round, &media)) {
-                (Ok(()), _) => {}
-                (Err(fault), None) => return Err(fault),
-                (Err(_), Some(plan)) => {
-                    let destination = destinations.get(plan.medium).ok_or(Fault::NoDestination)?;
-                    let record = self.record(event, &plan, now, generator)?;
-                    return Ok(self.response(&record, destination));
-                }
+        if !plan.send {
+            let record = self.later_record(event, &plan, moment)?;
+            return Ok(self.response(&record, destination, None));
+        }
+        let Some(instead) = go_on(round, &media) else {
+            let record = self.first_code(event, &plan, destination, moment, generator).await?;
+            return Ok(self.response(&record, destination, None));
+        };
+        let record = self.later_record(event, &plan, moment)?;
+        let sent = self.another_message(event, &record, destination, moment, generator).await;
+        let Err(fault) = sent else { return Ok(self.response(&record, destination, None)) };
+        // The sign-in lives on with the code that its user may have, and knows when to ask again.
+        let record = self.later_record(event, &instead, moment)?;
+        let destination = destinations.get(instead.medium).ok_or(Fault::NoDestination)?;
+        let not_before = match fault {
+            Fault::TooManyCodes(seconds) => Some(moment.seconds().saturating_add(seconds)),
+            _ => None,
+        };
+        Ok(self.response(&record, destination, not_before))
+    }
+
+    /// Admits, sends and closes a sign-in's first code: a new one, or that of the call which this
+    /// one repeats.
+    async fn first_code<R: TryCryptoRng>(
+        &self,
+        event: &Event,
+        plan: &Plan,
+        destination: &Destination,
+        moment: Moment,
+        generator: &mut R,
+    ) -> Result<Record, Fault> {
+        let nonce = Nonce::generate(generator)
+            .map_err(|_| Fault::Internal("the system has no randomness to give"))?;
+        let user = self.ledger.user(&event.user_pool_id, event.subject());
+        let admitted = self.admit(destination, &Wanted::New(user, nonce), moment).await?;
+        let (nonce, issued_at) = admitted.unwrap_or((nonce, moment.now));
+        let Plan { medium, sent_at, sends, wrong, .. } = *plan;
+        let record = Record { nonce, issued_at: issued_at / 1_000, sent_at, medium, sends, wrong };
+        self.send(event, &record, destination, moment, generator).await?;
+        // From here on the code is this sign-in's alone. A challenge whose issue stayed open could
+        // be another's too, so there is none.
+        let closed = self.ledger.close(destination, &nonce, moment.now);
+        match timeout_at(moment.deadline, closed).await {
+            Ok(Ok(())) => Ok(record),
+            Ok(Err(_)) | Err(_) => Err(Fault::Unavailable),
+        }
+    }
+
+    /// Admits and sends a later message: the same code again, or the one after an expired one.
+    async fn another_message<R: TryCryptoRng>(
+        &self,
+        event: &Event,
+        record: &Record,
+        destination: &Destination,
+        moment: Moment,
+        generator: &mut R,
+    ) -> Result<(), Fault> {
+        self.admit(destination, &Wanted::Same, moment).await?;
+        self.send(event, record, destination, moment, generator).await
+    }
+
+    async fn admit(
+        &self,
+        destination: &Destination,
+        wanted: &Wanted,
+        moment: Moment,
+    ) -> Result<Option<(Nonce, UnixMillis)>, Fault> {
+        let admitted = self.ledger.admit(destination, wanted, moment.now);
+        match timeout_at(moment.deadline, admitted).await {
+            Ok(Ok(issue)) => Ok(issue),
+            Ok(Err(NotAdmitted::TooMany(Refused { retry_after }))) => {
+                Err(Fault::TooManyCodes(retry_after.div_ceil(1_000)))
+            }
+            Ok(Err(NotAdmitted::Unavailable)) => Err(Fault::Unavailable),
+            Err(_) => {
+                tracing::warn!(limit = ?TIME_LIMIT, "the ledger did not answer");
+                Err(Fault::Unavailable)
             }
         }
-        Ok(self.response(&record, destination))
     }
 
     fn destinations(&self, event: &Event) -> Result<Destinations, Fault> {
@@ -100,46 +195,46 @@ impl<D: Deliver> Create<D> {
         decoy.map(Destinations::only).ok_or(Fault::Internal("no medium is enabled"))
     }
 
-    /// The record of the planned challenge; draws the nonce of a sign-in's first code.
-    fn record<R: TryCryptoRng>(
-        &self,
-        event: &Event,
-        plan: &Plan,
-        now: UnixSeconds,
-        generator: &mut R,
-    ) -> Result<Record, Fault> {
+    /// The record of a later round's plan.
+    fn later_record(&self, event: &Event, plan: &Plan, moment: Moment) -> Result<Record, Fault> {
         let Plan { issue, medium, sent_at, sends, wrong, .. } = *plan;
         let (nonce, issued_at) = match issue {
             Issue::Same { nonce, issued_at } => (nonce, issued_at),
             Issue::After(expired) => {
                 let key = &self.settings.codes.key;
-                (expired.next(key, &event.user_pool_id, event.subject()), now)
+                (expired.next(key, &event.user_pool_id, event.subject()), moment.seconds())
             }
-            Issue::First => {
-                let nonce = Nonce::generate(generator)
-                    .map_err(|_| Fault::Internal("the system has no randomness to give"))?;
-                (nonce, now)
-            }
+            Issue::First => return Err(Fault::Internal("a later round has a first code")),
         };
         Ok(Record { nonce, issued_at, sent_at, medium, sends, wrong })
     }
 
-    async fn send(
+    /// Sends the code; for an unknown user, takes as long as that would.
+    async fn send<R: TryCryptoRng>(
         &self,
         event: &Event,
         record: &Record,
         destination: &Destination,
-        now: UnixSeconds,
+        moment: Moment,
+        generator: &mut R,
     ) -> Result<(), Fault> {
         let Settings { codes, policy, app_name, .. } = &self.settings;
         let Record { nonce, issued_at, .. } = record;
         let code =
             Code::derive(&codes.key, &event.user_pool_id, event.subject(), nonce, codes.length);
-        let seconds = policy.expires_at(*issued_at).saturating_sub(now);
+        let seconds = policy.expires_at(*issued_at).saturating_sub(moment.seconds());
         let message = Message::new(&code, seconds, app_name.as_deref());
+        if event.request.user_not_found {
+            let pause = tokio::time::sleep(self.pace.draw(generator));
+            return timeout_at(moment.deadline, pause).await.map_err(|_| Fault::DeliveryFailed);
+        }
+        let before = moment.left();
         let delivery = self.deliver.deliver(destination, &message);
-        match tokio::time::timeout(TIME_LIMIT, delivery).await {
-            Ok(Ok(())) => Ok(()),
+        match timeout_at(moment.deadline, delivery).await {
+            Ok(Ok(())) => {
+                self.pace.note(before.saturating_sub(moment.left()));
+                Ok(())
+            }
             Ok(Err(Undelivered)) => Err(Fault::DeliveryFailed),
             Err(_) => {
                 let medium = destination.medium().name();
@@ -149,10 +244,17 @@ impl<D: Deliver> Create<D> {
         }
     }
 
-    fn response(&self, record: &Record, destination: &Destination) -> Response {
+    /// The response for `record`, in which a resend may be asked for not before `not_before` either.
+    fn response(
+        &self,
+        record: &Record,
+        destination: &Destination,
+        not_before: Option<UnixSeconds>,
+    ) -> Response {
         let Settings { codes, policy, .. } = &self.settings;
         let Record { nonce, issued_at, sent_at, sends, wrong, .. } = *record;
         let expires_at = policy.expires_at(issued_at);
+        let resend_at = policy.resend_at(sent_at).max(not_before.unwrap_or_default());
         Response {
             public_challenge_parameters: BTreeMap::from([
                 ("CODE_DELIVERY_DELIVERY_MEDIUM", destination.medium().to_string()),
@@ -161,7 +263,7 @@ impl<D: Deliver> Create<D> {
                 ("EXPIRES_AT", expires_at.to_string()),
                 ("ATTEMPTS_LEFT", policy.limits.attempts.saturating_sub(wrong).to_string()),
                 ("RESENDS_LEFT", policy.limits.sends.saturating_sub(sends).to_string()),
-                ("RESEND_AT", policy.resend_at(sent_at).to_string()),
+                ("RESEND_AT", resend_at.to_string()),
             ]),
             private_challenge_parameters: PrivateParameters { nonce, expires_at }.encode().into(),
             challenge_metadata: record.encode(),
@@ -198,6 +300,7 @@ fn round(request: &Request, policy: &Policy) -> Result<Round, Fault> {
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
 
     use aws_lambda_events::cognito::CognitoEventUserPoolsCreateAuthChallengeResponse;
     use otp::Medium;
@@ -208,6 +311,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::ledger::{IssueLimit, Item, ItemKey, StoreError};
 
     const NOW: UnixSeconds = 1_767_225_600;
 
@@ -233,7 +337,41 @@ mod tests {
         }
     }
 
-    fn create(outbox: Outbox) -> Create<Outbox> {
+    /// A table that others may write to between any two calls.
+    #[derive(Clone, Default)]
+    struct Table {
+        items: Rc<RefCell<BTreeMap<ItemKey, Item>>>,
+        down: Rc<Cell<bool>>,
+    }
+
+    impl Store for Table {
+        async fn load(&self, key: &ItemKey) -> Result<Item, StoreError> {
+            tokio::task::yield_now().await;
+            if self.down.get() {
+                return Err(StoreError::Unavailable);
+            }
+            Ok(self.items.borrow().get(key).cloned().unwrap_or_default())
+        }
+
+        async fn store(&self, key: &ItemKey, item: &Item, _: u64) -> Result<(), StoreError> {
+            tokio::task::yield_now().await;
+            let mut items = self.items.borrow_mut();
+            let before = items.get(key).map_or(0, |item| item.version);
+            if before + 1 != item.version {
+                return Err(StoreError::Conflict);
+            }
+            items.insert(key.clone(), item.clone());
+            Ok(())
+        }
+    }
+
+    type Subject = Create<Outbox, Table>;
+
+    fn create(outbox: Outbox) -> Subject {
+        create_on(outbox, Table::default())
+    }
+
+    fn create_on(outbox: Outbox, table: Table) -> Subject {
         let settings = Settings {
             codes: CodeSettings {
                 key: CodeKey::new("an example key of some 40 different bytes").unwrap(),
@@ -248,8 +386,10 @@ mod tests {
             require_verified: true,
             email_from: Some("sign-in@example.com".to_owned()),
             app_name: None,
+            ledger_table: "ledger".to_owned(),
+            issue_limits: vec![IssueLimit { count: 5, window: Duration::from_secs(15 * 60) }],
         };
-        Create::new(settings, outbox)
+        Create::new(settings, outbox, table)
     }
 
     fn event(change: impl Fn(&mut Value)) -> Event {
@@ -272,13 +412,9 @@ mod tests {
         }
     }
 
-    async fn respond(
-        create: &Create<Outbox>,
-        event: &Event,
-        now: UnixSeconds,
-    ) -> Result<Value, Fault> {
+    async fn respond(create: &Subject, event: &Event, now: UnixSeconds) -> Result<Value, Fault> {
         let mut generator = ChaCha20Rng::seed_from_u64(now);
-        let response = create.respond(event, now, &mut generator).await?;
+        let response = create.respond(event, now * 1_000, &mut generator).await?;
         Ok(serde_json::to_value(response).unwrap())
     }
 
@@ -382,7 +518,7 @@ mod tests {
             Outbox { stall: true.into(), ..Outbox::default() },
         ] {
             let create = create(outbox);
-            let started = tokio::time::Instant::now();
+            let started = Instant::now();
             let fault = respond(&create, &event(|_| ()), NOW).await.unwrap_err();
             assert_eq!(fault, Fault::DeliveryFailed);
             assert!(started.elapsed() < Duration::from_secs(4));
@@ -423,6 +559,113 @@ mod tests {
         assert_eq!(nonce(&once), nonce(&again));
         let sent = create.deliver.sent.borrow();
         assert_eq!(sent[1].2, sent[2].2);
+    }
+
+    fn nonce(response: &Value) -> &Value {
+        &response["privateChallengeParameters"]["nonce"]
+    }
+
+    fn unknown() -> Event {
+        event(|request| {
+            request["userNotFound"] = json!(true);
+            request["userAttributes"] = json!({});
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_destination_gets_no_more_than_its_limit() {
+        for event in [event(|_| ()), unknown()] {
+            let create = create(Outbox::default());
+            for n in 0..5 {
+                respond(&create, &event, NOW + 60 * n).await.unwrap();
+            }
+            let sent = create.deliver.sent.borrow().len();
+            assert_eq!(sent, if event.request.user_not_found { 0 } else { 5 });
+            for (now, seconds) in [(NOW + 300, 600), (NOW + 899, 1)] {
+                let fault = respond(&create, &event, now).await.unwrap_err();
+                assert_eq!(fault, Fault::TooManyCodes(seconds));
+            }
+            assert_eq!(create.deliver.sent.borrow().len(), sent);
+            respond(&create, &event, NOW + 900).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_resend_over_the_limit_keeps_the_sign_in_and_says_when() {
+        let create = create(Outbox::default());
+        let mut last = Value::Null;
+        for n in 0..5 {
+            last = respond(&create, &event(|_| ()), NOW + n).await.unwrap();
+        }
+        let ask = json!({ "action": "resend" });
+        let response = respond(&create, &after(&last, &ask), NOW + 100).await.unwrap();
+        assert_eq!(nonce(&response), nonce(&last));
+        let public = &response["publicChallengeParameters"];
+        assert_eq!(public["RESEND_AT"], (NOW + 900).to_string());
+        assert_eq!(public["RESENDS_LEFT"], "2");
+        assert_eq!(create.deliver.sent.borrow().len(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_repeated_sends_the_same_code_and_the_next_sign_in_another() {
+        let table = Table::default();
+        let create = create_on(Outbox::default(), table.clone());
+        // The first call fails after its issue is open: in its send, here.
+        create.deliver.refuse.set(true);
+        respond(&create, &event(|_| ()), NOW).await.unwrap_err();
+        create.deliver.refuse.set(false);
+        let open = table.items.borrow().values().next().cloned().unwrap();
+        let open = open.account.open.unwrap().nonce.encode();
+        let repeated = respond(&create, &event(|_| ()), NOW + 5).await.unwrap();
+        assert_eq!(nonce(&repeated), &open);
+        assert_eq!(repeated["publicChallengeParameters"]["EXPIRES_AT"], (NOW + 300).to_string());
+        let next = respond(&create, &event(|_| ()), NOW + 6).await.unwrap();
+        assert_ne!(nonce(&next), &open);
+    }
+
+    #[tokio::test]
+    async fn without_the_ledger_nothing_is_sent() {
+        let table = Table::default();
+        let create = create_on(Outbox::default(), table.clone());
+        let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
+        table.down.set(true);
+        let fault = respond(&create, &event(|_| ()), NOW + 1).await.unwrap_err();
+        assert_eq!(fault, Fault::Unavailable);
+        // A sign-in that has its code goes on.
+        for ask in [json!(null), json!({ "action": "resend" })] {
+            let response = respond(&create, &after(&first, &ask), NOW + 40).await.unwrap();
+            assert_eq!(nonce(&response), nonce(&first));
+        }
+        assert_eq!(create.deliver.sent.borrow().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn fifty_calls_at_once_share_one_limit() {
+        let create = create(Outbox::default());
+        let event = event(|_| ());
+        let calls = (0..50).map(|n| {
+            let mut generator = ChaCha20Rng::seed_from_u64(n);
+            let (create, event) = (&create, &event);
+            async move { create.respond(event, NOW * 1_000, &mut generator).await.err() }
+        });
+        let faults = futures_util::future::join_all(calls).await;
+        let admitted = faults.iter().filter(|fault| fault.is_none()).count();
+        let told_to_wait = faults.iter().filter(|f| **f == Some(Fault::TooManyCodes(900))).count();
+        assert_eq!((admitted, told_to_wait), (5, 45), "{faults:?}");
+        assert_eq!(create.deliver.sent.borrow().len(), 5);
+    }
+
+    #[tokio::test]
+    async fn the_ledger_holds_nothing_personal_and_nothing_that_signs_in() {
+        let table = Table::default();
+        let create = create_on(Outbox::default(), table.clone());
+        respond(&create, &event(|_| ()), NOW).await.unwrap();
+        let text = format!("{:?}", table.items.borrow());
+        let sent = create.deliver.sent.borrow();
+        let code = sent[0].2.split(' ').next().unwrap();
+        for secret in ["819012345678", "jane", "the sub", code] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
     }
 
     #[tokio::test]

@@ -1,15 +1,21 @@
 //! The function's settings.
 
+use std::time::Duration;
+
 use otp::Medium;
 use otp::settings::{CodeSettings, Limits, Lookup, SettingError, Variable};
 
 use crate::Policy;
+use crate::ledger::IssueLimit;
 
 const MEDIA: Variable = Variable::new("MEDIA", "SMS,EMAIL");
 const REQUIRE_VERIFIED: Variable = Variable::new("REQUIRE_VERIFIED", "true");
 const CODE_LIFETIME_SECONDS: Variable = Variable::new("CODE_LIFETIME_SECONDS", "300");
 const RESEND_AFTER_SECONDS: Variable = Variable::new("RESEND_AFTER_SECONDS", "30");
 const EMAIL_FROM: Variable = Variable::new("EMAIL_FROM", "Example <sign-in@example.com>");
+const LEDGER_TABLE: Variable = Variable::new("LEDGER_TABLE", "passwordless-ledger");
+const ISSUE_LIMITS: Variable = Variable::new("ISSUE_LIMITS", DEFAULT_ISSUE_LIMITS);
+const DEFAULT_ISSUE_LIMITS: &str = "5/15m,20/1d";
 const APP_NAME: Variable = Variable::new("APP_NAME", "Example");
 
 const NO_SENDER: &str =
@@ -31,6 +37,10 @@ pub struct Settings {
     pub require_verified: bool,
     /// `EMAIL_FROM`: the sender of e-mails; there when `MEDIA` has `EMAIL`.
     pub email_from: Option<String>,
+    /// `LEDGER_TABLE`: the DynamoDB table of the ledger. Required.
+    pub ledger_table: String,
+    /// `ISSUE_LIMITS`: how many messages one destination may get, in which time.
+    pub issue_limits: Vec<IssueLimit>,
     /// `APP_NAME`: what messages call the application.
     pub app_name: Option<String>,
 }
@@ -64,6 +74,8 @@ impl Settings {
             media,
             require_verified: REQUIRE_VERIFIED.flag(lookup, true)?,
             email_from,
+            ledger_table: LEDGER_TABLE.required(lookup)?,
+            issue_limits: issue_limits(lookup)?,
             app_name: app_name(lookup)?,
         })
     }
@@ -72,14 +84,12 @@ impl Settings {
 /// Variables of the design that this release does not act on, each with the one value that says
 /// what it does anyway. Taking another in silence would let an operator believe in a bound that is
 /// not there.
-const UNSUPPORTED: [(&str, &str); 14] = [
+const UNSUPPORTED: [(&str, &str); 12] = [
     ("ANDROID_APP_HASH", ""),
     ("DEFAULT_LOCALE", "en"),
     ("EMAIL_CONFIGURATION_SET", ""),
     ("EMAIL_TEMPLATE", ""),
     ("FIRST_ROUND", "send"),
-    ("ISSUE_LIMITS", ""),
-    ("LEDGER_TABLE", ""),
     ("SMS_COUNTRIES", "*"),
     ("SMS_ENTITY_ID", ""),
     ("SMS_MAX_PRICE_USD", ""),
@@ -115,6 +125,36 @@ fn media(lookup: &Lookup<'_>) -> Result<Vec<Medium>, SettingError> {
     Ok(media)
 }
 
+/// The most that one limit may count: the ledger keeps a time for each.
+const MAX_ISSUES: usize = 100;
+
+/// The longest window.
+const MAX_WINDOW: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Reads `count/window` pairs, separated by commas; a window is a number and one of `s`, `m`, `h`,
+/// `d`.
+fn issue_limits(lookup: &Lookup<'_>) -> Result<Vec<IssueLimit>, SettingError> {
+    let value = ISSUE_LIMITS.optional(lookup).unwrap_or_else(|| DEFAULT_ISSUE_LIMITS.to_owned());
+    let limits: Option<Vec<IssueLimit>> = value.split(',').map(issue_limit).collect();
+    limits.ok_or_else(|| {
+        ISSUE_LIMITS.error(format_args!(
+            "is not a list of count/window, each a count from 1 to {MAX_ISSUES} and a time of at \
+             most 30 days such as 15m or 1d"
+        ))
+    })
+}
+
+fn issue_limit(text: &str) -> Option<IssueLimit> {
+    let (count, window) = text.trim().split_once('/')?;
+    let count: usize = count.parse().ok()?;
+    let (number, seconds) = [("s", 1), ("m", 60), ("h", 60 * 60), ("d", 24 * 60 * 60)]
+        .iter()
+        .find_map(|(unit, seconds)| Some((window.strip_suffix(unit)?, *seconds)))?;
+    let window = Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?);
+    let possible = (1..=MAX_ISSUES).contains(&count) && !window.is_zero() && window <= MAX_WINDOW;
+    possible.then_some(IssueLimit { count, window })
+}
+
 /// Is `from` of a form that SES takes: an address, or a name and an address in angle brackets?
 fn is_sender(from: &str) -> bool {
     let address = match from.strip_suffix('>') {
@@ -145,6 +185,7 @@ mod tests {
 
     const KEY: (&str, &str) = ("CODE_KEY", "0123456789abcdef0123456789abcdef");
     const FROM: (&str, &str) = ("EMAIL_FROM", "sign-in@example.com");
+    const TABLE: (&str, &str) = ("LEDGER_TABLE", "ledger");
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, String> {
         let lookup = |name: &str| {
@@ -156,7 +197,7 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let settings = read(&[KEY, FROM]).unwrap();
+        let settings = read(&[KEY, FROM, TABLE]).unwrap();
         assert_eq!(settings.media, [Medium::Sms, Medium::Email]);
         assert!(settings.require_verified);
         assert_eq!(
@@ -164,6 +205,9 @@ mod tests {
             Policy { limits: Limits { attempts: 3, sends: 3 }, lifetime: 300, resend_after: 30 }
         );
         assert_eq!(settings.app_name, None);
+        let limit =
+            |count, minutes: u64| IssueLimit { count, window: Duration::from_secs(60 * minutes) };
+        assert_eq!(settings.issue_limits, [limit(5, 15), limit(20, 24 * 60)]);
     }
 
     #[test]
@@ -185,6 +229,15 @@ mod tests {
             ("CODE_LIFETIME_SECONDS", "601", "is not a whole number from 60 to 600"),
             ("RESEND_AFTER_SECONDS", "-1", "is not a whole number from 0 to 300"),
             ("RESEND_AFTER_SECONDS", "300", "is not shorter than CODE_LIFETIME_SECONDS"),
+            ("LEDGER_TABLE", "", "is not set"),
+            ("ISSUE_LIMITS", "5", "is not a list of count/window"),
+            ("ISSUE_LIMITS", "5/15", "is not a list of count/window"),
+            ("ISSUE_LIMITS", "0/15m", "is not a list of count/window"),
+            ("ISSUE_LIMITS", "101/15m", "is not a list of count/window"),
+            ("ISSUE_LIMITS", "5/0m", "is not a list of count/window"),
+            ("ISSUE_LIMITS", "5/31d", "is not a list of count/window"),
+            ("ISSUE_LIMITS", "5/15m,", "is not a list of count/window"),
+            ("ISSUE_LIMITS", "5/99999999999999999999d", "is not a list of count/window"),
             ("SMS_COUNTRIES", "JP", "is not supported by this release: do not set it"),
             ("FIRST_ROUND", "choose", "is not supported by this release: do not set it"),
             ("MAX_ATTEMPTS", "0", "is not a whole number from 1 to 5"),
@@ -193,18 +246,18 @@ mod tests {
             ("APP_NAME", "a\nb", "has a control character"),
             ("APP_NAME", &long, "is longer than 30 characters"),
         ] {
-            let error = read(&[KEY, FROM, (name, value)]).unwrap_err();
-            let expected = format!("{name} {problem}; for example {name}=");
-            assert!(error.starts_with(&expected), "{error}");
+            let error = read(&[KEY, FROM, TABLE, (name, value)]).unwrap_err();
+            assert!(error.starts_with(&format!("{name} {problem}")), "{error}");
+            assert!(error.contains(&format!("; for example {name}=")), "{error}");
         }
     }
 
     #[test]
     fn e_mail_needs_a_sender_only_where_it_is_sent() {
-        assert!(read(&[KEY, ("MEDIA", "SMS")]).is_ok());
-        assert_eq!(read(&[KEY, FROM, ("MEDIA", "EMAIL, SMS")]).unwrap().media.len(), 2);
+        assert!(read(&[KEY, TABLE, ("MEDIA", "SMS")]).is_ok());
+        assert_eq!(read(&[KEY, FROM, TABLE, ("MEDIA", "EMAIL, SMS")]).unwrap().media.len(), 2);
         for from in ["a@example.com", "Example <a@example.com>", "\"A, B\" <a@example.com>"] {
-            assert!(read(&[KEY, ("EMAIL_FROM", from)]).is_ok(), "{from}");
+            assert!(read(&[KEY, TABLE, ("EMAIL_FROM", from)]).is_ok(), "{from}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! --bench sign_ins`. Client, server and functions share the machine's cores.
 //!
 //! A sign-in is InitiateAuth, the text from the outbox, and RespondToAuthChallenge with its code:
-//! four trigger calls, one message, two RS256 signatures.
+//! four trigger calls, three calls of the ledger's table, one message, two RS256 signatures.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,7 +30,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 async fn main() -> Result<(), Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let output = Output::Capture(Capture::default());
-    let variables = [("AWS_LAMBDA_LOG_LEVEL".to_owned(), "ERROR".to_owned())].into();
+    let variables = [("AWS_LAMBDA_LOG_LEVEL", "ERROR"), ("ISSUE_LIMITS", "100/1s")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let progress = Progress::stderr();
     let local = Local::start(listener, Config { output, variables, progress, ..Config::default() });
     let local = local.await?;
@@ -54,28 +55,35 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Someone with a phone and a client of their own.
+/// Someone with a client of their own, and phones to take in turn: one number gets no more than its
+/// limit in a second.
 struct Person {
     client: Client,
-    phone_number: String,
+    phone_numbers: Vec<String>,
 }
+
+/// How many numbers each has.
+const NUMBERS: usize = 20;
 
 async fn people(url: &str, row: usize, count: usize) -> Result<Vec<Arc<Person>>, Failure> {
     let mut people = Vec::new();
     for number in 0..count {
-        let phone_number = format!("+81901{row:03}{number:04}");
-        let person = Person { client: Client::new(url.to_owned()), phone_number };
-        let attribute = |name: &str, value: &str| json!({ "Name": name, "Value": value });
-        let user = json!({
-            "UserPoolId": DEFAULT_POOL_ID,
-            "Username": person.phone_number,
-            "MessageAction": "SUPPRESS",
-            "UserAttributes": [
-                attribute("phone_number", &person.phone_number),
-                attribute("phone_number_verified", "true"),
-            ],
-        });
-        person.client.call("AdminCreateUser", &user).await?;
+        let phone_number = |n: usize| format!("+81901{row}{number:04}{n:02}");
+        let phone_numbers = (0..NUMBERS).map(phone_number).collect();
+        let person = Person { client: Client::new(url.to_owned()), phone_numbers };
+        for phone_number in &person.phone_numbers {
+            let attribute = |name: &str, value: &str| json!({ "Name": name, "Value": value });
+            let user = json!({
+                "UserPoolId": DEFAULT_POOL_ID,
+                "Username": phone_number,
+                "MessageAction": "SUPPRESS",
+                "UserAttributes": [
+                    attribute("phone_number", phone_number),
+                    attribute("phone_number_verified", "true"),
+                ],
+            });
+            person.client.call("AdminCreateUser", &user).await?;
+        }
         people.push(Arc::new(person));
     }
     Ok(people)
@@ -96,9 +104,9 @@ async fn run(
         let own_sign_ins = sign_ins.div_ceil(people.len());
         tasks.spawn(async move {
             let mut times = Vec::with_capacity(own_sign_ins);
-            for _ in 0..own_sign_ins {
+            for phone_number in person.phone_numbers.iter().cycle().take(own_sign_ins) {
                 let started = Instant::now();
-                sign_in(&person, &outbox).await?;
+                sign_in(&person.client, phone_number, &outbox).await?;
                 times.push(started.elapsed());
             }
             Ok::<_, Failure>(times)
@@ -111,8 +119,7 @@ async fn run(
     Ok((started.elapsed(), times))
 }
 
-async fn sign_in(person: &Person, outbox: &Outbox) -> Result<(), Failure> {
-    let Person { client, phone_number } = person;
+async fn sign_in(client: &Client, phone_number: &str, outbox: &Outbox) -> Result<(), Failure> {
     let request = json!({
         "ClientId": DEFAULT_CLIENT_ID,
         "AuthFlow": "CUSTOM_AUTH",
@@ -120,7 +127,7 @@ async fn sign_in(person: &Person, outbox: &Outbox) -> Result<(), Failure> {
     });
     let challenge = client.call("InitiateAuth", &request).await?;
     let messages = outbox.messages();
-    let message = messages.iter().rev().find(|message| message.to == *phone_number);
+    let message = messages.iter().rev().find(|message| message.to == phone_number);
     let code = message.and_then(|message| message.body.split(' ').next()).ok_or("no text")?;
     let response = json!({
         "ClientId": DEFAULT_CLIENT_ID,

@@ -6,6 +6,7 @@
 //! - [`pool`]: the user pool as plain data, its operations and its rules;
 //! - [`identity`]: identity pools, which trust it; [`sts`] trusts them; both give [`credentials`];
 //! - [`lambda`]: builds, runs and invokes the functions;
+//! - [`dynamodb`]: the ledger's table, in memory;
 //! - [`outbox`]: what was sent, instead of sending it; [`sns`] and [`ses`] put it there;
 //! - [`jwt`], [`json`], [`form`] and [`xml`]: what several services share;
 //! - `server`: HTTP around all of these; [`settings`]: what the functions are told;
@@ -19,6 +20,7 @@ pub mod client;
 pub mod clock;
 pub mod credentials;
 pub mod demo;
+pub mod dynamodb;
 pub mod form;
 pub mod identity;
 pub mod json;
@@ -46,6 +48,7 @@ use tokio::net::TcpListener;
 
 use clock::Clock;
 use credentials::Vault;
+use dynamodb::{DynamoDb, DynamoDbError, LEDGER_TABLE};
 use identity::IdentityPools;
 use lambda::{CallLog, Endpoint, Functions, Invoke, Options, Output, Programs, Progress};
 use outbox::Outbox;
@@ -71,8 +74,6 @@ pub struct Config {
     pub source: Source,
     /// The variables among which the functions' settings are; see [`settings`].
     pub variables: BTreeMap<String, String>,
-    /// What the functions take for AWS; this process itself, unless a test says otherwise.
-    pub aws_endpoint: Option<String>,
     /// Where the functions' own lines go.
     pub output: Output,
     /// Where a slow build says that it goes on.
@@ -86,7 +87,6 @@ impl Default for Config {
         Self {
             source: Source::Build,
             variables: BTreeMap::new(),
-            aws_endpoint: None,
             output: Output::Stderr,
             progress: Progress::stderr(),
             clock: Clock::system(),
@@ -109,6 +109,9 @@ pub enum StartError {
     /// A function does not start: one of its settings is refused, for instance.
     #[error(transparent)]
     Function(#[from] lambda::StartError),
+    /// The ledger has no database.
+    #[error(transparent)]
+    DynamoDb(#[from] DynamoDbError),
     /// The functions' address is none.
     #[error(transparent)]
     Endpoint(#[from] lambda::InvalidEndpoint),
@@ -143,6 +146,8 @@ impl Local {
                 (Some(functions.clone()), Arc::new(functions))
             }
         };
+        let table = config.variables.get("LEDGER_TABLE").filter(|name| !name.is_empty());
+        let dynamodb = DynamoDb::new(table.map_or(LEDGER_TABLE, String::as_str))?;
         let outbox = Outbox::default();
         let clock = config.clock;
         let settings = pool::Settings::new(url.clone());
@@ -157,7 +162,7 @@ impl Local {
             generator(),
         );
         let sts = Sts::new(identities.clone(), vault, clock.clone(), generator());
-        let services = server::Services { pools, identities, sts, outbox, calls, clock };
+        let services = server::Services { pools, identities, sts, dynamodb, outbox, calls, clock };
         Ok(Self { listener, address, functions, services })
     }
 
@@ -203,9 +208,8 @@ async fn functions(config: &Config, url: &str, calls: CallLog) -> Result<Functio
         Source::Directory(directory) => Programs::in_directory(directory)?,
         Source::Build | Source::Endpoint(_) => Programs::build(&config.progress).await?,
     };
-    let endpoint = config.aws_endpoint.as_deref().unwrap_or(url);
     let variable = |name: &str| config.variables.get(name).cloned();
-    let environment = settings::environment(variable, endpoint, &mut generator());
+    let environment = settings::environment(variable, url, &mut generator());
     let options = Options { output: config.output.clone(), calls, ..Options::default() };
     let functions = Functions::new(programs.launches(|_| environment.clone()), options);
     functions.warm().await?;

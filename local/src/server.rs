@@ -16,6 +16,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::dynamodb::{self, DynamoDb};
 use crate::form::Form;
 use crate::identity::{self, IdentityPools};
 use crate::lambda::CallLog;
@@ -33,6 +34,7 @@ pub(crate) struct Services {
     pub(crate) pools: UserPools,
     pub(crate) identities: IdentityPools,
     pub(crate) sts: Sts,
+    pub(crate) dynamodb: DynamoDb,
     pub(crate) outbox: Outbox,
     pub(crate) calls: CallLog,
     pub(crate) clock: Clock,
@@ -98,6 +100,9 @@ async fn by_target(State(services): Shared, headers: HeaderMap, body: Bytes) -> 
         }
         Some(target) if target.starts_with(identity::TARGET_PREFIX) => {
             services.identities.call(target, &body)
+        }
+        Some(target) if target.starts_with(dynamodb::TARGET_PREFIX) => {
+            services.dynamodb.call(target, &body)
         }
         target => services.pools.call(target.unwrap_or_default(), &body).await,
     };

@@ -7,10 +7,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::CryptoRng;
 
+use crate::dynamodb::LEDGER_TABLE;
+
 /// The variables that are passed on as they are.
-const PASSED_ON: [&str; 30] = [
+const PASSED_ON: [&str; 33] = [
     "ANDROID_APP_HASH",
     "APP_NAME",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_SESV2",
+    "AWS_ENDPOINT_URL_SNS",
     "AWS_LAMBDA_LOG_FORMAT",
     "AWS_LAMBDA_LOG_LEVEL",
     "CODE_KEY",
@@ -42,7 +47,7 @@ const PASSED_ON: [&str; 30] = [
 ];
 
 /// The functions' variables: those of ours, looked up with `lookup`, that are settings; a fresh
-/// `CODE_KEY` and a made-up `EMAIL_FROM` where there are none; and `endpoint` in place of AWS.
+/// `CODE_KEY`, a made-up `EMAIL_FROM` and the embedded ledger where there are none; and `endpoint` in place of AWS.
 pub fn environment(
     lookup: impl Fn(&str) -> Option<String>,
     endpoint: &str,
@@ -54,6 +59,7 @@ pub fn environment(
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
         ("CODE_KEY", URL_SAFE_NO_PAD.encode(key)),
         ("EMAIL_FROM", "Sign-in <sign-in@local.example>".to_owned()),
+        ("LEDGER_TABLE", LEDGER_TABLE.to_owned()),
         ("SMS_COUNTRIES", "*".to_owned()),
     ];
     let given = PASSED_ON.iter().filter_map(|name| Some((*name, lookup(name)?)));

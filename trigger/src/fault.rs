@@ -15,6 +15,12 @@ pub enum Fault {
     /// The service that sends the message refused it, or did not answer in time.
     #[error("DELIVERY_FAILED: the code could not be sent; try again")]
     DeliveryFailed,
+    /// The destination has had all the messages that it may for now. Says how many seconds to wait.
+    #[error("TOO_MANY_CODES: try again in {0} seconds")]
+    TooManyCodes(u64),
+    /// The ledger cannot be reached, so nothing is sent.
+    #[error("UNAVAILABLE: try again later")]
+    Unavailable,
     /// Anything else: an event that we cannot read, a bug. The reason is for the log only.
     #[error("INTERNAL")]
     Internal(&'static str),
@@ -27,6 +33,8 @@ impl Fault {
         match self {
             Self::NoDestination => "NO_DESTINATION",
             Self::DeliveryFailed => "DELIVERY_FAILED",
+            Self::TooManyCodes(_) => "TOO_MANY_CODES",
+            Self::Unavailable => "UNAVAILABLE",
             Self::Internal(_) => "INTERNAL",
         }
     }
@@ -44,7 +52,13 @@ mod tests {
 
     #[test]
     fn a_message_starts_with_its_code_and_keeps_the_reason_to_the_log() {
-        for fault in [Fault::NoDestination, Fault::DeliveryFailed, Fault::Internal("a bug")] {
+        for fault in [
+            Fault::NoDestination,
+            Fault::DeliveryFailed,
+            Fault::TooManyCodes(7),
+            Fault::Unavailable,
+            Fault::Internal("a bug"),
+        ] {
             let diagnostic = Diagnostic::from(fault);
             assert_eq!(diagnostic.error_type, fault.code());
             assert!(diagnostic.error_message.starts_with(fault.code()));

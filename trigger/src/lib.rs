@@ -14,4 +14,4 @@ mod start;
 
 pub use event::{Entry, Event, Request, Texts, Trigger, answer};
 pub use fault::Fault;
-pub use start::{now, serve, start};
+pub use start::{now, now_millis, serve, start};

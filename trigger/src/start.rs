@@ -68,11 +68,19 @@ where
     Runtime::new(handler).run().await
 }
 
-/// The time of day. A clock before 1970 is broken; then no code is in its lifetime.
+/// The time of day, in milliseconds since the Unix epoch. A clock before 1970 is broken; then no code
+/// is in its lifetime.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "where decisions get their `now` from")]
+pub fn now_millis() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.ok().and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(u64::MAX)
+}
+
+/// The time of day, in whole seconds.
+#[must_use]
 pub fn now() -> UnixSeconds {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(UnixSeconds::MAX, |since| since.as_secs())
+    now_millis() / 1_000
 }
 
 #[expect(clippy::disallowed_methods, reason = "times a call for its log line")]

@@ -1,0 +1,168 @@
+//! The ledger: what bounds the messages to one destination, over all sign-ins.
+//!
+//! One item per destination, keyed by an HMAC of it, holds when messages were admitted and which
+//! issue is open. `decide` is the rule, a pure function; a [`Store`] keeps the items, and only
+//! stores one if nobody else has in between (compare and swap), so that calls in parallel cannot
+//! both take the last place. The item holds nothing personal and nothing that signs anyone in.
+//!
+//! Cognito's lockout does not apply to custom challenges: an attacker's guesses are bounded by the
+//! messages here times the attempts that define allows for each.
+
+mod decide;
+mod dynamodb;
+
+use std::future::Future;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use otp::{CodeKey, Nonce};
+
+pub use decide::{
+    Account, Admitted, IssueLimit, OPEN_FOR, Open, Refused, UnixMillis, UserTag, Wanted, admit,
+    close,
+};
+pub use dynamodb::DynamoDb;
+
+use crate::Destination;
+
+const DESTINATION_DOMAIN: &[u8] = b"cognito-otp ledger destination v1";
+const USER_DOMAIN: &[u8] = b"cognito-otp ledger user v1";
+
+/// How long to wait before another try when someone else stored the item first; longer each time.
+const BACKOFF: Duration = Duration::from_millis(7);
+
+/// Which item: an HMAC of the destination.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ItemKey(pub String);
+
+/// An item as it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Item {
+    /// How often it has been stored; 0 when it does not exist.
+    pub version: u64,
+    /// What it holds.
+    pub account: Account,
+}
+
+/// Keeps items.
+pub trait Store {
+    /// Reads an item, as it is now; an absent one is empty.
+    fn load(&self, key: &ItemKey) -> impl Future<Output = Result<Item, StoreError>>;
+
+    /// Stores `item` in the place of the version before it, until `expires_at` (Unix seconds) at
+    /// least.
+    fn store(
+        &self,
+        key: &ItemKey,
+        item: &Item,
+        expires_at: u64,
+    ) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+/// Why an item was not read or stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// Someone else stored it first.
+    Conflict,
+    /// The store could not be reached, or did not do it.
+    Unavailable,
+}
+
+/// Why a message is not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAdmitted {
+    /// A limit is reached.
+    TooMany(Refused),
+    /// The ledger cannot tell, so the answer is no.
+    Unavailable,
+}
+
+/// The ledger over a store.
+pub struct Ledger<S> {
+    store: S,
+    key: CodeKey,
+    limits: Vec<IssueLimit>,
+}
+
+impl<S: Store> Ledger<S> {
+    /// The ledger that keeps `limits`, with items in `store` under HMACs with `key`.
+    pub fn new(store: S, key: CodeKey, limits: Vec<IssueLimit>) -> Self {
+        Self { store, key, limits }
+    }
+
+    /// The tag that an open issue has for a user.
+    pub fn user(&self, pool_id: &str, user_sub: &str) -> UserTag {
+        UserTag(self.tag(USER_DOMAIN, &[pool_id, user_sub]))
+    }
+
+    /// Admits a message to `destination`, if the limits allow it; for a new code, gives the nonce
+    /// to derive it from and when that was issued.
+    ///
+    /// # Errors
+    /// When they do not, or the ledger cannot be reached. The caller bounds the time.
+    pub async fn admit(
+        &self,
+        destination: &Destination,
+        wanted: &Wanted,
+        now: UnixMillis,
+    ) -> Result<Option<(Nonce, UnixMillis)>, NotAdmitted> {
+        self.update(destination, now, |account| {
+            let admitted = admit(account, wanted, &self.limits, now);
+            let Admitted { account, issue } = admitted.map_err(NotAdmitted::TooMany)?;
+            Ok((Some(account), issue))
+        })
+        .await
+    }
+
+    /// Closes the issue of `nonce`, so that it goes on in no other sign-in.
+    ///
+    /// # Errors
+    /// When the ledger cannot be reached. The caller bounds the time.
+    pub async fn close(
+        &self,
+        destination: &Destination,
+        nonce: &Nonce,
+        now: UnixMillis,
+    ) -> Result<(), NotAdmitted> {
+        self.update(destination, now, |account| Ok((close(account, nonce), ()))).await
+    }
+
+    /// Reads the item, has `change` decide, and stores what it gives; again, if someone else was
+    /// faster.
+    async fn update<T>(
+        &self,
+        destination: &Destination,
+        now: UnixMillis,
+        change: impl Fn(&Account) -> Result<(Option<Account>, T), NotAdmitted>,
+    ) -> Result<T, NotAdmitted> {
+        let key = ItemKey(self.tag(DESTINATION_DOMAIN, &[destination.expose()]));
+        let mut pause = BACKOFF;
+        loop {
+            let unavailable = |_| NotAdmitted::Unavailable;
+            let Item { version, account } = self.store.load(&key).await.map_err(unavailable)?;
+            let (changed, result) = change(&account)?;
+            let Some(account) = changed else { return Ok(result) };
+            let item = Item { version: version.saturating_add(1), account };
+            match self.store.store(&key, &item, self.expires_at(now)).await {
+                Ok(()) => return Ok(result),
+                Err(StoreError::Unavailable) => return Err(NotAdmitted::Unavailable),
+                Err(StoreError::Conflict) => {
+                    tokio::time::sleep(pause).await;
+                    pause = pause.saturating_add(BACKOFF);
+                }
+            }
+        }
+    }
+
+    /// When an item stored at `now` proves nothing any more.
+    fn expires_at(&self, now: UnixMillis) -> u64 {
+        let longest = self.limits.iter().map(|limit| limit.window).max().unwrap_or_default();
+        (now / 1_000).saturating_add(longest.as_secs()).saturating_add(60)
+    }
+
+    fn tag(&self, domain: &[u8], parts: &[&str]) -> String {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        URL_SAFE_NO_PAD.encode(*self.key.mac(domain, &parts))
+    }
+}

@@ -1,0 +1,130 @@
+//! Amazon DynamoDB, as much of it as a table needs: an embedded database that answers for it, kept
+//! in memory.
+
+use dynoxide::{Database, DynoxideError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::json::Reply;
+
+/// What every target starts with.
+pub const TARGET_PREFIX: &str = "DynamoDB_20120810.";
+
+/// The ledger's table, unless the functions are told another.
+pub const LEDGER_TABLE: &str = "local-ledger";
+
+/// The database cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the embedded DynamoDB does not start: {0}")]
+pub struct DynamoDbError(String);
+
+impl From<DynoxideError> for DynamoDbError {
+    fn from(error: DynoxideError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// The database. Clones share it.
+#[derive(Clone)]
+pub struct DynamoDb(Database);
+
+impl DynamoDb {
+    /// A database with the ledger's table `table`.
+    ///
+    /// # Errors
+    /// When it does not start, or `table` is no name of a table.
+    pub fn new(table: &str) -> Result<Self, DynamoDbError> {
+        let database = Database::memory()?;
+        let definition = serde_json::json!({
+            "TableName": table,
+            "AttributeDefinitions": [{ "AttributeName": "destination", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "destination", "KeyType": "HASH" }],
+            "BillingMode": "PAY_PER_REQUEST",
+        });
+        let definition = serde_json::from_value(definition);
+        database.create_table(definition.map_err(|error| DynamoDbError(error.to_string()))?)?;
+        Ok(Self(database))
+    }
+
+    /// Answers one call. `target` is the value of `X-Amz-Target`.
+    #[must_use]
+    pub fn call(&self, target: &str, body: &[u8]) -> Reply {
+        let Self(database) = self;
+        match target.strip_prefix(TARGET_PREFIX).unwrap_or_default() {
+            "CreateTable" => run(body, |request| database.create_table(request)),
+            "DeleteItem" => run(body, |request| database.delete_item(request)),
+            "DeleteTable" => run(body, |request| database.delete_table(request)),
+            "DescribeTable" => run(body, |request| database.describe_table(request)),
+            "DescribeTimeToLive" => run(body, |request| database.describe_time_to_live(request)),
+            "GetItem" => run(body, |request| database.get_item(request)),
+            "ListTables" => run(body, |request| database.list_tables(request)),
+            "PutItem" => run(body, |request| database.put_item(request)),
+            "Query" => run(body, |request| database.query(request)),
+            "Scan" => run(body, |request| database.scan(request)),
+            "UpdateItem" => run(body, |request| database.update_item(request)),
+            "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
+            _ => Reply::error(
+                400,
+                "UnknownOperationException",
+                "The operation is not implemented here",
+            ),
+        }
+    }
+}
+
+fn run<Q: DeserializeOwned, A: Serialize>(
+    body: &[u8],
+    operation: impl FnOnce(Q) -> Result<A, DynoxideError>,
+) -> Reply {
+    let Ok(request) = serde_json::from_slice(body) else {
+        return Reply::error(400, "SerializationException", "The body is not a request");
+    };
+    match operation(request).map(|answer| serde_json::to_value(answer)) {
+        Ok(Ok(answer)) => Reply::ok(&answer),
+        Ok(Err(_)) => Reply::error(500, "InternalServerError", "The answer is no JSON"),
+        Err(error) => Reply {
+            status: error.status_code(),
+            // The body has the name with its namespace before it; the header is the name alone.
+            error_type: error.error_type().rsplit('#').next(),
+            body: error.to_json().into_bytes(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn call(database: &DynamoDb, operation: &str, body: &Value) -> (u16, Value) {
+        let reply =
+            database.call(&format!("{TARGET_PREFIX}{operation}"), body.to_string().as_bytes());
+        (reply.status, serde_json::from_slice(&reply.body).unwrap())
+    }
+
+    #[test]
+    fn an_item_is_stored_on_condition() {
+        let database = DynamoDb::new(LEDGER_TABLE).unwrap();
+        let put = json!({
+            "TableName": LEDGER_TABLE,
+            "Item": { "destination": { "S": "key" }, "version": { "N": "1" } },
+            "ConditionExpression": "attribute_not_exists(#key)",
+            "ExpressionAttributeNames": { "#key": "destination" },
+        });
+        assert_eq!(call(&database, "PutItem", &put).0, 200);
+        let (status, error) = call(&database, "PutItem", &put);
+        assert_eq!(status, 400);
+        assert!(error["__type"].as_str().unwrap().ends_with("ConditionalCheckFailedException"));
+        let get = json!({ "TableName": LEDGER_TABLE, "Key": { "destination": { "S": "key" } } });
+        assert_eq!(call(&database, "GetItem", &get).1["Item"]["version"], json!({ "N": "1" }));
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        let database = DynamoDb::new(LEDGER_TABLE).unwrap();
+        assert_eq!(call(&database, "GetItem", &json!([])).1["__type"], "SerializationException");
+        assert_eq!(call(&database, "Fly", &json!({})).1["__type"], "UnknownOperationException");
+        assert!(DynamoDb::new("!").is_err());
+    }
+}
