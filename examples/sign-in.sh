@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# Signs a person in with a code sent to the phone number or e-mail address, and prints the tokens
+# as JSON on standard output; everything else goes to standard error.
+#
+#   CLIENT_ID=... AWS_REGION=... examples/sign-in.sh [PHONE-NUMBER-OR-E-MAIL] > tokens.json
+#
+# Works on AWS, and on `cargo run -p local` with AWS_ENDPOINT_URL set. CLIENT_SECRET is for an app
+# client that has one. Needs bash, the AWS CLI (1 or 2) and openssl, and no AWS credentials.
+set -euo pipefail
+
+# shellcheck source=examples/cognito.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/cognito.sh"
+
+if (($# > 1)) || [[ ${1:-} == -* ]]; then
+  say "usage: $program [PHONE-NUMBER-OR-E-MAIL]"
+  exit 2
+fi
+read_settings
+read_name 'Phone number (such as +14255550100) or e-mail address: ' "$@"
+
+# What is needed of a reply, in one line. An empty field would be lost, so it becomes a dash.
+picks="[
+  ChallengeName || '-', Session || '-', ChallengeParameters.USERNAME || '-',
+  ChallengeParameters.CODE_DELIVERY_DELIVERY_MEDIUM || '-',
+  ChallengeParameters.CODE_DELIVERY_DESTINATION || '-',
+  ChallengeParameters.CODE_LENGTH || '-', ChallengeParameters.EXPIRES_AT || '0',
+  ChallengeParameters.ATTEMPTS_LEFT || '-', ChallengeParameters.RESENDS_LEFT || '-',
+  ChallengeParameters.RESEND_AT || '0', to_string(AuthenticationResult)
+]"
+
+read_reply() {
+  IFS=$'\t' read -r challenge session user medium destination length expires_at attempts resends \
+    resend_at tokens <<< "$reply"
+  # Arithmetic would run what else it may be.
+  [[ $resend_at =~ ^[0-9]+$ ]] || resend_at=0
+}
+
+# respond ANSWER [ACTION]
+respond() {
+  local action=''
+  if [[ -n ${2:-} ]]; then
+    action=", \"ClientMetadata\": { \"action\": $(json "$2") }"
+  fi
+  call respond-to-auth-challenge "{
+    \"ClientId\": $(json "$CLIENT_ID"), \"ChallengeName\": \"CUSTOM_CHALLENGE\",
+    \"Session\": $(json "$session"),
+    \"ChallengeResponses\": {
+      $(secret_hash_field "$user" SECRET_HASH)
+      \"USERNAME\": $(json "$user"), \"ANSWER\": $(json "$1")
+    }$action
+  }" "$picks" || fail "$message"
+  read_reply
+}
+
+resend() {
+  local before=$resends wait
+  # Cognito wants an answer in every response. This one is never compared with the code.
+  respond - resend
+  if [[ $challenge != CUSTOM_CHALLENGE ]]; then
+    return
+  fi
+  wait=$((resend_at - $(date +%s)))
+  if [[ $resends != "$before" ]]; then
+    say "The code was sent again by $medium to $destination."
+  elif [[ $resends == 0 ]]; then
+    say "Not sent again: that was the last one of this sign-in."
+  elif ((wait > 0)); then
+    say "Not sent again yet: wait $wait seconds."
+  else
+    say "Not sent again."
+  fi
+}
+
+try() {
+  local before=$expires_at
+  respond "$1"
+  if [[ $challenge != CUSTOM_CHALLENGE ]]; then
+    return
+  fi
+  if [[ $expires_at != "$before" ]]; then
+    say "That code has expired. A new one was sent by $medium to $destination."
+  elif [[ $attempts == 1 ]]; then
+    say "Wrong code: 1 attempt left."
+  else
+    say "Wrong code: $attempts attempts left."
+  fi
+}
+
+call initiate-auth "{
+  \"ClientId\": $(json "$CLIENT_ID"), \"AuthFlow\": \"CUSTOM_AUTH\",
+  \"AuthParameters\": {
+    $(secret_hash_field "$name" SECRET_HASH)
+    \"USERNAME\": $(json "$name")
+  }
+}" "$picks" || fail "$message"
+read_reply
+if [[ $challenge == CUSTOM_CHALLENGE ]]; then
+  say "A code was sent by $medium to $destination."
+fi
+while [[ $challenge == CUSTOM_CHALLENGE ]]; do
+  ask "Code ($length digits; Enter alone sends it again): "
+  if [[ -z $answer ]]; then
+    resend
+  else
+    try "$answer"
+  fi
+done
+# `to_string` turns no result into this.
+if [[ $tokens == null || -z $tokens ]]; then
+  fail "Cognito asks for $challenge, which $program cannot answer"
+fi
+say "Signed in."
+printf '%s\n' "$tokens"
