@@ -136,7 +136,9 @@ fn introduce(url: &str) -> io::Result<()> {
     writeln!(out, "# In another terminal:")?;
     for (name, value) in [
         ("AWS_ENDPOINT_URL", url),
+        // The AWS CLI's version 1 and boto3 read the second of these alone.
         ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("USER_POOL_ID", DEFAULT_POOL_ID),
