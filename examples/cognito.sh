@@ -100,7 +100,8 @@ secret_hash_field() {
 }
 
 # call OPERATION JSON QUERY: calls Cognito, without credentials, and leaves in $reply what QUERY
-# picks, separated by tabs. Returns 1 if Cognito or the CLI fails, and leaves why in $exception and $message.
+# picks, separated by tabs. Returns 1 if Cognito or the CLI fails, and leaves why in $exception and
+# $message.
 call() {
   local errors=$scratch/errors request=$scratch/request status=0
   local form='An error occurred \(([A-Za-z]+)\) when calling the [A-Za-z]+ operation( \([^)]*\))?: (.*)$'
