@@ -3,16 +3,18 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde_json::json;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -28,6 +30,9 @@ use crate::{form, ses, sns};
 /// The largest body that is read, in bytes: Cognito's own limit is smaller, for every operation.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
 /// What the services need.
 #[derive(Clone)]
 pub(crate) struct Services {
@@ -42,7 +47,9 @@ pub(crate) struct Services {
 
 /// Every path that `local` answers.
 pub(crate) fn router(services: Services) -> Router {
-    Router::new()
+    // What AWS has. A page from elsewhere may call it, as it may call AWS; it is never to see what
+    // was sent.
+    let aws = Router::new()
         .route("/", get(page).post(by_target))
         .route("/v2/email/outbound-emails", post(send_email))
         .route("/cognito-identity/.well-known/jwks_uri", get(identity_jwks))
@@ -50,7 +57,8 @@ pub(crate) fn router(services: Services) -> Router {
         .route("/cognito-identity/.well-known/openid-configuration", get(identity_configuration))
         .route("/{pool}/.well-known/jwks.json", get(jwks))
         .route("/{pool}/.well-known/openid-configuration", get(openid_configuration))
-        .route("/_local/outbox", get(outbox))
+        .layer(cross_origin());
+    aws.route("/_local/outbox", get(outbox))
         .route("/_local/triggers", get(triggers))
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -69,6 +77,24 @@ async fn loopback_only(request: Request, next: Next) -> Response {
     }
     let message = "local answers to 127.0.0.1, [::1] and localhost only";
     (StatusCode::FORBIDDEN, Json(json!({ "message": message }))).into_response()
+}
+
+/// Lets a page in a browser call what AWS would let it call, if the page comes from this machine. On
+/// AWS any page may; but here any credentials do, so that a page on the web could do everything.
+fn cross_origin() -> CorsLayer {
+    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(|origin, _| is_loopback_origin(origin)))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([REQUEST_ID, ERROR_TYPE])
+        .max_age(A_DAY)
+}
+
+/// Whether an `Origin` such as `http://localhost:3000` is of this machine.
+fn is_loopback_origin(origin: &HeaderValue) -> bool {
+    let host = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
+    host.is_some_and(is_loopback)
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -174,12 +200,11 @@ fn answer(status: u16, error: Option<&'static str>, kind: &'static str, body: Ve
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Ok(id) = HeaderValue::try_from(request_id()) {
-        headers.insert(HeaderName::from_static("x-amzn-requestid"), id);
+        headers.insert(REQUEST_ID, id);
     }
     if let Some(error) = error {
         // botocore reads the body's `__type`; Amplify and the Rust SDK prefer this.
-        let name = HeaderName::from_static("x-amzn-errortype");
-        headers.insert(name, HeaderValue::from_static(error));
+        headers.insert(ERROR_TYPE, HeaderValue::from_static(error));
     }
     response
 }
@@ -203,6 +228,12 @@ mod tests {
             ["127.0.0.1:9500", "127.0.0.1", "localhost:9500", "[::1]:9500", "[::1]", "LOCALHOST"]
         {
             assert!(is_loopback(host), "{host}");
+        }
+        for origin in ["http://localhost:3000", "https://127.0.0.1", "capacitor://localhost"] {
+            assert!(is_loopback_origin(&HeaderValue::from_static(origin)), "{origin}");
+        }
+        for origin in ["null", "http://evil.example", "localhost", "http://localhost.evil:3000"] {
+            assert!(!is_loopback_origin(&HeaderValue::from_static(origin)), "{origin}");
         }
         for host in [
             "example.com",
