@@ -108,7 +108,7 @@ pub(crate) fn revoke_token(state: &mut State, _: &mut Ctx<'_>, request: &Request
     Ok(json!({}))
 }
 
-fn knows_secret(client: &Client, given: Option<&str>) -> bool {
+pub(crate) fn knows_secret(client: &Client, given: Option<&str>) -> bool {
     match (&client.client_secret, given) {
         (None, None) => true,
         (Some(secret), Some(given)) => mac::same(secret.as_bytes(), given.as_bytes()),

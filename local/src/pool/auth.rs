@@ -13,7 +13,7 @@ use super::state::{Pool, State};
 use super::token::{self, Unsigned};
 use super::user::{User, UserId, UserStatus};
 use super::wire::{self, Parameters, Request};
-use super::{Ctx, Shared, attribute, secret_hash};
+use super::{Ctx, Shared, account, attribute, secret_hash};
 use crate::lambda::Trigger;
 
 /// Who calls: a user's device, or a server that names the pool.
@@ -95,6 +95,23 @@ fn begin(state: &mut State, ctx: &mut Ctx<'_>, by: By, request: &Request) -> Res
         }
         _ => Err(Error::invalid("Initiate Auth method not supported.")),
     }
+}
+
+/// GetTokensFromRefreshToken. It is no authentication flow, so that the client's flows do not matter;
+/// there are no remembered devices here, so that the device's key does not either.
+pub(crate) async fn renew(shared: &Shared, request: &Request) -> Result<Value> {
+    let next = shared.locked(|state, ctx| {
+        let token = request.required(&wire::REFRESH_TOKEN)?;
+        let client_id = request.required(&wire::CLIENT_ID)?;
+        let secret = request.optional(&wire::CLIENT_SECRET)?;
+        request.map("ClientMetadata")?;
+        let (pool, client) = state.client(client_id)?;
+        if !account::knows_secret(&client, secret) {
+            return Err(Error::not_authorized("Client secret does not match."));
+        }
+        token::refresh(pool, ctx, &client, token, |_| Ok(())).map(Next::Sign)
+    })?;
+    follow(shared, next).await
 }
 
 fn custom(pool: &mut Pool, client: Arc<Client>, parameters: &Parameters) -> Result<Next> {

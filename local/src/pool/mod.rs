@@ -162,6 +162,7 @@ impl UserPools {
             "AdminRespondToAuthChallenge" => {
                 return auth::respond(shared, By::Admin, &request?).await;
             }
+            "GetTokensFromRefreshToken" => return auth::renew(shared, &request?).await,
             "GetUser" => return self.signed_in(&request?, account::get_user),
             "UpdateUserAttributes" => {
                 return self.signed_in(&request?, account::update_user_attributes);

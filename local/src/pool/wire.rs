@@ -118,6 +118,8 @@ pub(crate) const ACCESS_TOKEN: Field =
     Field::new("AccessToken", 1, LONGEST_TOKEN, Rule::Pattern("[A-Za-z0-9-_=.]+", token));
 pub(crate) const TOKEN: Field =
     Field::new("Token", 1, LONGEST_TOKEN, Rule::Pattern("[A-Za-z0-9-_=.]+", token));
+pub(crate) const REFRESH_TOKEN: Field =
+    Field::new("RefreshToken", 1, LONGEST_TOKEN, Rule::Pattern("[A-Za-z0-9-_=.]+", token));
 pub(crate) const FILTER: Field = Field::new("Filter", 0, 256, Rule::Any);
 pub(crate) const PAGINATION_TOKEN: Field =
     Field::new("PaginationToken", 1, 256, Rule::Pattern(r"[\S]+", no_space));

@@ -1,6 +1,6 @@
 //! Which exceptions the API model declares for each operation, of those that the pool can raise.
 
-pub(crate) const DECLARED: [(&str, &[&str]); 22] = [
+pub(crate) const DECLARED: [(&str, &[&str]); 23] = [
     (
         "SignUp",
         &[
@@ -253,6 +253,19 @@ pub(crate) const DECLARED: [(&str, &[&str]); 22] = [
             "NotAuthorizedException",
             "ResourceNotFoundException",
             "UserNotConfirmedException",
+        ],
+    ),
+    (
+        "GetTokensFromRefreshToken",
+        &[
+            "InternalErrorException",
+            "InvalidLambdaResponseException",
+            "InvalidParameterException",
+            "NotAuthorizedException",
+            "ResourceNotFoundException",
+            "UnexpectedLambdaException",
+            "UserLambdaValidationException",
+            "UserNotFoundException",
         ],
     ),
     (

@@ -97,6 +97,38 @@ async fn a_refresh_renews_the_tokens_and_keeps_the_sign_in() {
 }
 
 #[tokio::test]
+async fn tokens_from_a_refresh_token_are_those_of_the_flow() {
+    let world = World::new();
+    world.user(PHONE).await;
+    let first = world.sign_in(PHONE).await;
+    let body = json!({ "RefreshToken": first["RefreshToken"], "ClientId": DEFAULT_CLIENT_ID });
+    let reply = world.ok("GetTokensFromRefreshToken", body.clone()).await;
+    let result = &reply["AuthenticationResult"];
+    // Without rotation the refresh token stays as it is.
+    assert!(result.get("RefreshToken").is_none());
+    let old = claims(&world, &first["IdToken"]);
+    let new = claims(&world, &result["IdToken"]);
+    assert_eq!(new["origin_jti"], old["origin_jti"]);
+    assert_ne!(new["jti"], old["jti"]);
+
+    let refused = |message| failure("NotAuthorized", message);
+    let secret = with(body.clone(), "/ClientSecret", SECRET_CLIENT_SECRET);
+    for (body, message) in [
+        (with(body.clone(), "/RefreshToken", "x"), "Invalid Refresh Token"),
+        (with(body.clone(), "/ClientId", LEGACY_CLIENT_ID), "Invalid Refresh Token"),
+        (with(secret.clone(), "/ClientId", SECRET_CLIENT_ID), "Invalid Refresh Token"),
+        (with(body.clone(), "/ClientId", SECRET_CLIENT_ID), "Client secret does not match."),
+        (secret, "Client secret does not match."),
+    ] {
+        let told = world.err("GetTokensFromRefreshToken", body).await;
+        assert_eq!(told, refused(message));
+    }
+    world.ok("GlobalSignOut", json!({ "AccessToken": first["AccessToken"] })).await;
+    let told = world.err("GetTokensFromRefreshToken", body).await;
+    assert_eq!(told, refused("Refresh Token has been revoked"));
+}
+
+#[tokio::test]
 async fn refresh_tokens_that_do_not_hold_are_refused() {
     let world = World::new();
     world.user(PHONE).await;

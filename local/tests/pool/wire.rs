@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::harness::*;
 
 /// Every operation with its required fields.
-const OPERATIONS: [(&str, &[&str]); 22] = [
+const OPERATIONS: [(&str, &[&str]); 23] = [
     ("SignUp", &["ClientId", "Username", "Password"]),
     ("ConfirmSignUp", &["ClientId", "Username", "ConfirmationCode"]),
     ("ResendConfirmationCode", &["ClientId", "Username"]),
@@ -24,6 +24,7 @@ const OPERATIONS: [(&str, &[&str]); 22] = [
     ("AdminInitiateAuth", &["UserPoolId", "ClientId", "AuthFlow"]),
     ("RespondToAuthChallenge", &["ClientId", "ChallengeName"]),
     ("AdminRespondToAuthChallenge", &["UserPoolId", "ClientId", "ChallengeName"]),
+    ("GetTokensFromRefreshToken", &["RefreshToken", "ClientId"]),
     ("GetUser", &["AccessToken"]),
     ("UpdateUserAttributes", &["AccessToken", "UserAttributes"]),
     ("GlobalSignOut", &["AccessToken"]),
@@ -50,7 +51,7 @@ async fn every_required_field_is_named_when_it_is_missing() {
                 "ChallengeName" => json!("CUSTOM_CHALLENGE"),
                 "UserAttributes" => json!([]),
                 "AccessToken" => access.clone(),
-                "Token" => json!("x"),
+                "Token" | "RefreshToken" => json!("x"),
                 other => panic!("{other}"),
             };
         }

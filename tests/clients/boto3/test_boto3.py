@@ -227,6 +227,12 @@ class SignIn(Boto3Test):
         self.refused("NotAuthorizedException", self.device.initiate_auth, **refresh)
         refresh["AuthParameters"]["SECRET_HASH"] = self.secret_hash(username)
         self.assertIn("AuthenticationResult", self.device.initiate_auth(**refresh))
+        # This operation takes the secret itself.
+        renewal = self.device.get_tokens_from_refresh_token
+        renew = {"RefreshToken": tokens["RefreshToken"], "ClientId": client_id}
+        self.refused("NotAuthorizedException", renewal, **renew)
+        reply = renewal(**renew, ClientSecret=self.local.client_secret)
+        self.assertIn("AccessToken", reply["AuthenticationResult"])
 
 
 class Tokens(Boto3Test):
@@ -288,16 +294,22 @@ class Tokens(Boto3Test):
         self.assertNotEqual(old["jti"], new["jti"])
         for claim in ("origin_jti", "auth_time", "sub", "username", "client_id"):
             self.assertEqual(old[claim], new[claim])
+        renew = {"RefreshToken": tokens["RefreshToken"], "ClientId": self.local.client_id}
+        renewed = self.device.get_tokens_from_refresh_token(**renew)["AuthenticationResult"]
+        self.assertEqual(self.claims(renewed["AccessToken"])["origin_jti"], old["origin_jti"])
         self.device.get_user(AccessToken=refreshed["AccessToken"])
         self.assertEqual(len(self.local.sent_to(phone)), 2, "a refresh sends nothing")
 
         self.device.global_sign_out(AccessToken=tokens["AccessToken"])
-        for each in (tokens, refreshed):
+        for each in (tokens, refreshed, renewed):
             said = self.refused(
                 "NotAuthorizedException", self.device.get_user, AccessToken=each["AccessToken"]
             )
             self.assertEqual(said, "Access Token has been revoked")
         said = self.refused("NotAuthorizedException", self.device.initiate_auth, **refresh)
+        self.assertEqual(said, "Refresh Token has been revoked")
+        renewal = self.device.get_tokens_from_refresh_token
+        said = self.refused("NotAuthorizedException", renewal, **renew)
         self.assertEqual(said, "Refresh Token has been revoked")
         self.assertIn("AccessToken", self.sign_in(phone))
 
