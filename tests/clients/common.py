@@ -168,6 +168,7 @@ class LocalTest(unittest.TestCase):
         cls.addClassCleanup(cls.local.stop)
 
     def setUp(self):
+        self.local.check()
         self.addCleanup(self.local.check)
 
     def new_phone(self):
