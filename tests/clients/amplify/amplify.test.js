@@ -64,7 +64,7 @@ inBrowser("a phone number signs up, in and out", async (visit) => {
 
   const first = await startSignIn(visit, phone);
   assert.equal(first.CODE_DELIVERY_DELIVERY_MEDIUM, "SMS");
-  assert.equal(first.CODE_DELIVERY_DESTINATION, `+********${phone.slice(-4)}`);
+  assert.equal(first.CODE_DELIVERY_DESTINATION, `+*******${phone.slice(-4)}`);
   assert.equal(first.ATTEMPTS_LEFT, "3");
   const code = await local.lastCode(phone);
   const second = challenge(await answer(visit, mistype(code)));

@@ -95,7 +95,7 @@ class SignIn(Scripts):
         self.sign_up(phone)
         script = self.start("sign-in.sh", phone)
         told = script.hears(PROMPT)
-        self.assertEqual(told, f"A code was sent by SMS to +********{phone[-4:]}.\n{PROMPT}")
+        self.assertEqual(told, f"A code was sent by SMS to +*******{phone[-4:]}.\n{PROMPT}")
         script.types(self.local.last_code(phone))
         self.assert_signed_in(script, phone)
         self.assertEqual(len(self.local.sent_to(phone)), 2)
@@ -350,7 +350,7 @@ class Resend(Scripts):
         code = self.local.last_code(phone)
         for sent in (3, 4):
             script.types("")
-            script.hears(f"The code was sent again by SMS to +********{phone[-4:]}.\n{PROMPT}")
+            script.hears(f"The code was sent again by SMS to +*******{phone[-4:]}.\n{PROMPT}")
             self.assertEqual(len(self.local.sent_to(phone)), sent)
             self.assertEqual(self.local.last_code(phone), code)
         script.types("")
