@@ -155,7 +155,7 @@ impl Reply {
     }
 }
 
-type Refused = (String, String);
+pub(crate) type Refused = (String, String);
 
 impl Context {
     /// Everything sent so far.

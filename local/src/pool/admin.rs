@@ -67,7 +67,7 @@ pub(crate) fn create_user(
     };
     let until = temporary_until(pool, ctx);
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
-    user.set_password(&password, UserStatus::ForceChangePassword, Some(until), ctx);
+    user.set_password(&pool.config, &password, UserStatus::ForceChangePassword, Some(until), ctx);
     if action != Some("SUPPRESS") {
         invite(ctx, user, &mediums, &password);
     }
@@ -162,7 +162,7 @@ pub(crate) fn set_user_password(
         (UserStatus::ForceChangePassword, Some(until))
     };
     let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
-    user.set_password(password, status, until, ctx);
+    user.set_password(&pool.config, password, status, until, ctx);
     user.sign_up_code = None;
     Ok(json!({}))
 }

@@ -73,6 +73,11 @@ impl PoolConfig {
         format!("arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{}", self.id)
     }
 
+    /// The pool's name in SRP: its id after the `_`.
+    pub(crate) fn srp_name(&self) -> &str {
+        self.id.split_once('_').map_or(&self.id, |(_, name)| name)
+    }
+
     pub(crate) fn username_attributes(&self) -> Vec<Contact> {
         match &self.user_names {
             UserNames::Attributes(attributes) => attributes.iter().copied().collect(),

@@ -13,7 +13,7 @@ use super::error::{Error, Exception, Result};
 use super::event::{self, Caller, Created, Decision, Entry};
 use super::session::{Challenge, Session, Subject};
 use super::state::Pool;
-use super::token;
+use super::{password_auth, token};
 use crate::lambda::{InvokeError, Trigger};
 
 /// How often Cognito calls a function that does not answer.
@@ -29,6 +29,8 @@ pub(crate) struct Round {
     pub(crate) history: Vec<Entry>,
     /// The answer to the challenge of the round before, none when the sign-in starts.
     pub(crate) answered: Option<Answered>,
+    /// The client's `SRP_A`, when the sign-in starts with one.
+    pub(crate) srp_a: Option<String>,
 }
 
 /// An answer with what Verify needs to judge it.
@@ -67,6 +69,7 @@ impl Round {
             subject,
             history: Vec::new(),
             answered: None,
+            srp_a: None,
         })
     }
 }
@@ -98,6 +101,15 @@ pub(crate) async fn play(shared: &Shared, mut round: Round) -> Result<Value> {
             })?
             .sign(),
         (Decision::CustomChallenge, _) => challenge(shared, round).await,
+        (Decision::PasswordVerifier, _) => {
+            // Only a sign-in that has just started with SRP_A can go on with it.
+            let srp_a = round.srp_a.ok_or_else(event::unrecognizable)?;
+            shared.locked(|state, ctx| {
+                let pool = state.pool(&round.caller.pool_id)?;
+                let (client, history) = (&round.client, Some(round.history));
+                password_auth::verifier(pool, ctx, client, round.subject, &srp_a, history)
+            })
+        }
     }
 }
 
@@ -113,21 +125,7 @@ async fn challenge(shared: &Shared, round: Round) -> Result<Value> {
     let mut parameters = public_challenge_parameters.unwrap_or_default();
     shared.locked(|state, ctx| {
         let pool = state.pool(&round.caller.pool_id)?;
-        let username = match &round.subject {
-            Subject::User(id) => {
-                let user = pool.users.get(*id);
-                let user = user.ok_or_else(|| round.client.unknown_user())?;
-                if !user.enabled {
-                    return Err(Error::user_disabled());
-                }
-                user.username.clone()
-            }
-            // Where known users are shown as UUIDs, what was typed would tell them apart.
-            Subject::Unknown(typed) if !pool.config.username_attributes().is_empty() => {
-                pool.seal.stand_in(typed).to_string()
-            }
-            Subject::Unknown(typed) => typed.clone(),
-        };
+        let username = pool.shown_name(&round.client, &round.subject)?;
         parameters.insert("USERNAME".to_owned(), username);
         let session = Session {
             subject: round.subject,

@@ -7,9 +7,10 @@
 //!   who there is, `session` who is signing in;
 //! - `sign_up`, `admin`, `list_users`, `account`, `describe` are the operations that only touch
 //!   data: small functions that run under the lock;
-//! - `auth` signs in; `flow` plays CUSTOM_AUTH with the triggers, whose shapes are in `event`, and
-//!   is the only part that waits: it takes what it needs, gives the lock back, calls, and locks
-//!   again to commit;
+//! - `auth` starts sign-ins and `respond` takes them on: `password_auth` with a password, sent or
+//!   proved by `srp`; `flow` plays CUSTOM_AUTH with the triggers, whose shapes are in `event`, and is
+//!   the only part that waits: it takes what it needs, gives the lock back, calls, and locks again
+//!   to commit;
 //! - `token` makes and checks JWTs; `ticket` the opaque strings; `password`, `code`, `attribute`,
 //!   `secret_hash` and `mac` are what their names say.
 
@@ -27,9 +28,12 @@ mod flow;
 mod list_users;
 mod mac;
 mod password;
+mod password_auth;
+mod respond;
 mod secret_hash;
 mod session;
 mod sign_up;
+mod srp;
 mod state;
 mod ticket;
 mod token;
@@ -181,9 +185,11 @@ impl UserPools {
         let simple: Operation = match operation {
             "InitiateAuth" => return auth::initiate(shared, By::Client, &request?).await,
             "AdminInitiateAuth" => return auth::initiate(shared, By::Admin, &request?).await,
-            "RespondToAuthChallenge" => return auth::respond(shared, By::Client, &request?).await,
+            "RespondToAuthChallenge" => {
+                return respond::respond(shared, By::Client, &request?).await;
+            }
             "AdminRespondToAuthChallenge" => {
-                return auth::respond(shared, By::Admin, &request?).await;
+                return respond::respond(shared, By::Admin, &request?).await;
             }
             "GetUser" => return self.signed_in(&request?, account::get_user),
             "UpdateUserAttributes" => {

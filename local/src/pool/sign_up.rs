@@ -29,7 +29,7 @@ pub(crate) fn sign_up(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -
         set_details(&mut reply, sent.contact, user.contact(sent.contact));
     }
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
-    user.set_password(password, UserStatus::Unconfirmed, None, ctx);
+    user.set_password(&pool.config, password, UserStatus::Unconfirmed, None, ctx);
     user.sign_up_code = sent;
     Ok(reply)
 }

@@ -9,7 +9,7 @@ use super::attribute::Contact;
 use super::client::Client;
 use super::config::{PoolConfig, Settings, UserNames};
 use super::error::{Error, Exception, Result};
-use super::session::Sessions;
+use super::session::{Sessions, Subject};
 use super::ticket::{Seal, random_uuid};
 use super::token::SigningKey;
 use super::user::{User, UserId, UserStatus};
@@ -96,6 +96,21 @@ impl Pool {
         let id = self.find(username).ok_or_else(Error::user_not_found)?;
         let user = self.users.get_mut(id).ok_or_else(Error::user_not_found)?;
         Ok((id, user))
+    }
+
+    /// What the subject of a sign-in is called in a challenge.
+    pub(crate) fn shown_name(&self, client: &Client, subject: &Subject) -> Result<String> {
+        match subject {
+            Subject::User(id) => {
+                let user = self.users.get(*id).ok_or_else(|| client.unknown_user())?;
+                if user.enabled { Ok(user.username.clone()) } else { Err(Error::user_disabled()) }
+            }
+            // Where known users are shown as UUIDs, what was typed would tell them apart.
+            Subject::Unknown(typed) if !self.config.username_attributes().is_empty() => {
+                Ok(self.seal.stand_in(typed).to_string())
+            }
+            Subject::Unknown(typed) => Ok(typed.clone()),
+        }
     }
 
     /// Adds a user who signed up, or whom an administrator makes, as `username`. `writes` have been

@@ -15,6 +15,7 @@ use super::mac;
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Session,
+    SecretBlock,
     RefreshToken,
 }
 
@@ -22,6 +23,7 @@ impl Kind {
     fn domain(self) -> &'static [u8] {
         match self {
             Self::Session => b"session",
+            Self::SecretBlock => b"secret-block",
             Self::RefreshToken => b"refresh-token",
         }
     }
@@ -96,15 +98,24 @@ impl Seal {
 
     /// The ticket as a string for `client_id` alone.
     pub(crate) fn close(&self, kind: Kind, client_id: &str, ticket: &Ticket) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.close_bytes(kind, client_id, ticket))
+    }
+
+    /// The ticket as bytes for `client_id` alone.
+    pub(crate) fn close_bytes(&self, kind: Kind, client_id: &str, ticket: &Ticket) -> Vec<u8> {
         let body = ticket.bytes();
         let mut bytes = body.to_vec();
         bytes.extend(self.mac(kind, client_id, &body));
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+        bytes
     }
 
     /// The ticket in a string; none if this pool did not make it for this kind and client.
     pub(crate) fn open(&self, kind: Kind, client_id: &str, text: &str) -> Option<Ticket> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        self.open_bytes(kind, client_id, &BASE64_URL_SAFE_NO_PAD.decode(text).ok()?)
+    }
+
+    /// As [`open`](Self::open), of bytes.
+    pub(crate) fn open_bytes(&self, kind: Kind, client_id: &str, bytes: &[u8]) -> Option<Ticket> {
         let (body, mac) = bytes.split_at_checked(BODY)?;
         mac::same(mac, &self.mac(kind, client_id, body)).then(|| Ticket::from_bytes(body)).flatten()
     }
@@ -112,8 +123,14 @@ impl Seal {
     /// A UUID that is always the same for the same text and no other's: what an unknown user is
     /// called where a known one would show a UUID.
     pub(crate) fn stand_in(&self, text: &str) -> Uuid {
-        let mac = mac::mac(&self.0, &[b"stand-in", &[0], text.as_bytes()]);
-        uuid::Builder::from_random_bytes(mac.first_chunk().copied().unwrap_or_default()).into_uuid()
+        let seed = self.seed(b"stand-in", text);
+        uuid::Builder::from_random_bytes(seed.first_chunk().copied().unwrap_or_default())
+            .into_uuid()
+    }
+
+    /// Bytes that are always the same for the same text, and nobody else can know.
+    pub(crate) fn seed(&self, domain: &[u8], text: &str) -> [u8; mac::LENGTH] {
+        mac::mac(&self.0, &[domain, &[0], text.as_bytes()])
     }
 
     fn mac(&self, kind: Kind, client_id: &str, body: &[u8]) -> [u8; mac::LENGTH] {

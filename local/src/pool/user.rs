@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::Ctx;
 use super::attribute::Contact;
 use super::code::ConfirmationCode;
-use super::password::PasswordHash;
+use super::config::PoolConfig;
+use super::srp::{Identity, Verifier};
 
 /// A user's place in a pool: in order of creation, never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +53,7 @@ pub(crate) struct User {
     pub(crate) signed_up_with: Option<Contact>,
     pub(crate) status: UserStatus,
     pub(crate) enabled: bool,
-    pub(crate) password: Option<PasswordHash>,
+    pub(crate) password: Option<Verifier>,
     /// When an administrator's temporary password stops working.
     pub(crate) temporary_until: Option<Duration>,
     pub(crate) created: Duration,
@@ -94,15 +95,23 @@ impl User {
         self.attribute(contact.verified_name()) == Some("true")
     }
 
+    /// Whether `password` is the user's.
+    pub(crate) fn has_password(&self, config: &PoolConfig, password: &str) -> bool {
+        let identity = Identity { pool: config.srp_name(), user: &self.username };
+        self.password.as_ref().is_some_and(|kept| kept.matches(identity, password))
+    }
+
     /// Gives the user a password, with the status that comes of it.
     pub(crate) fn set_password(
         &mut self,
+        config: &PoolConfig,
         password: &str,
         status: UserStatus,
         temporary_until: Option<Duration>,
         ctx: &mut Ctx<'_>,
     ) {
-        self.password = Some(PasswordHash::new(password, ctx.rng));
+        let identity = Identity { pool: config.srp_name(), user: &self.username };
+        self.password = Some(Verifier::new(identity, password, ctx.rng));
         self.status = status;
         self.temporary_until = temporary_until;
         self.modified = ctx.now;

@@ -18,6 +18,10 @@ mod sessions;
 #[cfg(test)]
 mod sign_up;
 #[cfg(test)]
+mod srp;
+#[cfg(test)]
+mod srp_client;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod wire;
