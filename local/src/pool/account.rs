@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::attribute::{self, Writer};
 use super::client::Client;
 use super::error::{Error, Exception, Result};
+use super::fields;
 use super::state::{Pool, State, already_exists, require_contacts};
 use super::ticket::Kind;
 use super::user::UserId;
-use super::wire::{self, AttributeList, Request};
+use super::wire::{AttributeList, Request};
 use super::{Ctx, code, mac};
 
 /// GetUser.
@@ -74,9 +75,9 @@ pub(crate) fn global_sign_out(
 /// RevokeToken. It declares none of the usual errors: an unknown client or a wrong secret is
 /// `UnauthorizedException`.
 pub(crate) fn revoke_token(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let token = request.required(&wire::TOKEN)?;
-    let client_id = request.required(&wire::CLIENT_ID)?;
-    let secret = request.optional(&wire::CLIENT_SECRET)?;
+    let token = request.required(&fields::TOKEN)?;
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let secret = request.optional(&fields::CLIENT_SECRET)?;
     let unauthorized = || Error::new(Exception::Unauthorized, "Invalid client.");
     let (pool, client) = state.client(client_id).map_err(|_| unauthorized())?;
     if !knows_secret(&client, secret) {

@@ -7,12 +7,13 @@ use serde_json::Value;
 use super::client::{AuthFlow, Client};
 use super::error::{Error, Exception, Result};
 use super::event::Entry;
+use super::fields;
 use super::flow::{self, Round};
 use super::session::Subject;
 use super::state::{Pool, State};
 use super::token::{self, Unsigned};
 use super::user::{User, UserStatus};
-use super::wire::{self, Parameters, Request};
+use super::wire::{Parameters, Request};
 use super::{Ctx, Shared, password_auth, secret_hash};
 use crate::lambda::Trigger;
 
@@ -43,11 +44,11 @@ pub(crate) fn client_of<'a>(
     by: By,
     request: &Request,
 ) -> Result<(&'a mut Pool, Arc<Client>)> {
-    let client_id = request.required(&wire::CLIENT_ID)?;
+    let client_id = request.required(&fields::CLIENT_ID)?;
     match by {
         By::Client => state.client(client_id),
         By::Admin => {
-            let pool = state.pool(request.required(&wire::USER_POOL_ID)?)?;
+            let pool = state.pool(request.required(&fields::USER_POOL_ID)?)?;
             let client = pool.client(client_id)?;
             Ok((pool, client))
         }
@@ -62,10 +63,10 @@ pub(crate) async fn initiate(shared: &Shared, by: By, request: &Request) -> Resu
 
 fn begin(state: &mut State, ctx: &mut Ctx<'_>, by: By, request: &Request) -> Result<Next> {
     if by == By::Admin {
-        request.required(&wire::USER_POOL_ID)?;
+        request.required(&fields::USER_POOL_ID)?;
     }
-    request.required(&wire::CLIENT_ID)?;
-    let flow = request.required(&wire::AUTH_FLOW)?;
+    request.required(&fields::CLIENT_ID)?;
+    let flow = request.required(&fields::AUTH_FLOW)?;
     let parameters = request.parameters("AuthParameters")?;
     // Checked for its shape only: this metadata reaches none of the three triggers.
     request.map("ClientMetadata")?;

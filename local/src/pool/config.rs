@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
 use super::attribute::Contact;
 use super::client::Client;
 use super::password::PasswordPolicy;
@@ -22,7 +25,7 @@ pub const SECRET_CLIENT_ID: &str = "localsecretclient000000000";
 pub const SECRET_CLIENT_SECRET: &str = "notsecret000local0only000000000000000000000000000000";
 
 /// How users of a pool are named.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserNames {
     /// `UsernameAttributes`: a user signs up with one of these and gets a UUID as user name.
     Attributes(BTreeSet<Contact>),
@@ -34,7 +37,7 @@ pub enum UserNames {
 }
 
 /// What a pool is set to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolConfig {
     /// Its id, `<region>_<letters and digits>`.
     pub id: String,
@@ -48,6 +51,12 @@ pub struct PoolConfig {
     pub password_policy: PasswordPolicy,
     /// The function behind each trigger, by ARN. A trigger that is absent is not configured.
     pub lambda_config: BTreeMap<Trigger, String>,
+    /// Whether it refuses to be deleted.
+    pub deletion_protection: bool,
+    /// Whether only administrators make users.
+    pub admin_create_user_only: bool,
+    /// What it was given besides, which is shown and changes nothing here.
+    pub shown: Map<String, Value>,
 }
 
 impl PoolConfig {
@@ -65,12 +74,22 @@ impl PoolConfig {
                 .into_iter()
                 .map(|trigger| (trigger, function_arn(trigger)))
                 .collect(),
+            deletion_protection: false,
+            admin_create_user_only: false,
+            shown: Map::new(),
         }
     }
 
     /// The pool's own ARN.
     pub(crate) fn arn(&self) -> String {
         format!("arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{}", self.id)
+    }
+
+    /// The function behind each trigger: the one whose event it is, unless the ARN names another.
+    pub(crate) fn functions(&self) -> BTreeMap<Trigger, Trigger> {
+        let named =
+            |(trigger, arn): (&Trigger, &String)| (*trigger, function_of(arn).unwrap_or(*trigger));
+        self.lambda_config.iter().map(named).collect()
     }
 
     /// The pool's name in SRP: its id after the `_`.
@@ -93,8 +112,18 @@ impl PoolConfig {
     }
 }
 
-fn function_arn(trigger: Trigger) -> String {
+/// The ARN of the function that answers the trigger.
+pub(crate) fn function_arn(trigger: Trigger) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{}", trigger.function())
+}
+
+/// The function that an ARN names, in any account, region and version.
+pub(crate) fn function_of(arn: &str) -> Option<Trigger> {
+    let mut parts = arn.split(':').skip(2);
+    let (service, kind, name) = (parts.next()?, parts.nth(2)?, parts.next()?);
+    Trigger::ALL
+        .into_iter()
+        .find(|trigger| service == "lambda" && kind == "function" && name == trigger.function())
 }
 
 /// What one pool starts with.

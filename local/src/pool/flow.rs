@@ -1,7 +1,7 @@
 //! CUSTOM_AUTH: the rounds that the three triggers play. The only part that waits, and it holds no
 //! lock while it does.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,7 +25,8 @@ pub(crate) struct Round {
     pub(crate) client: Arc<Client>,
     pub(crate) subject: Subject,
     pub(crate) caller: Caller,
-    pub(crate) configured: BTreeSet<Trigger>,
+    /// The function behind each trigger.
+    pub(crate) configured: BTreeMap<Trigger, Trigger>,
     pub(crate) history: Vec<Entry>,
     /// The answer to the challenge of the round before, none when the sign-in starts.
     pub(crate) answered: Option<Answered>,
@@ -64,7 +65,7 @@ impl Round {
                 user_not_found,
                 client_metadata,
             },
-            configured: pool.config.lambda_config.keys().copied().collect(),
+            configured: pool.config.functions(),
             client,
             subject,
             history: Vec::new(),
@@ -146,11 +147,9 @@ async fn challenge(shared: &Shared, round: Round) -> Result<Value> {
 
 /// Calls a function as Cognito does: again when it does not answer in time, and only then.
 async fn invoke(shared: &Shared, round: &Round, trigger: Trigger, event: Bytes) -> Result<Bytes> {
-    if !round.configured.contains(&trigger) {
-        return Err(not_configured());
-    }
+    let function = *round.configured.get(&trigger).ok_or_else(not_configured)?;
     for _ in 0..CALLS {
-        match shared.functions.invoke(trigger, event.clone()).await {
+        match shared.functions.invoke(function, event.clone()).await {
             Ok(output) => return Ok(output),
             Err(InvokeError::TimedOut) => {}
             Err(InvokeError::Function { message, .. }) => {

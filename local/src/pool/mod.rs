@@ -2,11 +2,12 @@
 //!
 //! [`UserPools`] takes an operation's name and its JSON body and gives back what Cognito would. The
 //! map:
-//! - `wire` reads requests and holds their fields to the API model; `error` is what can go wrong;
+//! - `operations` is what can be called; `wire` reads requests and holds their `fields` to the API
+//!   model; `error` is what can go wrong;
 //! - `state` is all data, one lock around it: `config` and `client` what is set, `user` and `users`
 //!   who there is, `session` who is signing in;
-//! - `sign_up`, `admin`, `list_users`, `account`, `describe` are the operations that only touch
-//!   data: small functions that run under the lock;
+//! - `pools`, `clients` and `scopes` set things up, and `describe` shows them; `sign_up`, `admin`,
+//!   `list_users` and `account` are about users: small functions that run under the lock;
 //! - `auth` starts sign-ins and `respond` takes them on: `password_auth` with a password, sent or
 //!   proved by `srp`; `flow` plays CUSTOM_AUTH with the triggers, whose shapes are in `event`, and is
 //!   the only part that waits: it takes what it needs, gives the lock back, calls, and locks again
@@ -19,17 +20,23 @@ mod admin;
 mod attribute;
 mod auth;
 mod client;
+mod clients;
 mod code;
 mod config;
 mod describe;
 mod error;
 mod event;
+mod fields;
 mod flow;
 mod list_users;
 mod mac;
+mod operations;
+mod page;
 mod password;
 mod password_auth;
+mod pools;
 mod respond;
+mod scopes;
 mod secret_hash;
 mod session;
 mod sign_up;
@@ -49,7 +56,7 @@ use rand::CryptoRng;
 use serde_json::{Value, json};
 
 pub use attribute::Contact;
-pub use client::{AuthFlow, Client, PreventUserExistenceErrors};
+pub use client::{AuthFlow, Client, PreventUserExistenceErrors, TimeUnit, Validity};
 pub use config::{
     ACCOUNT_ID, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PoolConfig, PoolSettings, REGION,
     SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, Settings, UserNames,
@@ -61,10 +68,9 @@ pub use token::SigningKey;
 use crate::clock::Clock;
 use crate::lambda::Invoke;
 use crate::outbox::Outbox;
-use auth::By;
 use error::{Error, Exception, Result};
-use state::{Pool, State};
-use user::UserId;
+use operations::{OfUser, Operation};
+use state::State;
 use wire::Request;
 
 /// What every target starts with.
@@ -177,62 +183,37 @@ impl UserPools {
     }
 
     async fn run(&self, target: &str, body: &[u8]) -> Result<Value> {
-        let operation = target
+        let name = target
             .strip_prefix(TARGET_PREFIX)
             .ok_or_else(|| Error::serialization("The target is missing or of another service"))?;
         let request = Request::parse(body);
         let shared = self.0.as_ref();
-        let simple: Operation = match operation {
-            "InitiateAuth" => return auth::initiate(shared, By::Client, &request?).await,
-            "AdminInitiateAuth" => return auth::initiate(shared, By::Admin, &request?).await,
-            "RespondToAuthChallenge" => {
-                return respond::respond(shared, By::Client, &request?).await;
-            }
-            "AdminRespondToAuthChallenge" => {
-                return respond::respond(shared, By::Admin, &request?).await;
-            }
-            "GetUser" => return self.signed_in(&request?, account::get_user),
-            "UpdateUserAttributes" => {
-                return self.signed_in(&request?, account::update_user_attributes);
-            }
-            "GlobalSignOut" => {
-                return self.signed_in(&request?, account::global_sign_out).map_err(|error| {
-                    match error.exception {
-                        // It does not declare UserNotFoundException.
-                        Exception::UserNotFound => token::revoked(),
-                        _ => error,
-                    }
-                });
-            }
-            "SignUp" => sign_up::sign_up,
-            "ConfirmSignUp" => sign_up::confirm,
-            "ResendConfirmationCode" => sign_up::resend,
-            "RevokeToken" => account::revoke_token,
-            "AdminCreateUser" => admin::create_user,
-            "AdminConfirmSignUp" => admin::confirm_sign_up,
-            "AdminSetUserPassword" => admin::set_user_password,
-            "AdminUpdateUserAttributes" => admin::update_user_attributes,
-            "AdminGetUser" => admin::get_user,
-            "AdminDisableUser" => admin::disable_user,
-            "AdminEnableUser" => admin::enable_user,
-            "AdminDeleteUser" => admin::delete_user,
-            "ListUsers" => list_users::list_users,
-            "DescribeUserPool" => describe::user_pool,
-            "DescribeUserPoolClient" => describe::user_pool_client,
-            _ => {
-                return Err(Error::new(
-                    Exception::UnknownOperation,
-                    "The operation is not implemented here",
-                ));
-            }
-        };
+        let operation = operations::named(name).ok_or_else(|| {
+            Error::new(Exception::UnknownOperation, "The operation is not implemented here")
+        })?;
         let request = request?;
-        shared.locked(|state, ctx| simple(state, ctx, &request))
+        match operation {
+            Operation::Data(run) => shared.locked(|state, ctx| run(state, ctx, &request)),
+            Operation::User(run) => {
+                self.signed_in(&request, run).map_err(|error| match error.exception {
+                    // It does not declare UserNotFoundException.
+                    Exception::UserNotFound if name == "GlobalSignOut" => token::revoked(),
+                    _ => error,
+                })
+            }
+            Operation::Initiate(by) => auth::initiate(shared, by, &request).await,
+            Operation::Respond(by) => respond::respond(shared, by, &request).await,
+        }
+    }
+
+    /// The names of the operations that are implemented.
+    pub fn operations() -> impl Iterator<Item = &'static str> {
+        operations::OPERATIONS.iter().map(|(name, _)| *name)
     }
 
     /// Runs an operation of the user whose access token the request holds.
-    fn signed_in(&self, request: &Request, operation: SignedIn) -> Result<Value> {
-        let text = request.required(&wire::ACCESS_TOKEN)?;
+    fn signed_in(&self, request: &Request, operation: OfUser) -> Result<Value> {
+        let text = request.required(&fields::ACCESS_TOKEN)?;
         let signer = self.0.locked(|state, _| token::signer(state, text))?;
         let signed = signer.verify(text)?;
         self.0.locked(|state, ctx| {
@@ -275,8 +256,3 @@ impl UserPools {
         })
     }
 }
-
-/// An operation that only touches data.
-type Operation = fn(&mut State, &mut Ctx<'_>, &Request) -> Result<Value>;
-/// An operation of a signed-in user.
-type SignedIn = fn(&mut Pool, &mut Ctx<'_>, UserId, &Request) -> Result<Value>;

@@ -2,6 +2,7 @@
 
 use rand::CryptoRng;
 use rand::seq::{IndexedRandom, SliceRandom};
+use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Exception, Result};
 
@@ -9,7 +10,7 @@ use super::error::{Error, Exception, Result};
 const SYMBOLS: &str = r##"^$*.[]{}()?-"!@#%&/\,><':;|_~`+="##;
 
 /// What a password must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordPolicy {
     /// The fewest characters.
     pub minimum_length: usize,

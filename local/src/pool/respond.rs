@@ -12,13 +12,14 @@ use super::auth::{By, Next, check_status, client_of, follow};
 use super::client::Client;
 use super::error::{Error, Exception, Result};
 use super::event::Entry;
+use super::fields;
 use super::flow::{Answered, Round};
 use super::session::{self, Challenge, Session, Subject};
 use super::srp::{self, Identity};
 use super::state::{Pool, State, already_exists};
 use super::ticket::Kind;
 use super::user::{UserId, UserStatus};
-use super::wire::{self, Parameters, Request};
+use super::wire::{Parameters, Request};
 use super::{Ctx, Shared, attribute, mac, password_auth, secret_hash, token};
 
 /// How far the clock of a client may be off in its proof of a password.
@@ -47,11 +48,11 @@ impl Response<'_> {
 
 fn answer(state: &mut State, ctx: &mut Ctx<'_>, by: By, request: &Request) -> Result<Next> {
     if by == By::Admin {
-        request.required(&wire::USER_POOL_ID)?;
+        request.required(&fields::USER_POOL_ID)?;
     }
-    request.required(&wire::CLIENT_ID)?;
-    let name = request.required(&wire::CHALLENGE_NAME)?;
-    let session = request.optional(&wire::SESSION)?;
+    request.required(&fields::CLIENT_ID)?;
+    let name = request.required(&fields::CHALLENGE_NAME)?;
+    let session = request.optional(&fields::SESSION)?;
     let parameters = request.parameters("ChallengeResponses")?;
     let metadata = request.map("ClientMetadata")?;
     let (pool, client) = client_of(state, by, request)?;

@@ -4,21 +4,25 @@ use serde_json::{Value, json};
 
 use super::attribute::{self, Contact, Writer};
 use super::error::{Error, Exception, Result};
+use super::fields;
 use super::state::{State, already_exists};
 use super::user::UserStatus;
-use super::wire::{self, Request};
+use super::wire::Request;
 use super::{Ctx, code, secret_hash};
 
 /// SignUp.
 pub(crate) fn sign_up(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let client_id = request.required(&wire::CLIENT_ID)?;
-    let username = request.required(&wire::USERNAME)?;
-    let password = request.required(&wire::PASSWORD)?;
-    let hash = request.optional(&wire::SECRET_HASH)?;
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let password = request.required(&fields::PASSWORD)?;
+    let hash = request.optional(&fields::SECRET_HASH)?;
     let attributes = request.attributes("UserAttributes")?.unwrap_or_default();
     request.map("ClientMetadata")?;
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
+    if pool.config.admin_create_user_only {
+        return Err(Error::not_authorized("SignUp is not permitted for this user pool"));
+    }
     let writes = attribute::check(Writer::Client, attributes)?;
     pool.config.password_policy.check(password)?;
     let id = pool.create_user(ctx, username, writes, UserStatus::Unconfirmed)?;
@@ -43,10 +47,10 @@ fn set_details(reply: &mut Value, contact: Contact, to: Option<&str>) {
 
 /// ConfirmSignUp.
 pub(crate) fn confirm(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let client_id = request.required(&wire::CLIENT_ID)?;
-    let username = request.required(&wire::USERNAME)?;
-    let answer = request.required(&wire::CONFIRMATION_CODE)?;
-    let hash = request.optional(&wire::SECRET_HASH)?;
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let answer = request.required(&fields::CONFIRMATION_CODE)?;
+    let hash = request.optional(&fields::SECRET_HASH)?;
     let force = request.flag("ForceAliasCreation")?.unwrap_or_default();
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
@@ -91,9 +95,9 @@ pub(crate) fn cannot_confirm(status: UserStatus) -> Error {
 
 /// ResendConfirmationCode.
 pub(crate) fn resend(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let client_id = request.required(&wire::CLIENT_ID)?;
-    let username = request.required(&wire::USERNAME)?;
-    let hash = request.optional(&wire::SECRET_HASH)?;
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let hash = request.optional(&fields::SECRET_HASH)?;
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
     let mut reply = json!({});

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::Ctx;
 use super::attribute::Contact;
 use super::client::Client;
-use super::config::{PoolConfig, Settings, UserNames};
+use super::config::{PoolConfig, PoolSettings, Settings, UserNames};
 use super::error::{Error, Exception, Result};
+use super::scopes::ResourceServer;
 use super::session::{Sessions, Subject};
 use super::ticket::{Seal, random_uuid};
 use super::token::SigningKey;
@@ -25,10 +26,15 @@ pub(crate) struct Pool {
     pub(crate) key: SigningKey,
     pub(crate) issuer: String,
     pub(crate) created: Duration,
+    pub(crate) modified: Duration,
+    /// By identifier.
+    pub(crate) resource_servers: BTreeMap<String, ResourceServer>,
 }
 
 /// All pools.
 pub(crate) struct State {
+    /// What every pool's issuer starts with.
+    issuer_base: String,
     pub(crate) pools: BTreeMap<String, Pool>,
     /// Which pool a client belongs to.
     clients: HashMap<String, String>,
@@ -36,29 +42,59 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(settings: Settings, ctx: &mut Ctx<'_>) -> Self {
-        let mut state = Self { pools: BTreeMap::new(), clients: HashMap::new() };
+        let issuer_base = settings.issuer_base.trim_end_matches('/').to_owned();
+        let mut state = Self { issuer_base, pools: BTreeMap::new(), clients: HashMap::new() };
         for pool in settings.pools {
-            let id = pool.config.id.clone();
-            for client in &pool.clients {
-                state.clients.insert(client.client_id.clone(), id.clone());
-            }
-            let made = Pool {
-                clients: pool
-                    .clients
-                    .into_iter()
-                    .map(|client| (client.client_id.clone(), Arc::new(client)))
-                    .collect(),
-                users: Users::default(),
-                sessions: Sessions::default(),
-                seal: Seal::generate(ctx.rng),
-                key: pool.signing_key,
-                issuer: format!("{}/{id}", settings.issuer_base.trim_end_matches('/')),
-                created: ctx.now,
-                config: pool.config,
-            };
-            state.pools.insert(id, made);
+            state.add_pool(pool, ctx);
         }
         state
+    }
+
+    /// A new pool, without users.
+    pub(crate) fn add_pool(&mut self, settings: PoolSettings, ctx: &mut Ctx<'_>) -> &Pool {
+        let PoolSettings { config, clients, signing_key } = settings;
+        let id = config.id.clone();
+        let mut pool = Pool {
+            clients: BTreeMap::new(),
+            users: Users::default(),
+            sessions: Sessions::default(),
+            seal: Seal::generate(ctx.rng),
+            key: signing_key,
+            issuer: format!("{}/{id}", self.issuer_base),
+            created: ctx.now,
+            modified: ctx.now,
+            resource_servers: BTreeMap::new(),
+            config,
+        };
+        for mut client in clients {
+            client.created = ctx.now;
+            client.modified = ctx.now;
+            self.clients.insert(client.client_id.clone(), id.clone());
+            pool.clients.insert(client.client_id.clone(), Arc::new(client));
+        }
+        self.pools.entry(id).insert_entry(pool).into_mut()
+    }
+
+    /// Forgets the pool and all that is in it.
+    pub(crate) fn remove_pool(&mut self, id: &str) {
+        self.pools.remove(id);
+        self.clients.retain(|_, pool| pool != id);
+    }
+
+    /// Gives the pool a new client.
+    pub(crate) fn add_client(&mut self, pool_id: &str, client: Client) {
+        let id = client.client_id.clone();
+        if let Some(pool) = self.pools.get_mut(pool_id) {
+            self.clients.insert(id.clone(), pool_id.to_owned());
+            pool.clients.insert(id, Arc::new(client));
+        }
+    }
+
+    /// Forgets the client.
+    pub(crate) fn remove_client(&mut self, id: &str) {
+        if let Some(pool) = self.clients.remove(id).and_then(|pool| self.pools.get_mut(&pool)) {
+            pool.clients.remove(id);
+        }
     }
 
     pub(crate) fn pool(&mut self, id: &str) -> Result<&mut Pool> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::CryptoRng;
+use rand::seq::IndexedRandom;
 use uuid::Uuid;
 
 use super::mac;
@@ -136,6 +137,13 @@ impl Seal {
     fn mac(&self, kind: Kind, client_id: &str, body: &[u8]) -> [u8; mac::LENGTH] {
         mac::mac(&self.0, &[kind.domain(), &[0], client_id.as_bytes(), &[0], body])
     }
+}
+
+/// Small letters and digits from the generator: ids and secrets have this form.
+pub(crate) fn random_text(rng: &mut dyn CryptoRng, length: usize) -> String {
+    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let letters = (0..length).filter_map(|_| LETTERS.choose(rng));
+    letters.map(|letter| char::from(*letter)).collect()
 }
 
 /// A random UUID from the generator.

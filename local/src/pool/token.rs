@@ -18,12 +18,11 @@ use super::Ctx;
 use super::attribute;
 use super::client::Client;
 use super::error::{Error, Result};
+use super::scopes::USER_ADMIN;
 use super::state::{Pool, State};
 use super::ticket::{Kind, Ticket, random_uuid};
 use super::user::{Grant, User, UserId};
 
-/// The scope of a token that a sign-in through the API gives.
-const SCOPE: &str = "aws.cognito.signin.user.admin";
 const KEY_BITS: usize = 2_048;
 
 /// A pool's RS256 key. Made when it is first needed, because that takes a while; clones share it.
@@ -152,7 +151,8 @@ pub(crate) fn issue(
         return Err(Error::user_disabled());
     }
     let grant_id = random_uuid(ctx.rng);
-    let grant = Grant { auth_time: ctx.now, expires: ctx.now + client.refresh_token_validity };
+    let grant =
+        Grant { auth_time: ctx.now, expires: ctx.now + client.refresh_token_validity.duration() };
     let ticket = Ticket::new(grant.expires, grant_id, user.sub);
     user.grants.retain(|_, grant| ctx.now < grant.expires);
     user.grants.insert(grant_id, grant.clone());
@@ -213,11 +213,11 @@ fn claims(
         set("jti", json!(random_uuid(ctx.rng).to_string()));
         claims
     };
-    let mut access = common("access", client.access_token_validity);
+    let mut access = common("access", client.access_token_validity.duration());
     access.insert("client_id".to_owned(), json!(client.client_id));
-    access.insert("scope".to_owned(), json!(SCOPE));
+    access.insert("scope".to_owned(), json!(USER_ADMIN));
     access.insert("username".to_owned(), json!(user.username));
-    let mut id = common("id", client.id_token_validity);
+    let mut id = common("id", client.id_token_validity.duration());
     id.insert("aud".to_owned(), json!(client.client_id));
     id.insert("cognito:username".to_owned(), json!(user.username));
     for (name, value) in user.attributes() {
@@ -228,7 +228,7 @@ fn claims(
         id,
         access,
         refresh: None,
-        expires_in: client.access_token_validity.as_secs(),
+        expires_in: client.access_token_validity.duration().as_secs(),
     })
 }
 
@@ -294,7 +294,7 @@ impl Signed {
         if now.as_secs() >= claims.exp {
             return Err(Error::not_authorized("Access Token has expired"));
         }
-        if !claims.scope.split(' ').any(|scope| scope == SCOPE) {
+        if !claims.scope.split(' ').any(|scope| scope == USER_ADMIN) {
             return Err(Error::not_authorized("Access Token does not have required scopes"));
         }
         let id = pool.users.by_sub(claims.sub).ok_or_else(Error::user_not_found)?;

@@ -16,6 +16,8 @@ mod passwords;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod sign_up;
 #[cfg(test)]
 mod srp;

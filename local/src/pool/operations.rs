@@ -1,0 +1,85 @@
+//! The operations of the API model that are implemented, and what answers each.
+
+use serde_json::Value;
+
+use super::auth::By;
+use super::error::Result;
+use super::state::{Pool, State};
+use super::user::UserId;
+use super::wire::Request;
+use super::{Ctx, account, admin, clients, list_users, pools, scopes, sign_up};
+
+/// An operation that only touches data.
+pub(crate) type OnData = fn(&mut State, &mut Ctx<'_>, &Request) -> Result<Value>;
+/// An operation of a signed-in user.
+pub(crate) type OfUser = fn(&mut Pool, &mut Ctx<'_>, UserId, &Request) -> Result<Value>;
+
+/// How an operation is answered.
+#[derive(Clone, Copy)]
+pub(crate) enum Operation {
+    /// Under the lock, all at once.
+    Data(OnData),
+    /// The same, for the user whose access token the request holds.
+    User(OfUser),
+    /// By starting a sign-in.
+    Initiate(By),
+    /// By taking a sign-in on.
+    Respond(By),
+}
+
+use Operation::{Data, Initiate, Respond, User};
+
+/// Every operation, by name.
+pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
+    ("AdminConfirmSignUp", Data(admin::confirm_sign_up)),
+    ("AdminCreateUser", Data(admin::create_user)),
+    ("AdminDeleteUser", Data(admin::delete_user)),
+    ("AdminDisableUser", Data(admin::disable_user)),
+    ("AdminEnableUser", Data(admin::enable_user)),
+    ("AdminGetUser", Data(admin::get_user)),
+    ("AdminInitiateAuth", Initiate(By::Admin)),
+    ("AdminRespondToAuthChallenge", Respond(By::Admin)),
+    ("AdminSetUserPassword", Data(admin::set_user_password)),
+    ("AdminUpdateUserAttributes", Data(admin::update_user_attributes)),
+    ("ConfirmSignUp", Data(sign_up::confirm)),
+    ("CreateResourceServer", Data(scopes::create)),
+    ("CreateUserPool", Data(pools::create)),
+    ("CreateUserPoolClient", Data(clients::create)),
+    ("DeleteResourceServer", Data(scopes::delete)),
+    ("DeleteUserPool", Data(pools::delete)),
+    ("DeleteUserPoolClient", Data(clients::delete)),
+    ("DescribeResourceServer", Data(scopes::describe)),
+    ("DescribeUserPool", Data(pools::describe)),
+    ("DescribeUserPoolClient", Data(clients::describe)),
+    ("GetUser", User(account::get_user)),
+    ("GlobalSignOut", User(account::global_sign_out)),
+    ("InitiateAuth", Initiate(By::Client)),
+    ("ListResourceServers", Data(scopes::list)),
+    ("ListUserPoolClients", Data(clients::list)),
+    ("ListUserPools", Data(pools::list)),
+    ("ListUsers", Data(list_users::list_users)),
+    ("ResendConfirmationCode", Data(sign_up::resend)),
+    ("RespondToAuthChallenge", Respond(By::Client)),
+    ("RevokeToken", Data(account::revoke_token)),
+    ("SignUp", Data(sign_up::sign_up)),
+    ("UpdateResourceServer", Data(scopes::update)),
+    ("UpdateUserAttributes", User(account::update_user_attributes)),
+    ("UpdateUserPool", Data(pools::update)),
+    ("UpdateUserPoolClient", Data(clients::update)),
+];
+
+/// The operation of that name.
+pub(crate) fn named(name: &str) -> Option<Operation> {
+    let at = OPERATIONS.binary_search_by_key(&name, |(name, _)| name).ok()?;
+    OPERATIONS.get(at).map(|(_, operation)| *operation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operations_are_in_order() {
+        assert!(OPERATIONS.is_sorted_by(|(a, _), (b, _)| a < b));
+    }
+}
