@@ -1,6 +1,6 @@
 //! What an administrator does to one user: AdminCreateUser, AdminConfirmSignUp,
 //! AdminSetUserPassword, AdminUpdateUserAttributes, AdminGetUser, AdminDisableUser,
-//! AdminEnableUser, AdminDeleteUser.
+//! AdminEnableUser, AdminDeleteUserAttributes, AdminUserGlobalSignOut, AdminDeleteUser.
 
 use std::time::Duration;
 
@@ -105,7 +105,7 @@ fn temporary_until(pool: &Pool, ctx: &Ctx<'_>) -> Duration {
     ctx.now + Duration::from_secs(u64::from(days) * 86_400)
 }
 
-fn named<'a>(state: &'a mut State, request: &Request) -> Result<(&'a mut Pool, UserId)> {
+pub(crate) fn named<'a>(state: &'a mut State, request: &Request) -> Result<(&'a mut Pool, UserId)> {
     let pool_id = request.required(&fields::USER_POOL_ID)?;
     let username = request.required(&fields::USERNAME)?;
     let pool = state.pool(pool_id)?;
@@ -213,4 +213,27 @@ pub(crate) fn delete_user(state: &mut State, _: &mut Ctx<'_>, request: &Request)
     let (pool, id) = named(state, request)?;
     pool.users.remove(id);
     Ok(json!({}))
+}
+
+/// AdminDeleteUserAttributes.
+pub(crate) fn delete_user_attributes(
+    state: &mut State,
+    ctx: &mut Ctx<'_>,
+    request: &Request,
+) -> Result<Value> {
+    request.required(&fields::USER_POOL_ID)?;
+    request.required(&fields::USERNAME)?;
+    let names = request.required_texts(&fields::USER_ATTRIBUTE_NAMES)?;
+    let (pool, id) = named(state, request)?;
+    account::delete_attributes(pool, ctx, id, Writer::Admin, names)
+}
+
+/// AdminUserGlobalSignOut.
+pub(crate) fn global_sign_out(
+    state: &mut State,
+    ctx: &mut Ctx<'_>,
+    request: &Request,
+) -> Result<Value> {
+    let (pool, id) = named(state, request)?;
+    account::global_sign_out(pool, ctx, id, request)
 }

@@ -98,6 +98,20 @@ fn begin(state: &mut State, ctx: &mut Ctx<'_>, by: By, request: &Request) -> Res
     }
 }
 
+/// GetTokensFromRefreshToken. Its client shows its secret as it is, in place of a hash.
+pub(crate) fn renew(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Unsigned> {
+    let token = request.required(&fields::REFRESH_TOKEN)?;
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let secret = request.optional(&fields::CLIENT_SECRET)?;
+    request.map("ClientMetadata")?;
+    let (pool, client) = state.client(client_id)?;
+    client.allow(AuthFlow::RefreshToken)?;
+    if !client.knows_secret(secret) {
+        return Err(Error::not_authorized("Invalid client secret."));
+    }
+    token::refresh(pool, ctx, &client, token, |_| Ok(()))
+}
+
 fn custom(pool: &mut Pool, client: Arc<Client>, parameters: &Parameters) -> Result<Next> {
     client.allow(AuthFlow::Custom)?;
     let username = parameters.username()?;
@@ -110,15 +124,10 @@ fn custom(pool: &mut Pool, client: Arc<Client>, parameters: &Parameters) -> Resu
     if !pool.config.lambda_config.contains_key(&Trigger::DefineAuthChallenge) {
         return Err(flow::not_configured());
     }
-    let subject = match pool.find(username) {
-        Some(id) => {
-            let user = pool.users.get(id).ok_or_else(|| client.unknown_user())?;
-            check_status(user)?;
-            Subject::User(id)
-        }
-        None if client.hides_unknown_users() => Subject::Unknown(username.to_owned()),
-        None => return Err(Error::user_not_found()),
-    };
+    let subject = pool.subject(&client, username)?;
+    if let Subject::User(id) = &subject {
+        check_status(pool.users.get(*id).ok_or_else(|| client.unknown_user())?)?;
+    }
     let mut round = Round::new(pool, client, subject, None)?;
     if srp_a.is_some() {
         round.history.push(Entry::passed("SRP_A"));
@@ -136,6 +145,10 @@ pub(crate) fn check_status(user: &User) -> Result<()> {
         UserStatus::Unconfirmed => {
             Err(Error::new(Exception::UserNotConfirmed, "User is not confirmed."))
         }
+        UserStatus::ResetRequired => Err(Error::new(
+            Exception::PasswordResetRequired,
+            "Password reset required for the user",
+        )),
         UserStatus::Confirmed | UserStatus::ForceChangePassword => Ok(()),
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::{Error, Result};
+use super::mac;
 
 /// A way of signing in that an app client may be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -204,6 +205,15 @@ impl Client {
     /// password.
     pub(crate) fn unknown_user(&self) -> Error {
         if self.hides_unknown_users() { Error::incorrect() } else { Error::user_not_found() }
+    }
+
+    /// Whether `given` is the client's secret, or absent where it has none.
+    pub(crate) fn knows_secret(&self, given: Option<&str>) -> bool {
+        match (&self.client_secret, given) {
+            (None, None) => true,
+            (Some(secret), Some(given)) => mac::same(secret.as_bytes(), given.as_bytes()),
+            _ => false,
+        }
     }
 
     pub(crate) fn session_validity(&self) -> Duration {

@@ -113,10 +113,9 @@ fn settings(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
     client.shown.clear();
     oauth(client, pool, request)?;
     attributes(client, request)?;
-    for name in ["EnablePropagateAdditionalUserContextData"] {
-        let flag = request.flag(name)?.unwrap_or_default();
-        client.shown.insert(name.to_owned(), json!(flag));
-    }
+    let name = "EnablePropagateAdditionalUserContextData";
+    let propagates = request.flag(name)?.unwrap_or_default();
+    client.shown.insert(name.to_owned(), json!(propagates));
     if let Some(rotation) = request.structure("RefreshTokenRotation")? {
         if rotation.required(&fields::FEATURE)? == "ENABLED" {
             return Err(Error::invalid("RefreshTokenRotation is not available in local."));

@@ -7,16 +7,17 @@
 //! - `state` is all data, one lock around it: `config` and `client` what is set, `user` and `users`
 //!   who there is, `session` who is signing in;
 //! - `pools`, `clients` and `scopes` set things up, and `describe` shows them; `sign_up`, `admin`,
-//!   `list_users` and `account` are about users: small functions that run under the lock;
+//!   `list_users`, `account` and `recovery` are about users: small functions that run under the lock;
 //! - `auth` starts sign-ins and `respond` takes them on: `password_auth` with a password, sent or
 //!   proved by `srp`; `flow` plays CUSTOM_AUTH with the triggers, whose shapes are in `event`, and is
 //!   the only part that waits: it takes what it needs, gives the lock back, calls, and locks again
 //!   to commit;
-//! - `token` makes and checks JWTs; `ticket` the opaque strings; `password`, `code`, `attribute`,
-//!   `secret_hash` and `mac` are what their names say.
+//! - `token` makes and checks JWTs; `ticket` the opaque strings; `password`, `attempts`, `code`,
+//!   `attribute`, `page`, `secret_hash` and `mac` are what their names say.
 
 mod account;
 mod admin;
+mod attempts;
 mod attribute;
 mod auth;
 mod client;
@@ -35,6 +36,7 @@ mod page;
 mod password;
 mod password_auth;
 mod pools;
+mod recovery;
 mod respond;
 mod scopes;
 mod secret_hash;
@@ -200,6 +202,9 @@ impl UserPools {
                     Exception::UserNotFound if name == "GlobalSignOut" => token::revoked(),
                     _ => error,
                 })
+            }
+            Operation::Sign(run) => {
+                shared.locked(|state, ctx| run(state, ctx, &request))?.renewed()
             }
             Operation::Initiate(by) => auth::initiate(shared, by, &request).await,
             Operation::Respond(by) => respond::respond(shared, by, &request).await,

@@ -2,15 +2,18 @@
 
 use serde_json::Value;
 
-use super::auth::By;
+use super::auth::{self, By};
 use super::error::Result;
 use super::state::{Pool, State};
+use super::token::Unsigned;
 use super::user::UserId;
 use super::wire::Request;
-use super::{Ctx, account, admin, clients, list_users, pools, scopes, sign_up};
+use super::{Ctx, account, admin, clients, list_users, pools, recovery, scopes, sign_up};
 
 /// An operation that only touches data.
 pub(crate) type OnData = fn(&mut State, &mut Ctx<'_>, &Request) -> Result<Value>;
+/// An operation that gives tokens.
+pub(crate) type OnTokens = fn(&mut State, &mut Ctx<'_>, &Request) -> Result<Unsigned>;
 /// An operation of a signed-in user.
 pub(crate) type OfUser = fn(&mut Pool, &mut Ctx<'_>, UserId, &Request) -> Result<Value>;
 
@@ -21,37 +24,49 @@ pub(crate) enum Operation {
     Data(OnData),
     /// The same, for the user whose access token the request holds.
     User(OfUser),
+    /// The same, and what it gives is signed without the lock.
+    Sign(OnTokens),
     /// By starting a sign-in.
     Initiate(By),
     /// By taking a sign-in on.
     Respond(By),
 }
 
-use Operation::{Data, Initiate, Respond, User};
+use Operation::{Data, Initiate, Respond, Sign, User};
 
 /// Every operation, by name.
 pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("AdminConfirmSignUp", Data(admin::confirm_sign_up)),
     ("AdminCreateUser", Data(admin::create_user)),
     ("AdminDeleteUser", Data(admin::delete_user)),
+    ("AdminDeleteUserAttributes", Data(admin::delete_user_attributes)),
     ("AdminDisableUser", Data(admin::disable_user)),
     ("AdminEnableUser", Data(admin::enable_user)),
     ("AdminGetUser", Data(admin::get_user)),
     ("AdminInitiateAuth", Initiate(By::Admin)),
+    ("AdminResetUserPassword", Data(recovery::reset)),
     ("AdminRespondToAuthChallenge", Respond(By::Admin)),
     ("AdminSetUserPassword", Data(admin::set_user_password)),
     ("AdminUpdateUserAttributes", Data(admin::update_user_attributes)),
+    ("AdminUserGlobalSignOut", Data(admin::global_sign_out)),
+    ("ChangePassword", User(recovery::change)),
+    ("ConfirmForgotPassword", Data(recovery::confirm)),
     ("ConfirmSignUp", Data(sign_up::confirm)),
     ("CreateResourceServer", Data(scopes::create)),
     ("CreateUserPool", Data(pools::create)),
     ("CreateUserPoolClient", Data(clients::create)),
     ("DeleteResourceServer", Data(scopes::delete)),
+    ("DeleteUser", User(account::delete_user)),
+    ("DeleteUserAttributes", User(account::delete_user_attributes)),
     ("DeleteUserPool", Data(pools::delete)),
     ("DeleteUserPoolClient", Data(clients::delete)),
     ("DescribeResourceServer", Data(scopes::describe)),
     ("DescribeUserPool", Data(pools::describe)),
     ("DescribeUserPoolClient", Data(clients::describe)),
+    ("ForgotPassword", Data(recovery::forgot)),
+    ("GetTokensFromRefreshToken", Sign(auth::renew)),
     ("GetUser", User(account::get_user)),
+    ("GetUserAttributeVerificationCode", User(account::get_attribute_code)),
     ("GlobalSignOut", User(account::global_sign_out)),
     ("InitiateAuth", Initiate(By::Client)),
     ("ListResourceServers", Data(scopes::list)),
@@ -66,6 +81,7 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("UpdateUserAttributes", User(account::update_user_attributes)),
     ("UpdateUserPool", Data(pools::update)),
     ("UpdateUserPoolClient", Data(clients::update)),
+    ("VerifyUserAttribute", User(account::verify_attribute)),
 ];
 
 /// The operation of that name.

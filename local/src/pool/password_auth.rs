@@ -11,10 +11,10 @@ use super::client::Client;
 use super::error::{Error, Result};
 use super::event::Entry;
 use super::session::{Challenge, Session, Subject};
-use super::srp::{self, Verifier};
+use super::srp::{self, Identity, Verifier};
 use super::state::Pool;
 use super::ticket::Kind;
-use super::user::{UserId, UserStatus};
+use super::user::{User, UserId, UserStatus};
 use super::wire::Parameters;
 use super::{Ctx, secret_hash, token};
 
@@ -28,13 +28,37 @@ pub(crate) fn password(
     let username = parameters.username()?;
     let password = parameters.required("PASSWORD")?;
     secret_hash::check(client, username, parameters.get("SECRET_HASH"))?;
-    let id = pool.find(username).ok_or_else(|| client.unknown_user())?;
-    let user = pool.users.get(id).ok_or_else(|| client.unknown_user())?;
+    let subject = pool.subject(client, username)?;
+    pool.attempts.check(&subject, ctx.now)?;
     // The password first: who does not know it learns nothing of the account.
-    if !user.has_password(&pool.config, password) {
-        return Err(Error::incorrect());
+    let right = match &subject {
+        Subject::User(id) => {
+            let user = pool.users.get(*id).ok_or_else(|| client.unknown_user())?;
+            if user.enabled {
+                must_reset(user)?;
+            }
+            user.has_password(&pool.config, password)
+        }
+        Subject::Unknown(name) => {
+            // For the time that it takes.
+            let identity = Identity { pool: pool.config.srp_name(), user: name };
+            Verifier::made_up(&pool.seal.seed(b"verifier", name)).matches(identity, password);
+            false
+        }
+    };
+    pool.attempts.note(&subject, right, ctx.now);
+    match subject {
+        Subject::User(id) if right => passed(pool, ctx, client, id),
+        _ => Err(Error::incorrect()),
     }
-    passed(pool, ctx, client, id)
+}
+
+/// A password that an administrator has reset is no password, right or wrong.
+fn must_reset(user: &User) -> Result<()> {
+    match user.status {
+        UserStatus::ResetRequired => check_status(user),
+        _ => Ok(()),
+    }
 }
 
 /// What follows a right password where it is all that is asked for.
@@ -79,11 +103,7 @@ pub(crate) fn srp(
     let username = parameters.username()?;
     let srp_a = parameters.required("SRP_A")?;
     secret_hash::check(client, username, parameters.get("SECRET_HASH"))?;
-    let subject = match pool.find(username) {
-        Some(id) => Subject::User(id),
-        None if client.hides_unknown_users() => Subject::Unknown(username.to_owned()),
-        None => return Err(Error::user_not_found()),
-    };
+    let subject = pool.subject(client, username)?;
     verifier(pool, ctx, client, subject, srp_a, None).map(Next::Reply)
 }
 
@@ -97,9 +117,13 @@ pub(crate) fn verifier(
     srp_a: &str,
     history: Option<Vec<Entry>>,
 ) -> Result<Value> {
+    pool.attempts.check(&subject, ctx.now)?;
     let (user_id, kept) = match &subject {
         Subject::User(id) => {
             let user = pool.users.get(*id).ok_or_else(|| client.unknown_user())?;
+            if user.enabled {
+                must_reset(user)?;
+            }
             (user.username.clone(), user.password.clone())
         }
         Subject::Unknown(_) => (pool.shown_name(client, &subject)?, None),

@@ -191,11 +191,19 @@ fn password_verifier(pool: &mut Pool, ctx: &mut Ctx<'_>, response: Response<'_>)
     let proved = mac::same(&expected, &claimed)
         && sealed == Some(ticket)
         && ctx.now.abs_diff(at) <= CLOCK_SKEW;
+    pool.attempts.check(&subject, ctx.now)?;
+    let right = match &subject {
+        Subject::User(id) => {
+            let user = pool.users.get(*id).ok_or_else(|| client.unknown_user())?;
+            proved && user.password.is_some()
+        }
+        Subject::Unknown(_) => false,
+    };
+    pool.attempts.note(&subject, right, ctx.now);
     let Subject::User(id) = subject else {
         return Err(Error::incorrect());
     };
-    let user = pool.users.get(id).ok_or_else(|| client.unknown_user())?;
-    if !proved || user.password.is_none() {
+    if !right {
         return Err(Error::incorrect());
     }
     let Some(mut history) = history else {

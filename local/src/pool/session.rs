@@ -16,7 +16,7 @@ use super::ticket::{Kind, Seal, Ticket, random_uuid};
 use super::user::UserId;
 
 /// Whose session it is.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     User(UserId),
     /// No user of the pool: the name as it was typed.

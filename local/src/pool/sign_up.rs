@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::attribute::{self, Contact, Writer};
 use super::error::{Error, Exception, Result};
 use super::fields;
-use super::state::{State, already_exists};
+use super::state::{Pool, State, already_exists};
 use super::user::UserStatus;
 use super::wire::Request;
 use super::{Ctx, code, secret_hash};
@@ -43,6 +43,20 @@ fn set_details(reply: &mut Value, contact: Contact, to: Option<&str>) {
         let details = code::delivery_details(contact, to);
         reply.insert("CodeDeliveryDetails".to_owned(), details);
     }
+}
+
+/// The reply for a user who is not there: a destination as it could be, and nothing sent.
+pub(crate) fn made_up_details(pool: &Pool, username: &str) -> Value {
+    let mut reply = json!({});
+    match Contact::of(username) {
+        Some(contact) => set_details(&mut reply, contact, Some(username)),
+        None => {
+            let made_up = pool.seal.stand_in(username);
+            let made_up = format!("{made_up}@{made_up}");
+            set_details(&mut reply, Contact::Email, Some(&made_up));
+        }
+    }
+    reply
 }
 
 /// ConfirmSignUp.
@@ -100,21 +114,12 @@ pub(crate) fn resend(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) ->
     let hash = request.optional(&fields::SECRET_HASH)?;
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
-    let mut reply = json!({});
     let Some(id) = pool.find(username) else {
-        if !client.hides_unknown_users() {
-            return Err(Error::user_not_found());
-        }
-        // A destination as it could be, and nothing sent.
-        match Contact::of(username) {
-            Some(contact) => set_details(&mut reply, contact, Some(username)),
-            None => {
-                let made_up = pool.seal.stand_in(username);
-                let made_up = format!("{made_up}@{made_up}");
-                set_details(&mut reply, Contact::Email, Some(&made_up));
-            }
-        }
-        return Ok(reply);
+        return if client.hides_unknown_users() {
+            Ok(made_up_details(pool, username))
+        } else {
+            Err(Error::user_not_found())
+        };
     };
     let user = pool.users.get(id).ok_or_else(Error::internal)?;
     if user.status != UserStatus::Unconfirmed {
@@ -124,6 +129,7 @@ pub(crate) fn resend(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) ->
         .verifies(user)
         .and_then(|contact| code::send(ctx, user, contact))
         .ok_or_else(|| Error::invalid("Cannot resend codes. Auto verification not turned on."))?;
+    let mut reply = json!({});
     set_details(&mut reply, sent.contact, user.contact(sent.contact));
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
     user.sign_up_code = Some(sent);

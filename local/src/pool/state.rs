@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Ctx;
+use super::attempts::Attempts;
 use super::attribute::Contact;
 use super::client::Client;
 use super::config::{PoolConfig, PoolSettings, Settings, UserNames};
@@ -22,6 +23,7 @@ pub(crate) struct Pool {
     pub(crate) clients: BTreeMap<String, Arc<Client>>,
     pub(crate) users: Users,
     pub(crate) sessions: Sessions,
+    pub(crate) attempts: Attempts,
     pub(crate) seal: Seal,
     pub(crate) key: SigningKey,
     pub(crate) issuer: String,
@@ -58,6 +60,7 @@ impl State {
             clients: BTreeMap::new(),
             users: Users::default(),
             sessions: Sessions::default(),
+            attempts: Attempts::default(),
             seal: Seal::generate(ctx.rng),
             key: signing_key,
             issuer: format!("{}/{id}", self.issuer_base),
@@ -132,6 +135,15 @@ impl Pool {
         let id = self.find(username).ok_or_else(Error::user_not_found)?;
         let user = self.users.get_mut(id).ok_or_else(Error::user_not_found)?;
         Ok((id, user))
+    }
+
+    /// Whom a sign-in is for: a user, or nobody where the client is not to learn that.
+    pub(crate) fn subject(&self, client: &Client, username: &str) -> Result<Subject> {
+        match self.find(username) {
+            Some(id) => Ok(Subject::User(id)),
+            None if client.hides_unknown_users() => Ok(Subject::Unknown(username.to_owned())),
+            None => Err(Error::user_not_found()),
+        }
     }
 
     /// What the subject of a sign-in is called in a challenge.

@@ -126,6 +126,15 @@ pub(crate) struct Unsigned {
 impl Unsigned {
     /// The reply that ends a sign-in.
     pub(crate) fn sign(self) -> Result<Value> {
+        let mut reply = self.renewed()?;
+        if let Some(reply) = reply.as_object_mut() {
+            reply.insert("ChallengeParameters".to_owned(), json!({}));
+        }
+        Ok(reply)
+    }
+
+    /// The reply that gives new tokens for old.
+    pub(crate) fn renewed(self) -> Result<Value> {
         let mut result = json!({
             "AccessToken": self.key.sign(&self.access)?,
             "ExpiresIn": self.expires_in,
@@ -135,7 +144,7 @@ impl Unsigned {
         if let (Some(refresh), Some(result)) = (self.refresh, result.as_object_mut()) {
             result.insert("RefreshToken".to_owned(), json!(refresh));
         }
-        Ok(json!({ "ChallengeParameters": {}, "AuthenticationResult": result }))
+        Ok(json!({ "AuthenticationResult": result }))
     }
 }
 
@@ -204,13 +213,16 @@ fn claims(
         let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         set("sub", json!(user.sub.to_string()));
         set("iss", json!(pool.issuer));
-        set("origin_jti", json!(grant_id.to_string()));
         set("event_id", json!(event_id.to_string()));
         set("token_use", json!(token_use));
         set("auth_time", json!(grant.auth_time.as_secs()));
         set("iat", json!(ctx.now.as_secs()));
         set("exp", json!((ctx.now + validity).as_secs()));
-        set("jti", json!(random_uuid(ctx.rng).to_string()));
+        // What a token is revoked by.
+        if client.enable_token_revocation {
+            set("origin_jti", json!(grant_id.to_string()));
+            set("jti", json!(random_uuid(ctx.rng).to_string()));
+        }
         claims
     };
     let mut access = common("access", client.access_token_validity.duration());
@@ -236,7 +248,8 @@ fn claims(
 #[derive(Clone, Deserialize)]
 pub(crate) struct AccessClaims {
     sub: Uuid,
-    origin_jti: Uuid,
+    origin_jti: Option<Uuid>,
+    iat: u64,
     token_use: String,
     scope: String,
     exp: u64,
@@ -299,7 +312,11 @@ impl Signed {
         }
         let id = pool.users.by_sub(claims.sub).ok_or_else(Error::user_not_found)?;
         let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
-        if !user.grants.contains_key(&claims.origin_jti) {
+        let lives = match &claims.origin_jti {
+            Some(grant) => user.grants.contains_key(grant),
+            None => user.signed_out.is_none_or(|at| at.as_secs() < claims.iat),
+        };
+        if !lives {
             return Err(revoked());
         }
         if !user.enabled {

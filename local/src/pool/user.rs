@@ -22,6 +22,7 @@ pub(crate) enum UserStatus {
     Unconfirmed,
     Confirmed,
     ForceChangePassword,
+    ResetRequired,
 }
 
 impl UserStatus {
@@ -30,6 +31,7 @@ impl UserStatus {
             Self::Unconfirmed => "UNCONFIRMED",
             Self::Confirmed => "CONFIRMED",
             Self::ForceChangePassword => "FORCE_CHANGE_PASSWORD",
+            Self::ResetRequired => "RESET_REQUIRED",
         }
     }
 }
@@ -61,7 +63,11 @@ pub(crate) struct User {
     pub(crate) sign_up_code: Option<ConfirmationCode>,
     /// Codes for attributes that changed, by attribute.
     pub(crate) attribute_codes: BTreeMap<Contact, ConfirmationCode>,
+    /// The code for a new password.
+    pub(crate) reset_code: Option<ConfirmationCode>,
     pub(crate) grants: BTreeMap<Uuid, Grant>,
+    /// When the user was last signed out everywhere: what ends tokens that name no grant.
+    pub(crate) signed_out: Option<Duration>,
 }
 
 impl User {
@@ -79,8 +85,16 @@ impl User {
             modified: now,
             sign_up_code: None,
             attribute_codes: BTreeMap::new(),
+            reset_code: None,
             grants: BTreeMap::new(),
+            signed_out: None,
         }
+    }
+
+    /// Ends every sign-in of the user.
+    pub(crate) fn sign_out(&mut self, now: Duration) {
+        self.grants.clear();
+        self.signed_out = Some(now);
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {

@@ -26,4 +26,6 @@ mod srp_client;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
+mod user_life;
+#[cfg(test)]
 mod wire;
