@@ -6,6 +6,7 @@
 //! - [`pool`]: the user pool as plain data, its operations and its rules;
 //! - [`lambda`]: builds, runs and invokes the functions;
 //! - [`outbox`]: what was sent, instead of sending it; [`sns`] and [`ses`] put it there;
+//! - [`state_file`]: the pools between two runs;
 //! - `server`: HTTP around all of these; [`settings`]: what the functions are told;
 //! - [`Local`]: everything together, on a listener that its caller owns;
 //! - [`demo`]: one whole sign-in, told step by step.
@@ -23,6 +24,7 @@ mod server;
 pub mod ses;
 pub mod settings;
 pub mod sns;
+pub mod state_file;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -34,6 +36,7 @@ use std::sync::Arc;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use clock::Clock;
 use lambda::{CallLog, Endpoint, Functions, Invoke, Options, Output, Programs, Progress};
@@ -67,6 +70,8 @@ pub struct Config {
     pub progress: Progress,
     /// The time of day, for the pool. The functions have the system's.
     pub clock: Clock,
+    /// The file that keeps the pools between runs, if they are to be kept.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -78,6 +83,7 @@ impl Default for Config {
             output: Output::Stderr,
             progress: Progress::stderr(),
             clock: Clock::system(),
+            state: None,
         }
     }
 }
@@ -97,6 +103,9 @@ pub enum StartError {
     /// A function does not start: one of its settings is refused, for instance.
     #[error(transparent)]
     Function(#[from] lambda::StartError),
+    /// The state file is of no use.
+    #[error(transparent)]
+    State(#[from] state_file::StateError),
     /// The functions' address is none.
     #[error(transparent)]
     Endpoint(#[from] lambda::InvalidEndpoint),
@@ -108,6 +117,7 @@ pub struct Local {
     address: SocketAddr,
     functions: Option<Functions>,
     services: server::Services,
+    state: Option<PathBuf>,
 }
 
 impl Local {
@@ -120,6 +130,7 @@ impl Local {
         if !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
         }
+        let snapshot = config.state.as_deref().map(state_file::load).transpose()?.flatten();
         let url = url(address);
         let calls = CallLog::new(config.clock.clone());
         let (functions, invoke): (_, Arc<dyn Invoke>) = match &config.source {
@@ -133,10 +144,10 @@ impl Local {
         };
         let outbox = Outbox::default();
         let clock = config.clock;
-        let settings = pool::Settings::new(url);
+        let settings = pool::Settings { snapshot, ..pool::Settings::new(url) };
         let pools = UserPools::new(settings, clock.clone(), outbox.clone(), invoke, generator());
         let services = server::Services { pools, outbox, calls, clock };
-        Ok(Self { listener, address, functions, services })
+        Ok(Self { listener, address, functions, services, state: config.state })
     }
 
     /// Where it answers, such as `http://127.0.0.1:9500`.
@@ -160,19 +171,28 @@ impl Local {
     /// Serves until `shutdown` ends, then ends the functions.
     ///
     /// # Errors
-    /// When the listener fails.
+    /// When the listener fails, or the state file cannot be written at the end.
     pub async fn serve(
         self,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let Self { listener, functions, services, .. } = self;
+        let Self { listener, functions, services, state, .. } = self;
+        let (stop, stopped) = oneshot::channel();
+        let keep =
+            state.map(|path| tokio::spawn(state_file::keep(services.pools.clone(), path, stopped)));
         let ended = async move {
             shutdown.await;
             if let Some(functions) = functions {
                 functions.shutdown().await;
             }
         };
-        axum::serve(listener, server::router(services)).with_graceful_shutdown(ended).await
+        let served =
+            axum::serve(listener, server::router(services)).with_graceful_shutdown(ended).await;
+        drop(stop);
+        if let Some(keep) = keep {
+            keep.await.map_err(io::Error::other)??;
+        }
+        served
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn create(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) ->
     client.modified = ctx.now;
     let reply = json!({ "UserPoolClient": describe::client(pool_id, &client) });
     let pool_id = pool_id.to_owned();
-    state.add_client(&pool_id, client);
+    state.add_client(&pool_id, Arc::new(client));
     Ok(reply)
 }
 

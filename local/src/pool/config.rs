@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::attribute::Contact;
 use super::client::Client;
 use super::password::PasswordPolicy;
+use super::snapshot::Snapshot;
 use super::token::SigningKey;
 use crate::lambda::Trigger;
 
@@ -144,6 +145,8 @@ pub struct Settings {
     pub issuer_base: String,
     /// The pools.
     pub pools: Vec<PoolSettings>,
+    /// What was saved, instead of the pools.
+    pub snapshot: Option<Snapshot>,
 }
 
 impl Settings {
@@ -159,6 +162,7 @@ impl Settings {
                 clients: vec![Client::new(DEFAULT_CLIENT_ID, "local"), with_secret],
                 signing_key: SigningKey::new(),
             }],
+            snapshot: None,
         }
     }
 }

@@ -13,7 +13,7 @@
 //!   the only part that waits: it takes what it needs, gives the lock back, calls, and locks again
 //!   to commit;
 //! - `token` makes and checks JWTs; `ticket` the opaque strings; `password`, `attempts`, `code`,
-//!   `attribute`, `page`, `secret_hash` and `mac` are what their names say.
+//!   `attribute`, `page`, `snapshot`, `secret_hash` and `mac` are what their names say.
 
 mod account;
 mod admin;
@@ -42,6 +42,7 @@ mod scopes;
 mod secret_hash;
 mod session;
 mod sign_up;
+mod snapshot;
 mod srp;
 mod state;
 mod ticket;
@@ -51,6 +52,7 @@ mod users;
 mod wire;
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +67,7 @@ pub use config::{
 };
 pub use password::PasswordPolicy;
 pub use secret_hash::secret_hash;
+pub use snapshot::Snapshot;
 pub use token::SigningKey;
 
 use crate::clock::Clock;
@@ -95,6 +98,8 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     clock: Clock,
     outbox: Outbox,
+    /// Counts calls that may have changed something.
+    changes: AtomicU64,
     pub(crate) functions: Arc<dyn Invoke>,
 }
 
@@ -170,13 +175,13 @@ impl UserPools {
         functions: Arc<dyn Invoke>,
         rng: impl CryptoRng + Send + 'static,
     ) -> Self {
-        let keys: Vec<SigningKey> =
-            settings.pools.iter().map(|pool| pool.signing_key.clone()).collect();
-        std::thread::spawn(move || keys.iter().for_each(SigningKey::prepare));
         let mut rng: Box<dyn CryptoRng + Send> = Box::new(rng);
         let mut ctx = Ctx { now: clock.now(), rng: rng.as_mut(), outbox: &outbox };
         let state = State::new(settings, &mut ctx);
-        Self(Arc::new(Shared { inner: Mutex::new(Inner { state, rng }), clock, outbox, functions }))
+        let keys: Vec<SigningKey> = state.pools.values().map(|pool| pool.key.clone()).collect();
+        std::thread::spawn(move || keys.iter().for_each(SigningKey::prepare));
+        let inner = Mutex::new(Inner { state, rng });
+        Self(Arc::new(Shared { inner, clock, outbox, functions, changes: AtomicU64::new(0) }))
     }
 
     /// Answers one call. `target` is the value of `X-Amz-Target`, empty if there was none.
@@ -194,20 +199,28 @@ impl UserPools {
             Error::new(Exception::UnknownOperation, "The operation is not implemented here")
         })?;
         let request = request?;
+        let answered = self.answer(name, operation, &request).await;
+        // After the change, so that whoever saves on seeing the count saves it too.
+        if !operations::only_reads(name) {
+            shared.changes.fetch_add(1, Ordering::SeqCst);
+        }
+        answered
+    }
+
+    async fn answer(&self, name: &str, operation: Operation, request: &Request) -> Result<Value> {
+        let shared = self.0.as_ref();
         match operation {
-            Operation::Data(run) => shared.locked(|state, ctx| run(state, ctx, &request)),
+            Operation::Data(run) => shared.locked(|state, ctx| run(state, ctx, request)),
             Operation::User(run) => {
-                self.signed_in(&request, run).map_err(|error| match error.exception {
+                self.signed_in(request, run).map_err(|error| match error.exception {
                     // It does not declare UserNotFoundException.
                     Exception::UserNotFound if name == "GlobalSignOut" => token::revoked(),
                     _ => error,
                 })
             }
-            Operation::Sign(run) => {
-                shared.locked(|state, ctx| run(state, ctx, &request))?.renewed()
-            }
-            Operation::Initiate(by) => auth::initiate(shared, by, &request).await,
-            Operation::Respond(by) => respond::respond(shared, by, &request).await,
+            Operation::Sign(run) => shared.locked(|state, ctx| run(state, ctx, request))?.renewed(),
+            Operation::Initiate(by) => auth::initiate(shared, by, request).await,
+            Operation::Respond(by) => respond::respond(shared, by, request).await,
         }
     }
 
@@ -248,6 +261,18 @@ impl UserPools {
             "subject_types_supported": ["public"],
             "scopes_supported": ["openid", "email", "phone", "profile"],
         }))
+    }
+
+    /// How many calls so far may have changed something that survives.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.0.changes.load(Ordering::SeqCst)
+    }
+
+    /// What survives a restart, as of now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.locked(|state, _| Snapshot::from(&*state))
     }
 
     /// How many users and waiting sign-ins a pool has.

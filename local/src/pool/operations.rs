@@ -84,6 +84,13 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("VerifyUserAttribute", User(account::verify_attribute)),
 ];
 
+/// Whether nothing that survives a restart can come of it.
+pub(crate) fn only_reads(name: &str) -> bool {
+    name.starts_with("Describe")
+        || name.starts_with("List")
+        || matches!(name, "AdminGetUser" | "GetUser")
+}
+
 /// The operation of that name.
 pub(crate) fn named(name: &str) -> Option<Operation> {
     let at = OPERATIONS.binary_search_by_key(&name, |(name, _)| name).ok()?;

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use num_bigint::BigUint;
 use rand::CryptoRng;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::mac;
@@ -76,10 +77,26 @@ pub(crate) struct Identity<'a> {
 }
 
 /// What is kept of a password: enough to check it, and not the password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Verifier {
-    pub(crate) salt: [u8; 16],
-    pub(crate) verifier: BigUint,
+    salt: [u8; 16],
+    #[serde(with = "hexadecimal")]
+    verifier: BigUint,
+}
+
+/// A number in a state file.
+mod hexadecimal {
+    use num_bigint::BigUint;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(number: &BigUint, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&number.to_str_radix(16))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BigUint, D::Error> {
+        let digits = String::deserialize(from)?;
+        BigUint::parse_bytes(digits.as_bytes(), 16).ok_or_else(|| D::Error::custom("no number"))
+    }
 }
 
 impl Verifier {

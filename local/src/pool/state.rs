@@ -44,12 +44,24 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(settings: Settings, ctx: &mut Ctx<'_>) -> Self {
-        let issuer_base = settings.issuer_base.trim_end_matches('/').to_owned();
-        let mut state = Self { issuer_base, pools: BTreeMap::new(), clients: HashMap::new() };
+        if let Some(snapshot) = settings.snapshot {
+            return snapshot.restore(&settings.issuer_base);
+        }
+        let mut state = Self::empty(&settings.issuer_base);
         for pool in settings.pools {
             state.add_pool(pool, ctx);
         }
         state
+    }
+
+    /// No pools yet.
+    pub(crate) fn empty(issuer_base: &str) -> Self {
+        let issuer_base = issuer_base.trim_end_matches('/').to_owned();
+        Self { issuer_base, pools: BTreeMap::new(), clients: HashMap::new() }
+    }
+
+    pub(crate) fn issuer(&self, pool_id: &str) -> String {
+        format!("{}/{pool_id}", self.issuer_base)
     }
 
     /// A new pool, without users.
@@ -63,7 +75,7 @@ impl State {
             attempts: Attempts::default(),
             seal: Seal::generate(ctx.rng),
             key: signing_key,
-            issuer: format!("{}/{id}", self.issuer_base),
+            issuer: self.issuer(&id),
             created: ctx.now,
             modified: ctx.now,
             resource_servers: BTreeMap::new(),
@@ -85,11 +97,11 @@ impl State {
     }
 
     /// Gives the pool a new client.
-    pub(crate) fn add_client(&mut self, pool_id: &str, client: Client) {
+    pub(crate) fn add_client(&mut self, pool_id: &str, client: Arc<Client>) {
         let id = client.client_id.clone();
         if let Some(pool) = self.pools.get_mut(pool_id) {
             self.clients.insert(id.clone(), pool_id.to_owned());
-            pool.clients.insert(id, Arc::new(client));
+            pool.clients.insert(id, client);
         }
     }
 

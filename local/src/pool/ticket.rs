@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::CryptoRng;
 use rand::seq::IndexedRandom;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::mac;
@@ -88,6 +89,7 @@ impl Ticket {
 const BODY: usize = 8 + 16 + 16;
 
 /// The key that a pool seals its tickets with.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Seal([u8; 32]);
 
 impl Seal {

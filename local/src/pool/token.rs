@@ -7,7 +7,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use rsa::pkcs1::EncodeRsaPrivateKey;
+use rsa::pkcs1::der::SecretDocument;
+use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
 use rsa::traits::PublicKeyParts;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -35,6 +36,7 @@ struct Key {
     decoding: DecodingKey,
     modulus: String,
     exponent: String,
+    private: SecretDocument,
 }
 
 impl SigningKey {
@@ -47,6 +49,19 @@ impl SigningKey {
     /// Makes the key now, if it is not made yet.
     pub fn prepare(&self) {
         self.0.get_or_init(Key::generate);
+    }
+
+    /// The private key as a state file keeps it, if it is made: before that nobody relies on it.
+    pub(crate) fn saved(&self) -> Option<String> {
+        let key = self.0.get()?.as_ref()?;
+        Some(BASE64_URL_SAFE_NO_PAD.encode(key.private.as_bytes()))
+    }
+
+    /// A key out of a state file.
+    pub(crate) fn restored(text: &str) -> Option<Self> {
+        let document = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let private = rsa::RsaPrivateKey::from_pkcs1_der(&document).ok()?;
+        Some(Self(Arc::new(OnceLock::from(Some(Key::new(&private)?)))))
     }
 
     fn key(&self) -> Result<&Key> {
@@ -101,15 +116,20 @@ impl Key {
     fn generate() -> Option<Self> {
         // The system's generator, and not the one given to the pool: this is slow, so it runs
         // beside the pool and not under its lock.
-        let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, KEY_BITS).ok()?;
+        Self::new(&rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, KEY_BITS).ok()?)
+    }
+
+    fn new(private: &rsa::RsaPrivateKey) -> Option<Self> {
+        let document = private.to_pkcs1_der().ok()?;
         let modulus = private.n().to_bytes_be();
         let exponent = private.e().to_bytes_be();
         Some(Self {
             id: BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&modulus)),
-            encoding: EncodingKey::from_rsa_der(private.to_pkcs1_der().ok()?.as_bytes()),
+            encoding: EncodingKey::from_rsa_der(document.as_bytes()),
             decoding: DecodingKey::from_rsa_raw_components(&modulus, &exponent),
             modulus: BASE64_URL_SAFE_NO_PAD.encode(&modulus),
             exponent: BASE64_URL_SAFE_NO_PAD.encode(&exponent),
+            private: document,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use super::srp::{Identity, Verifier};
 pub(crate) struct UserId(pub(crate) u64);
 
 /// How far a user has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum UserStatus {
     Unconfirmed,
     Confirmed,
@@ -37,14 +38,14 @@ impl UserStatus {
 }
 
 /// One sign-in that can still be refreshed. Its id is `origin_jti` in the tokens that came of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Grant {
     pub(crate) auth_time: Duration,
     pub(crate) expires: Duration,
 }
 
 /// A user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct User {
     pub(crate) username: String,
     pub(crate) sub: Uuid,

@@ -23,7 +23,7 @@ async fn client_err(world: &World, settings: Value) -> Failure {
     world.err("CreateUserPoolClient", with(settings, "/ClientName", "made")).await
 }
 
-fn id<'a>(client: &'a Value) -> &'a str {
+fn id(client: &Value) -> &str {
     client["ClientId"].as_str().unwrap()
 }
 
