@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
@@ -49,6 +50,19 @@ pub(crate) fn router(services: Services) -> Router {
 }
 
 type Shared = State<Arc<Services>>;
+type Body = Result<Bytes, BytesRejection>;
+
+/// What a body gets that is too large, or breaks off.
+fn unread(rejection: &BytesRejection) -> Response {
+    let (error, message) = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let message = format!("The request is larger than {MAX_BODY_BYTES} bytes");
+        ("RequestEntityTooLargeException", message)
+    } else {
+        ("SerializationException", "The request broke off".to_owned())
+    };
+    let body = json!({ "__type": error, "message": message }).to_string().into_bytes();
+    answer(rejection.status().as_u16(), Some(error), "application/x-amz-json-1.1", body)
+}
 
 /// Refuses a request that names another host than this one: a page on the web that resolves its
 /// own name to 127.0.0.1 must not read the outbox.
@@ -76,7 +90,11 @@ async fn page() -> Html<&'static str> {
 }
 
 /// `POST /` is Cognito's if it has a target, SNS's if it is a form.
-async fn by_target(State(services): Shared, headers: HeaderMap, body: Bytes) -> Response {
+async fn by_target(State(services): Shared, headers: HeaderMap, body: Body) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return unread(&rejection),
+    };
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_form = header(CONTENT_TYPE.as_str())
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
@@ -97,7 +115,11 @@ fn publish(services: &Services, body: &[u8]) -> Response {
     answer(status, None, "text/xml", body.into_bytes())
 }
 
-async fn send_email(State(services): Shared, body: Bytes) -> Response {
+async fn send_email(State(services): Shared, body: Body) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return unread(&rejection),
+    };
     let send = |message| services.outbox.push(message);
     let (status, error, body) = ses::send_email(&body, &request_id(), now(&services), send);
     answer(status, error, "application/json", body.to_string().into_bytes())
