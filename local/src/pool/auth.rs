@@ -117,9 +117,8 @@ fn custom(pool: &mut Pool, client: Arc<Client>, parameters: &Parameters) -> Resu
     let username = parameters.username()?;
     secret_hash::check(&client, username, parameters.get("SECRET_HASH"))?;
     let srp_a = match parameters.get("CHALLENGE_NAME") {
-        None => None,
         Some("SRP_A") => Some(parameters.required("SRP_A")?.to_owned()),
-        Some(_) => return Err(Error::invalid("Initiate Auth method not supported.")),
+        _ => None,
     };
     if !pool.config.lambda_config.contains_key(&Trigger::DefineAuthChallenge) {
         return Err(flow::not_configured());

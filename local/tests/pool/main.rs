@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod custom_auth;
 #[cfg(test)]
 mod declared;
