@@ -64,6 +64,9 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let demo = arguments.command.is_some();
+    if demo && arguments.state.is_some() {
+        return Err("--state is not for the demo, which starts with nothing".into());
+    }
     let port = arguments.port.unwrap_or(if demo { 0 } else { 9500 });
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = TcpListener::bind(address).await.map_err(|error| {

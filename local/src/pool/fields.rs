@@ -49,6 +49,7 @@ fn arn(value: &str) -> bool {
 /// The model sets no length for tokens; this one keeps a hostile body from costing time.
 const LONGEST_TOKEN: usize = 16_384;
 const NAME: Rule = Rule::Pattern(r"[\w\s+=,.@-]+", name);
+const ARN: &str = r"arn:[\w+=/,.@-]+:[\w+=/,.@-]+:([\w+=/,.@-]*)?:[0-9]+:[\w+=/,.@-]+(:[\w+=/,.@-]+)?(:[\w+=/,.@-]+)?";
 const VISIBLE: &str = r"[\p{L}\p{M}\p{S}\p{N}\p{P}]+";
 
 pub(crate) const CLIENT_ID: Field = Field::new("ClientId", 1, 128, Rule::Pattern(r"[\w+]+", word));
@@ -202,5 +203,5 @@ pub(crate) const MFA_CONFIGURATION: Field =
 
 /// A field that holds an ARN.
 pub(crate) const fn arn_of(name: &'static str) -> Field {
-    Field::new(name, 20, 2_048, Rule::Pattern(r"arn:[\w+=/,.@-]+:...:[\w+=/,.@-]+", arn))
+    Field::new(name, 20, 2_048, Rule::Pattern(ARN, arn))
 }

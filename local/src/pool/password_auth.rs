@@ -40,7 +40,7 @@ pub(crate) fn password(
             user.has_password(&pool.config, password)
         }
         Subject::Unknown(name) => {
-            // For the time that it takes.
+            // No password is right, and finding that out takes as long.
             let identity = Identity { pool: pool.config.srp_name(), user: name };
             Verifier::made_up(&pool.seal.seed(b"verifier", name)).matches(identity, password);
             false

@@ -230,7 +230,11 @@ impl Fuzzed {
         let reply = String::from_utf8(reply).unwrap();
         let (head, body) = reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{reply:?}"));
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, serde_json::from_str(body).unwrap())
+        let body: Value = serde_json::from_str(body).unwrap();
+        // Some clients read the one, some the other.
+        let header = head.lines().find_map(|line| line.strip_prefix("x-amzn-errortype: "));
+        assert_eq!(header, body.get("__type").and_then(Value::as_str));
+        (status, body)
     }
 
     fn lives(&self) {
