@@ -77,7 +77,6 @@ pub(crate) fn confirm(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -
     }
     let sent = user.reset_code.as_mut().ok_or_else(code::expired)?;
     sent.try_with(answer, ctx.now)?;
-    user.reset_code = None;
     // A code for a new password does not confirm a user who signed up.
     let status = match user.status {
         UserStatus::Unconfirmed => UserStatus::Unconfirmed,

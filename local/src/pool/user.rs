@@ -128,6 +128,7 @@ impl User {
         let identity = Identity { pool: config.srp_name(), user: &self.username };
         self.password = Some(Verifier::new(identity, password, ctx.rng));
         self.status = status;
+        self.reset_code = None;
         self.temporary_until = temporary_until;
         self.modified = ctx.now;
     }

@@ -171,7 +171,11 @@ impl Users {
         user.modified = now;
         for contact in &changed {
             user.attributes.insert(contact.verified_name().to_owned(), "false".to_owned());
+            // What was sent to the old address proves nothing about the new one.
             user.attribute_codes.remove(contact);
+            for code in [&mut user.sign_up_code, &mut user.reset_code] {
+                code.take_if(|code| code.contact == *contact);
+            }
         }
         for (name, value) in writes {
             if value.is_empty() {

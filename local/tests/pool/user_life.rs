@@ -232,6 +232,40 @@ async fn a_changed_attribute_is_verified_again() {
 }
 
 #[tokio::test]
+async fn a_code_sent_to_an_old_address_proves_nothing_of_the_new_one() {
+    let world = World::new();
+    let moved = |name: &str| {
+        let number = json!([{ "Name": "phone_number", "Value": "+819099999999" }]);
+        with(pool_and(name), "/UserAttributes", number)
+    };
+    let body = json!({ "ClientId": DEFAULT_CLIENT_ID, "Username": PHONE, "Password": PASSWORD });
+    world.ok("SignUp", body).await;
+    let code = world.last_word();
+    let username = world.admin("AdminGetUser", PHONE).await["Username"].take();
+    let username = username.as_str().unwrap();
+    world.ok("AdminUpdateUserAttributes", moved(username)).await;
+    let body = with(forgot(username), "/ConfirmationCode", code);
+    let told = world.err("ConfirmSignUp", body).await;
+    assert_eq!(told.exception, "ExpiredCodeException");
+    let flag = attribute(&world, username, "phone_number_verified").await;
+    assert_eq!(flag.as_deref(), Some("false"));
+    world.admin("AdminDeleteUser", username).await;
+    // The same for a new password, and once a password is set.
+    let username = world.user(PHONE).await;
+    world.ok("ForgotPassword", forgot(&username)).await;
+    let code = world.last_word();
+    let set = with(with(pool_and(&username), "/Password", PASSWORD), "/Permanent", true);
+    world.ok("AdminSetUserPassword", set).await;
+    let told = world.err("ConfirmForgotPassword", confirm_forgot(&username, &code)).await;
+    assert_eq!(told.exception, "ExpiredCodeException");
+    world.ok("ForgotPassword", forgot(&username)).await;
+    let code = world.last_word();
+    world.ok("AdminUpdateUserAttributes", moved(&username)).await;
+    let told = world.err("ConfirmForgotPassword", confirm_forgot(&username, &code)).await;
+    assert_eq!(told.exception, "ExpiredCodeException");
+}
+
+#[tokio::test]
 async fn an_alias_is_taken_by_who_verifies_it_first() {
     let world = World::with(|settings| {
         let mut config = PoolConfig::new("us-east-1_Aliases", "aliases");
