@@ -16,6 +16,11 @@ mod panics;
 #[cfg(test)]
 mod phone;
 #[cfg(test)]
+mod second_factor;
+#[cfg(test)]
 mod secrecy;
 #[cfg(test)]
 mod sign_in;
+#[cfg(test)]
+#[path = "../local/tests/pool/srp_client.rs"]
+mod srp_client;

@@ -9,6 +9,7 @@
 //! - [`dynamodb`]: the ledger's table, in memory;
 //! - [`outbox`]: what was sent, instead of sending it; [`sns`] and [`ses`] put it there;
 //! - [`jwt`], [`json`], [`form`] and [`xml`]: what several services share;
+//! - [`state_file`]: the pools between two runs;
 //! - `server`: HTTP around all of these; [`settings`]: what the functions are told;
 //! - [`Local`]: everything together, on a listener that its caller owns;
 //! - [`demo`]: one whole sign-in, told step by step.
@@ -32,6 +33,7 @@ mod server;
 pub mod ses;
 pub mod settings;
 pub mod sns;
+pub mod state_file;
 pub mod sts;
 pub mod xml;
 
@@ -45,6 +47,7 @@ use std::sync::Arc;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use clock::Clock;
 use credentials::Vault;
@@ -80,6 +83,8 @@ pub struct Config {
     pub progress: Progress,
     /// The time of day, for the pool. The functions have the system's.
     pub clock: Clock,
+    /// The file that keeps the pools between runs, if they are to be kept.
+    pub state: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -90,6 +95,7 @@ impl Default for Config {
             output: Output::Stderr,
             progress: Progress::stderr(),
             clock: Clock::system(),
+            state: None,
         }
     }
 }
@@ -112,6 +118,9 @@ pub enum StartError {
     /// The ledger has no database.
     #[error(transparent)]
     DynamoDb(#[from] DynamoDbError),
+    /// The state file is of no use.
+    #[error(transparent)]
+    State(#[from] state_file::StateError),
     /// The functions' address is none.
     #[error(transparent)]
     Endpoint(#[from] lambda::InvalidEndpoint),
@@ -123,6 +132,7 @@ pub struct Local {
     address: SocketAddr,
     functions: Option<Functions>,
     services: server::Services,
+    state: Option<PathBuf>,
 }
 
 impl Local {
@@ -135,6 +145,7 @@ impl Local {
         if !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
         }
+        let snapshot = config.state.as_deref().map(state_file::load).transpose()?.flatten();
         let url = url(address);
         let calls = CallLog::new(config.clock.clone());
         let (functions, invoke): (_, Arc<dyn Invoke>) = match &config.source {
@@ -150,7 +161,7 @@ impl Local {
         let dynamodb = DynamoDb::new(table.map_or(LEDGER_TABLE, String::as_str))?;
         let outbox = Outbox::default();
         let clock = config.clock;
-        let settings = pool::Settings::new(url.clone());
+        let settings = pool::Settings { snapshot, ..pool::Settings::new(url.clone()) };
         let pools = UserPools::new(settings, clock.clone(), outbox.clone(), invoke, generator());
         let vault = Vault::generate(&mut generator());
         let identities = IdentityPools::new(
@@ -163,7 +174,7 @@ impl Local {
         );
         let sts = Sts::new(identities.clone(), vault, clock.clone(), generator());
         let services = server::Services { pools, identities, sts, dynamodb, outbox, calls, clock };
-        Ok(Self { listener, address, functions, services })
+        Ok(Self { listener, address, functions, services, state: config.state })
     }
 
     /// Where it answers, such as `http://127.0.0.1:9500`.
@@ -187,19 +198,28 @@ impl Local {
     /// Serves until `shutdown` ends, then ends the functions.
     ///
     /// # Errors
-    /// When the listener fails.
+    /// When the listener fails, or the state file cannot be written at the end.
     pub async fn serve(
         self,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let Self { listener, functions, services, .. } = self;
+        let Self { listener, functions, services, state, .. } = self;
+        let (stop, stopped) = oneshot::channel();
+        let keep =
+            state.map(|path| tokio::spawn(state_file::keep(services.pools.clone(), path, stopped)));
         let ended = async move {
             shutdown.await;
             if let Some(functions) = functions {
                 functions.shutdown().await;
             }
         };
-        axum::serve(listener, server::router(services)).with_graceful_shutdown(ended).await
+        let served =
+            axum::serve(listener, server::router(services)).with_graceful_shutdown(ended).await;
+        drop(stop);
+        if let Some(keep) = keep {
+            keep.await.map_err(io::Error::other)??;
+        }
+        served
     }
 }
 

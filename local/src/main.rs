@@ -36,6 +36,10 @@ struct Arguments {
     #[arg(long, global = true, value_name = "URL", conflicts_with = "functions")]
     lambda_endpoint: Option<String>,
 
+    /// Keep pools, app clients, users and keys in this file from run to run.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -60,6 +64,9 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let demo = arguments.command.is_some();
+    if demo && arguments.state.is_some() {
+        return Err("--state is not for the demo, which starts with nothing".into());
+    }
     let port = arguments.port.unwrap_or(if demo { 0 } else { 9500 });
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = TcpListener::bind(address).await.map_err(|error| {
@@ -77,7 +84,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         // The demo tells the story; the functions speak up only when something is wrong.
         variables.entry("AWS_LAMBDA_LOG_LEVEL".to_owned()).or_insert("WARN".to_owned());
     }
-    let config = Config { source, variables, ..Config::default() };
+    let config = Config { source, variables, state: arguments.state, ..Config::default() };
     let mut stop = Stop::new()?;
     let local = tokio::select! {
         local = Local::start(listener, config) => local?,

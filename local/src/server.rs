@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -67,6 +68,19 @@ pub(crate) fn router(services: Services) -> Router {
 }
 
 type Shared = State<Arc<Services>>;
+type Body = Result<Bytes, BytesRejection>;
+
+/// What a body gets that is too large, or breaks off.
+fn unread(rejection: &BytesRejection) -> Response {
+    let (error, message) = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        let message = format!("The request is larger than {MAX_BODY_BYTES} bytes");
+        ("RequestEntityTooLargeException", message)
+    } else {
+        ("SerializationException", "The request broke off".to_owned())
+    };
+    let body = json!({ "__type": error, "message": message }).to_string().into_bytes();
+    answer(rejection.status().as_u16(), Some(error), "application/x-amz-json-1.1", body)
+}
 
 /// Refuses a request that names another host than this one: a page on the web that resolves its
 /// own name to 127.0.0.1 must not read the outbox.
@@ -112,7 +126,11 @@ async fn page() -> Html<&'static str> {
 }
 
 /// `POST /` is Cognito's if it has a target, and STS's or SNS's if it is a form.
-async fn by_target(State(services): Shared, headers: HeaderMap, body: Bytes) -> Response {
+async fn by_target(State(services): Shared, headers: HeaderMap, body: Body) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return unread(&rejection),
+    };
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_form = header(CONTENT_TYPE.as_str())
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
@@ -146,7 +164,11 @@ fn by_version(services: &Services, form: &Form, caller: Caller<'_>) -> Response 
     answer(status, None, "text/xml", body.into_bytes())
 }
 
-async fn send_email(State(services): Shared, body: Bytes) -> Response {
+async fn send_email(State(services): Shared, body: Body) -> Response {
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return unread(&rejection),
+    };
     let send = |message| services.outbox.push(message);
     let (status, error, body) = ses::send_email(&body, &request_id(), now(&services), send);
     answer(status, error, "application/json", body.to_string().into_bytes())

@@ -49,7 +49,9 @@ pub(crate) fn list(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Res
     let max = wire::max_results(request)?;
     let after = match request.optional(&wire::NEXT_TOKEN)? {
         None => Bound::Unbounded,
-        Some(token) if wire::IDENTITY_POOL_ID.check(token).is_ok() => Bound::Excluded(token),
+        Some(token) if wire::IDENTITY_POOL_ID.check("nextToken", token).is_ok() => {
+            Bound::Excluded(token)
+        }
         Some(_) => return Err(Error::invalid("Invalid NextToken")),
     };
     let mut rest = state.pools.range::<str, _>((after, Bound::Unbounded));
@@ -68,9 +70,10 @@ pub(crate) fn list(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Res
 
 fn config(request: &Request) -> Result<Config> {
     let name = request.required(&wire::IDENTITY_POOL_NAME)?.to_owned();
-    let allow_unauthenticated = wire::required_flag(request, "AllowUnauthenticatedIdentities")?;
+    let allow_unauthenticated = request.required_flag("AllowUnauthenticatedIdentities")?;
     let allow_classic_flow = request.flag("AllowClassicFlow")?;
-    let providers = wire::structures(request, "CognitoIdentityProviders")?
+    let providers = request
+        .structures("CognitoIdentityProviders", usize::MAX)?
         .unwrap_or_default()
         .iter()
         .map(|provider| {
@@ -84,8 +87,8 @@ fn config(request: &Request) -> Result<Config> {
     let developer = request.optional(&wire::DEVELOPER_PROVIDER_NAME)?.map(|name| json!(name));
     let logins = wire::map(request, "SupportedLoginProviders", MAX_SUPPORTED_LOGIN_PROVIDERS)?;
     let tags = wire::map(request, "IdentityPoolTags", MAX_TAGS)?;
-    let open_id = request.strings("OpenIdConnectProviderARNs")?;
-    let saml = request.strings("SamlProviderARNs")?;
+    let open_id = request.texts(&wire::OPEN_ID_PROVIDERS, usize::MAX)?;
+    let saml = request.texts(&wire::SAML_PROVIDERS, usize::MAX)?;
     let shown = [
         ("DeveloperProviderName", developer),
         ("SupportedLoginProviders", logins.map(|map| json!(map))),

@@ -148,7 +148,7 @@ fn mapping(request: &Request) -> Result<Mapping> {
         "Token" => By::Token,
         _ => {
             let rules = wire::structure(request, "RulesConfiguration")?;
-            let rules = wire::structures(&rules, "Rules")?.unwrap_or_default();
+            let rules = rules.structures("Rules", usize::MAX)?.unwrap_or_default();
             if !(1..=MAX_RULES).contains(&rules.len()) {
                 return Err(Error::invalid(format!("Rules has 1 to {MAX_RULES} members")));
             }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::{Error, Result};
 pub(crate) use crate::pool::wire::Request;
-use crate::pool::wire::{Field, Rule, mismatch, violated};
+use crate::pool::wire::{self, Field, Rule, lowered, mismatch};
 
 fn id(value: &str) -> bool {
     value.split_once(':').is_some_and(|(region, id)| {
@@ -66,26 +66,28 @@ pub(crate) const MATCH_TYPE: Field =
 pub(crate) const VALUE: Field = Field::new("Value", 1, 128, Rule::Any);
 pub(crate) const ROLE_ARN: Field = Field::new("RoleARN", 20, 2_048, Rule::Any);
 
+pub(crate) const OPEN_ID_PROVIDERS: Field =
+    Field::new("OpenIdConnectProviderARNs", 20, 2_048, Rule::Any);
+pub(crate) const SAML_PROVIDERS: Field = Field::new("SamlProviderARNs", 20, 2_048, Rule::Any);
+
 const PROVIDER_KEY: Field = Field::new("Logins", 1, 128, Rule::Any);
 const PROVIDER_TOKEN: Field = Field::new("Logins", 1, 50_000, Rule::Any);
 const MAX_LOGINS: usize = 10;
 
-/// The error of a field that must be there.
-fn missing(name: &str) -> Error {
-    violated(name, "Member must not be null").into()
+/// The error of a broken constraint of the field `name`.
+fn violated(name: &str, constraint: &str) -> Error {
+    wire::violated(&lowered(name), constraint).into()
 }
 
-pub(crate) fn required_flag(request: &Request, name: &str) -> Result<bool> {
-    request.flag(name)?.ok_or_else(|| missing(name))
+/// The error of a field that must be there.
+fn missing(name: &str) -> Error {
+    violated(name, "Member must not be null")
 }
 
 /// `MaxResults`.
 pub(crate) fn max_results(request: &Request) -> Result<usize> {
-    const NAME: &str = "MaxResults";
-    match request.count(NAME, 60)?.ok_or_else(|| missing(NAME))? {
-        0 => Err(violated(NAME, "Member must have value greater than or equal to 1").into()),
-        count => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
-    }
+    let count = request.required_number("MaxResults", 1..=60)?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 /// A map of strings with at most `max` entries, if it is there.
@@ -105,7 +107,7 @@ pub(crate) fn map(
 }
 
 fn too_long(name: &str, max: usize) -> Error {
-    violated(name, &format!("Member must have length less than or equal to {max}")).into()
+    violated(name, &format!("Member must have length less than or equal to {max}"))
 }
 
 /// A map of strings that must be there.
@@ -121,19 +123,10 @@ pub(crate) fn required_map(
 pub(crate) fn logins(request: &Request) -> Result<BTreeMap<String, String>> {
     let logins = map(request, "Logins", MAX_LOGINS)?.unwrap_or_default();
     for (name, token) in &logins {
-        PROVIDER_KEY.check(name)?;
-        PROVIDER_TOKEN.check(token)?;
+        PROVIDER_KEY.check("logins", name)?;
+        PROVIDER_TOKEN.check("logins", token)?;
     }
     Ok(logins)
-}
-
-/// A list of structures, if it is there.
-pub(crate) fn structures(request: &Request, name: &str) -> Result<Option<Vec<Request>>> {
-    match request.value(name) {
-        None => Ok(None),
-        Some(Value::Array(items)) => items.iter().map(inner).collect::<Result<_>>().map(Some),
-        Some(value) => Err(mismatch(value, "a List").into()),
-    }
 }
 
 /// A map of structures with at most `max` entries; empty when absent.
@@ -154,7 +147,7 @@ pub(crate) fn structure_map(
 
 /// A structure that must be there.
 pub(crate) fn structure(request: &Request, name: &str) -> Result<Request> {
-    request.value(name).map(inner).transpose()?.ok_or_else(|| missing(name))
+    request.structure(name)?.ok_or_else(|| missing(name))
 }
 
 fn inner(value: &Value) -> Result<Request> {

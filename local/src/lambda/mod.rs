@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
 mod calls;
 mod compile;
@@ -31,7 +32,7 @@ pub use process::{Failure, Instance, Launch};
 pub const TRIGGER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One of the three custom-challenge triggers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Trigger {
     /// Which step comes next.
     DefineAuthChallenge,

@@ -1,15 +1,16 @@
-//! What a signed-in user does: GetUser, UpdateUserAttributes, GlobalSignOut, RevokeToken.
+//! What a signed-in user does: GetUser, UpdateUserAttributes, DeleteUserAttributes,
+//! GetUserAttributeVerificationCode, VerifyUserAttribute, DeleteUser, GlobalSignOut, RevokeToken.
 
 use serde_json::{Value, json};
 
-use super::attribute::{self, Writer};
-use super::client::Client;
+use super::attribute::{self, Contact, Writer};
 use super::error::{Error, Exception, Result};
+use super::fields;
 use super::state::{Pool, State, already_exists, require_contacts};
 use super::ticket::Kind;
-use super::user::UserId;
-use super::wire::{self, AttributeList, Request};
-use super::{Ctx, code, mac};
+use super::user::{User, UserId};
+use super::wire::{AttributeList, Request};
+use super::{Ctx, code};
 
 /// GetUser.
 pub(crate) fn get_user(pool: &mut Pool, _: &mut Ctx<'_>, id: UserId, _: &Request) -> Result<Value> {
@@ -59,27 +60,118 @@ pub(crate) fn update_attributes(
     Ok(details)
 }
 
-/// GlobalSignOut.
-pub(crate) fn global_sign_out(
+/// DeleteUserAttributes.
+pub(crate) fn delete_user_attributes(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    id: UserId,
+    request: &Request,
+) -> Result<Value> {
+    let names = request.required_texts(&fields::USER_ATTRIBUTE_NAMES)?;
+    delete_attributes(pool, ctx, id, Writer::Client, names)
+}
+
+/// Deletes attributes. The one that is the user's name stays.
+pub(crate) fn delete_attributes(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    id: UserId,
+    writer: Writer,
+    names: Vec<&str>,
+) -> Result<Value> {
+    let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
+    let held = user.signed_up_with.map(Contact::name);
+    if let Some(name) = held.filter(|held| names.contains(held)) {
+        return Err(Error::invalid(format!("Cannot delete the attribute {name}.")));
+    }
+    let empty = names.into_iter().map(|name| (name.to_owned(), None)).collect();
+    let writes = attribute::check(writer, empty)?;
+    pool.users.update(id, &writes, ctx.now);
+    Ok(json!({}))
+}
+
+/// The contact that `AttributeName` names, which the user has.
+fn contact(request: &Request, user: &User) -> Result<(Contact, String)> {
+    let name = request.required(&fields::ATTRIBUTE_NAME)?;
+    let contact = Contact::named(name)
+        .ok_or_else(|| Error::invalid(format!("Attribute {name} cannot be verified.")))?;
+    let to = user.contact(contact);
+    let to = to.ok_or_else(|| Error::invalid(format!("User has no attribute {name}.")))?;
+    Ok((contact, to.to_owned()))
+}
+
+/// GetUserAttributeVerificationCode.
+pub(crate) fn get_attribute_code(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    id: UserId,
+    request: &Request,
+) -> Result<Value> {
+    request.map("ClientMetadata")?;
+    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    let (contact, to) = contact(request, user)?;
+    if let Some(sent) = code::send(ctx, user, contact) {
+        user.attribute_codes.insert(contact, sent);
+    }
+    Ok(json!({ "CodeDeliveryDetails": code::delivery_details(contact, &to) }))
+}
+
+/// VerifyUserAttribute.
+pub(crate) fn verify_attribute(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    id: UserId,
+    request: &Request,
+) -> Result<Value> {
+    request.required(&fields::ATTRIBUTE_NAME)?;
+    let answer = request.required(&fields::CODE)?;
+    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    let (contact, _) = contact(request, user)?;
+    let sent = user.attribute_codes.get_mut(&contact).ok_or_else(code::expired)?;
+    sent.try_with(answer, ctx.now)?;
+    let verified = [(contact.verified_name().to_owned(), "true".to_owned())];
+    if pool.conflict(Some(id), &verified).is_some() {
+        return Err(already_exists(Exception::AliasExists, contact));
+    }
+    pool.users.update(id, &verified, ctx.now);
+    if let Some(user) = pool.users.get_mut(id) {
+        user.attribute_codes.remove(&contact);
+    }
+    Ok(json!({}))
+}
+
+/// DeleteUser.
+pub(crate) fn delete_user(
     pool: &mut Pool,
     _: &mut Ctx<'_>,
     id: UserId,
     _: &Request,
 ) -> Result<Value> {
+    pool.users.remove(id);
+    Ok(json!({}))
+}
+
+/// GlobalSignOut.
+pub(crate) fn global_sign_out(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    id: UserId,
+    _: &Request,
+) -> Result<Value> {
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
-    user.grants.clear();
+    user.sign_out(ctx.now);
     Ok(json!({}))
 }
 
 /// RevokeToken. It declares none of the usual errors: an unknown client or a wrong secret is
 /// `UnauthorizedException`.
 pub(crate) fn revoke_token(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let token = request.required(&wire::TOKEN)?;
-    let client_id = request.required(&wire::CLIENT_ID)?;
-    let secret = request.optional(&wire::CLIENT_SECRET)?;
+    let token = request.required(&fields::TOKEN)?;
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let secret = request.optional(&fields::CLIENT_SECRET)?;
     let unauthorized = || Error::new(Exception::Unauthorized, "Invalid client.");
     let (pool, client) = state.client(client_id).map_err(|_| unauthorized())?;
-    if !knows_secret(&client, secret) {
+    if !client.knows_secret(secret) {
         return Err(unauthorized());
     }
     if !client.enable_token_revocation {
@@ -106,12 +198,4 @@ pub(crate) fn revoke_token(state: &mut State, _: &mut Ctx<'_>, request: &Request
         user.grants.remove(&ticket.id());
     }
     Ok(json!({}))
-}
-
-pub(crate) fn knows_secret(client: &Client, given: Option<&str>) -> bool {
-    match (&client.client_secret, given) {
-        (None, None) => true,
-        (Some(secret), Some(given)) => mac::same(secret.as_bytes(), given.as_bytes()),
-        _ => false,
-    }
 }

@@ -1,6 +1,6 @@
 //! What an administrator does to one user: AdminCreateUser, AdminConfirmSignUp,
 //! AdminSetUserPassword, AdminUpdateUserAttributes, AdminGetUser, AdminDisableUser,
-//! AdminEnableUser, AdminDeleteUser.
+//! AdminEnableUser, AdminDeleteUserAttributes, AdminUserGlobalSignOut, AdminDeleteUser.
 
 use std::time::Duration;
 
@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 
 use super::attribute::{self, Contact, Writer};
 use super::error::{Error, Exception, Result};
+use super::fields;
 use super::sign_up::cannot_confirm;
 use super::state::{Pool, State};
 use super::user::{User, UserId, UserStatus};
-use super::wire::{self, Request};
+use super::wire::Request;
 use super::{Ctx, account, code};
 
 /// The user as AdminGetUser and ListUsers show them; `attributes` is the name of their list.
@@ -33,10 +34,10 @@ pub(crate) fn create_user(
     ctx: &mut Ctx<'_>,
     request: &Request,
 ) -> Result<Value> {
-    let pool_id = request.required(&wire::USER_POOL_ID)?;
-    let username = request.required(&wire::USERNAME)?;
-    let password = request.optional(&wire::TEMPORARY_PASSWORD)?;
-    let action = request.optional(&wire::MESSAGE_ACTION)?;
+    let pool_id = request.required(&fields::USER_POOL_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let password = request.optional(&fields::TEMPORARY_PASSWORD)?;
+    let action = request.optional(&fields::MESSAGE_ACTION)?;
     let mediums = mediums(request)?;
     request.flag("ForceAliasCreation")?;
     let attributes = request.attributes("UserAttributes")?.unwrap_or_default();
@@ -67,7 +68,7 @@ pub(crate) fn create_user(
     };
     let until = temporary_until(pool, ctx);
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
-    user.set_password(&password, UserStatus::ForceChangePassword, Some(until), ctx);
+    user.set_password(&pool.config, &password, UserStatus::ForceChangePassword, Some(until), ctx);
     if action != Some("SUPPRESS") {
         invite(ctx, user, &mediums, &password);
     }
@@ -75,22 +76,9 @@ pub(crate) fn create_user(
 }
 
 fn mediums(request: &Request) -> Result<Vec<Contact>> {
-    let Some(names) = request.strings("DesiredDeliveryMediums")? else {
-        return Ok(Vec::new());
-    };
-    names
-        .into_iter()
-        .map(|name| {
-            Contact::ALL.into_iter().find(|contact| contact.medium_name() == name).ok_or_else(
-                || {
-                    Error::invalid(
-                        "1 validation error detected: Value at 'desiredDeliveryMediums' failed to \
-                         satisfy constraint: Member must satisfy enum value set: [SMS, EMAIL]",
-                    )
-                },
-            )
-        })
-        .collect()
+    let names = request.texts(&fields::DESIRED_DELIVERY_MEDIUMS, usize::MAX)?.unwrap_or_default();
+    let named = |name| Contact::ALL.into_iter().find(move |contact| contact.medium_name() == name);
+    Ok(names.into_iter().filter_map(named).collect())
 }
 
 /// Sends the temporary password: by the mediums asked for, or else to the phone, or to the e-mail
@@ -117,9 +105,9 @@ fn temporary_until(pool: &Pool, ctx: &Ctx<'_>) -> Duration {
     ctx.now + Duration::from_secs(u64::from(days) * 86_400)
 }
 
-fn named<'a>(state: &'a mut State, request: &Request) -> Result<(&'a mut Pool, UserId)> {
-    let pool_id = request.required(&wire::USER_POOL_ID)?;
-    let username = request.required(&wire::USERNAME)?;
+pub(crate) fn named<'a>(state: &'a mut State, request: &Request) -> Result<(&'a mut Pool, UserId)> {
+    let pool_id = request.required(&fields::USER_POOL_ID)?;
+    let username = request.required(&fields::USERNAME)?;
     let pool = state.pool(pool_id)?;
     let (id, _) = pool.user(username)?;
     Ok((pool, id))
@@ -149,9 +137,9 @@ pub(crate) fn set_user_password(
     ctx: &mut Ctx<'_>,
     request: &Request,
 ) -> Result<Value> {
-    request.required(&wire::USER_POOL_ID)?;
-    request.required(&wire::USERNAME)?;
-    let password = request.required(&wire::PASSWORD)?;
+    request.required(&fields::USER_POOL_ID)?;
+    request.required(&fields::USERNAME)?;
+    let password = request.required(&fields::PASSWORD)?;
     let permanent = request.flag("Permanent")?.unwrap_or_default();
     let (pool, id) = named(state, request)?;
     pool.config.password_policy.check(password)?;
@@ -162,7 +150,7 @@ pub(crate) fn set_user_password(
         (UserStatus::ForceChangePassword, Some(until))
     };
     let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
-    user.set_password(password, status, until, ctx);
+    user.set_password(&pool.config, password, status, until, ctx);
     user.sign_up_code = None;
     Ok(json!({}))
 }
@@ -173,8 +161,8 @@ pub(crate) fn update_user_attributes(
     ctx: &mut Ctx<'_>,
     request: &Request,
 ) -> Result<Value> {
-    request.required(&wire::USER_POOL_ID)?;
-    request.required(&wire::USERNAME)?;
+    request.required(&fields::USER_POOL_ID)?;
+    request.required(&fields::USERNAME)?;
     let attributes = request.required_attributes("UserAttributes")?;
     request.map("ClientMetadata")?;
     let (pool, id) = named(state, request)?;
@@ -225,4 +213,27 @@ pub(crate) fn delete_user(state: &mut State, _: &mut Ctx<'_>, request: &Request)
     let (pool, id) = named(state, request)?;
     pool.users.remove(id);
     Ok(json!({}))
+}
+
+/// AdminDeleteUserAttributes.
+pub(crate) fn delete_user_attributes(
+    state: &mut State,
+    ctx: &mut Ctx<'_>,
+    request: &Request,
+) -> Result<Value> {
+    request.required(&fields::USER_POOL_ID)?;
+    request.required(&fields::USERNAME)?;
+    let names = request.required_texts(&fields::USER_ATTRIBUTE_NAMES)?;
+    let (pool, id) = named(state, request)?;
+    account::delete_attributes(pool, ctx, id, Writer::Admin, names)
+}
+
+/// AdminUserGlobalSignOut.
+pub(crate) fn global_sign_out(
+    state: &mut State,
+    ctx: &mut Ctx<'_>,
+    request: &Request,
+) -> Result<Value> {
+    let (pool, id) = named(state, request)?;
+    account::global_sign_out(pool, ctx, id, request)
 }

@@ -1,5 +1,6 @@
 //! User attributes: which there are, what they may hold, and who may write them.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::error::{Error, Result};
@@ -7,7 +8,7 @@ use super::wire::AttributeList;
 use crate::outbox::Medium;
 
 /// An attribute that a user is reached at, can verify, and can sign in with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Contact {
     /// `phone_number`. First, because Cognito prefers it where a user has both.
     PhoneNumber,

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
 use super::error::{Error, Result};
+use super::mac;
 
 /// A way of signing in that an app client may be allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AuthFlow {
     /// `ADMIN_USER_PASSWORD_AUTH`: a server signs a user in with the password.
     AdminUserPassword,
@@ -19,10 +23,12 @@ pub enum AuthFlow {
     UserPassword,
     /// `USER_SRP_AUTH`: the user proves the password without sending it.
     UserSrp,
+    /// `USER_AUTH`: the user chooses. A client may be allowed it; it is not played here.
+    UserChoice,
 }
 
 impl AuthFlow {
-    /// All of them.
+    /// Those that are played here.
     pub const ALL: [Self; 5] = [
         Self::AdminUserPassword,
         Self::Custom,
@@ -40,6 +46,7 @@ impl AuthFlow {
             Self::RefreshToken => "REFRESH_TOKEN_AUTH",
             Self::UserPassword => "USER_PASSWORD_AUTH",
             Self::UserSrp => "USER_SRP_AUTH",
+            Self::UserChoice => "USER_AUTH",
         }
     }
 
@@ -52,12 +59,13 @@ impl AuthFlow {
             Self::RefreshToken => "ALLOW_REFRESH_TOKEN_AUTH",
             Self::UserPassword => "ALLOW_USER_PASSWORD_AUTH",
             Self::UserSrp => "ALLOW_USER_SRP_AUTH",
+            Self::UserChoice => "ALLOW_USER_AUTH",
         }
     }
 }
 
 /// What a client is told about a user who does not exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PreventUserExistenceErrors {
     /// That there is no such user. The API's default.
     Legacy,
@@ -76,8 +84,66 @@ impl PreventUserExistenceErrors {
     }
 }
 
+/// A unit of a token's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimeUnit {
+    /// Seconds.
+    Seconds,
+    /// Minutes.
+    Minutes,
+    /// Hours.
+    Hours,
+    /// Days.
+    Days,
+}
+
+impl TimeUnit {
+    const ALL: [Self; 4] = [Self::Seconds, Self::Minutes, Self::Hours, Self::Days];
+
+    /// The value in the API.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Minutes => "minutes",
+            Self::Hours => "hours",
+            Self::Days => "days",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|unit| unit.name() == name)
+    }
+
+    fn seconds(self) -> u64 {
+        match self {
+            Self::Seconds => 1,
+            Self::Minutes => 60,
+            Self::Hours => 3_600,
+            Self::Days => 86_400,
+        }
+    }
+}
+
+/// How long a token lasts, as it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validity {
+    /// How many.
+    pub amount: u32,
+    /// Of what.
+    pub unit: TimeUnit,
+}
+
+impl Validity {
+    /// The same as a duration.
+    #[must_use]
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(u64::from(self.amount) * self.unit.seconds())
+    }
+}
+
 /// An app client.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
     /// Its id.
     pub client_id: String,
@@ -87,18 +153,26 @@ pub struct Client {
     pub client_secret: Option<String>,
     /// The flows that it may use.
     pub explicit_auth_flows: BTreeSet<AuthFlow>,
+    /// The values of `ExplicitAuthFlows` without `ALLOW_` that say so, where it was these.
+    pub legacy_auth_flows: Vec<String>,
     /// What it is told about unknown users.
     pub prevent_user_existence_errors: PreventUserExistenceErrors,
     /// How long a `Session` lasts, in minutes (3 to 15).
     pub auth_session_validity_minutes: u32,
     /// How long an access token lasts.
-    pub access_token_validity: Duration,
+    pub access_token_validity: Validity,
     /// How long an ID token lasts.
-    pub id_token_validity: Duration,
+    pub id_token_validity: Validity,
     /// How long a refresh token lasts.
-    pub refresh_token_validity: Duration,
+    pub refresh_token_validity: Validity,
     /// Whether its tokens can be revoked.
     pub enable_token_revocation: bool,
+    /// What it was given besides, which is shown and changes nothing here.
+    pub shown: Map<String, Value>,
+    /// When it was made, since the Unix epoch.
+    pub created: Duration,
+    /// When it was last changed.
+    pub modified: Duration,
 }
 
 impl Client {
@@ -110,12 +184,16 @@ impl Client {
             client_name: client_name.into(),
             client_secret: None,
             explicit_auth_flows: AuthFlow::ALL.into(),
+            legacy_auth_flows: Vec::new(),
             prevent_user_existence_errors: PreventUserExistenceErrors::Enabled,
             auth_session_validity_minutes: 3,
-            access_token_validity: Duration::from_secs(3_600),
-            id_token_validity: Duration::from_secs(3_600),
-            refresh_token_validity: Duration::from_secs(30 * 86_400),
+            access_token_validity: Validity { amount: 1, unit: TimeUnit::Hours },
+            id_token_validity: Validity { amount: 1, unit: TimeUnit::Hours },
+            refresh_token_validity: Validity { amount: 30, unit: TimeUnit::Days },
             enable_token_revocation: true,
+            shown: Map::new(),
+            created: Duration::ZERO,
+            modified: Duration::ZERO,
         }
     }
 
@@ -127,6 +205,15 @@ impl Client {
     /// password.
     pub(crate) fn unknown_user(&self) -> Error {
         if self.hides_unknown_users() { Error::incorrect() } else { Error::user_not_found() }
+    }
+
+    /// Whether `given` is the client's secret, or absent where it has none.
+    pub(crate) fn knows_secret(&self, given: Option<&str>) -> bool {
+        match (&self.client_secret, given) {
+            (None, None) => true,
+            (Some(secret), Some(given)) => mac::same(secret.as_bytes(), given.as_bytes()),
+            _ => false,
+        }
     }
 
     pub(crate) fn session_validity(&self) -> Duration {

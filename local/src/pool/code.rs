@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use rand::{CryptoRng, RngExt};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Ctx;
@@ -20,7 +21,7 @@ const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_TRIES: u32 = 5;
 
 /// A code that was sent and not yet used.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct ConfirmationCode {
     code: String,
     pub(crate) contact: Contact,

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
 use super::attribute::Contact;
 use super::client::Client;
 use super::password::PasswordPolicy;
+use super::snapshot::Snapshot;
 use super::token::SigningKey;
 use crate::lambda::Trigger;
 
@@ -22,7 +26,7 @@ pub const SECRET_CLIENT_ID: &str = "localsecretclient000000000";
 pub const SECRET_CLIENT_SECRET: &str = "notsecret000local0only000000000000000000000000000000";
 
 /// How users of a pool are named.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UserNames {
     /// `UsernameAttributes`: a user signs up with one of these and gets a UUID as user name.
     Attributes(BTreeSet<Contact>),
@@ -34,7 +38,7 @@ pub enum UserNames {
 }
 
 /// What a pool is set to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolConfig {
     /// Its id, `<region>_<letters and digits>`.
     pub id: String,
@@ -48,6 +52,12 @@ pub struct PoolConfig {
     pub password_policy: PasswordPolicy,
     /// The function behind each trigger, by ARN. A trigger that is absent is not configured.
     pub lambda_config: BTreeMap<Trigger, String>,
+    /// Whether it refuses to be deleted.
+    pub deletion_protection: bool,
+    /// Whether only administrators make users.
+    pub admin_create_user_only: bool,
+    /// What it was given besides, which is shown and changes nothing here.
+    pub shown: Map<String, Value>,
 }
 
 impl PoolConfig {
@@ -65,12 +75,27 @@ impl PoolConfig {
                 .into_iter()
                 .map(|trigger| (trigger, function_arn(trigger)))
                 .collect(),
+            deletion_protection: false,
+            admin_create_user_only: false,
+            shown: Map::new(),
         }
     }
 
     /// The pool's own ARN.
     pub(crate) fn arn(&self) -> String {
         format!("arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{}", self.id)
+    }
+
+    /// The function behind each trigger: the one whose event it is, unless the ARN names another.
+    pub(crate) fn functions(&self) -> BTreeMap<Trigger, Trigger> {
+        let named =
+            |(trigger, arn): (&Trigger, &String)| (*trigger, function_of(arn).unwrap_or(*trigger));
+        self.lambda_config.iter().map(named).collect()
+    }
+
+    /// The pool's name in SRP: its id after the `_`.
+    pub(crate) fn srp_name(&self) -> &str {
+        self.id.split_once('_').map_or(&self.id, |(_, name)| name)
     }
 
     pub(crate) fn username_attributes(&self) -> Vec<Contact> {
@@ -88,8 +113,18 @@ impl PoolConfig {
     }
 }
 
-fn function_arn(trigger: Trigger) -> String {
+/// The ARN of the function that answers the trigger.
+pub(crate) fn function_arn(trigger: Trigger) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{}", trigger.function())
+}
+
+/// The function that an ARN names, in any account, region and version.
+pub(crate) fn function_of(arn: &str) -> Option<Trigger> {
+    let mut parts = arn.split(':').skip(2);
+    let (service, kind, name) = (parts.next()?, parts.nth(2)?, parts.next()?);
+    Trigger::ALL
+        .into_iter()
+        .find(|trigger| service == "lambda" && kind == "function" && name == trigger.function())
 }
 
 /// What one pool starts with.
@@ -110,6 +145,8 @@ pub struct Settings {
     pub issuer_base: String,
     /// The pools.
     pub pools: Vec<PoolSettings>,
+    /// What was saved, instead of the pools.
+    pub snapshot: Option<Snapshot>,
 }
 
 impl Settings {
@@ -125,6 +162,7 @@ impl Settings {
                 clients: vec![Client::new(DEFAULT_CLIENT_ID, "local"), with_secret],
                 signing_key: SigningKey::new(),
             }],
+            snapshot: None,
         }
     }
 }

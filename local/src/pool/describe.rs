@@ -1,28 +1,18 @@
-//! DescribeUserPool and DescribeUserPoolClient.
+//! User pools and app clients as the API shows them.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Ctx;
 use super::attribute::{Contact, STANDARD};
-use super::client::AuthFlow;
-use super::config::UserNames;
-use super::error::Result;
-use super::state::{Pool, State};
-use super::wire::{self, Request};
+use super::client::{AuthFlow, Client};
+use super::config::{PoolConfig, UserNames};
+use super::state::Pool;
 
-/// DescribeUserPool.
-pub(crate) fn user_pool(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let pool = state.pool(request.required(&wire::USER_POOL_ID)?)?;
-    Ok(json!({ "UserPool": describe_pool(pool) }))
-}
-
-fn describe_pool(pool: &Pool) -> Value {
+/// A user pool as its operations show it.
+pub(crate) fn pool(pool: &Pool) -> Value {
     let config = &pool.config;
     let policy = &config.password_policy;
-    let triggers: BTreeMap<&str, &String> =
-        config.lambda_config.iter().map(|(trigger, arn)| (trigger.name(), arn)).collect();
     let names =
         |contacts: Vec<Contact>| -> Vec<&str> { contacts.into_iter().map(Contact::name).collect() };
     let schema: Vec<Value> = std::iter::once(("sub", "String"))
@@ -51,16 +41,16 @@ fn describe_pool(pool: &Pool) -> Value {
                 "TemporaryPasswordValidityDays": policy.temporary_password_validity_days,
             },
         },
-        "DeletionProtection": "INACTIVE",
-        "LambdaConfig": triggers,
+        "DeletionProtection": if config.deletion_protection { "ACTIVE" } else { "INACTIVE" },
+        "LambdaConfig": triggers(config),
         "CreationDate": pool.created.as_secs_f64(),
-        "LastModifiedDate": pool.created.as_secs_f64(),
+        "LastModifiedDate": pool.modified.as_secs_f64(),
         "SchemaAttributes": schema,
         "AutoVerifiedAttributes":
             names(config.auto_verified_attributes.iter().copied().collect()),
         "MfaConfiguration": "OFF",
         "EstimatedNumberOfUsers": pool.users.len(),
-        "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": false },
+        "AdminCreateUserConfig": { "AllowAdminCreateUserOnly": config.admin_create_user_only },
         "UsernameConfiguration": { "CaseSensitive": false },
     });
     let (key, attributes) = match &config.user_names {
@@ -69,35 +59,36 @@ fn describe_pool(pool: &Pool) -> Value {
     };
     if let Some(shown) = shown.as_object_mut() {
         shown.insert(key.to_owned(), json!(names(attributes)));
+        shown.extend(config.shown.clone());
     }
     shown
 }
 
-/// DescribeUserPoolClient.
-pub(crate) fn user_pool_client(
-    state: &mut State,
-    _: &mut Ctx<'_>,
-    request: &Request,
-) -> Result<Value> {
-    let pool_id = request.required(&wire::USER_POOL_ID)?;
-    let client_id = request.required(&wire::CLIENT_ID)?;
-    let pool = state.pool(pool_id)?;
-    let client = pool.client(client_id)?;
-    let flows: Vec<&str> =
-        client.explicit_auth_flows.iter().copied().map(AuthFlow::explicit).collect();
+/// `LambdaConfig` as it is shown.
+pub(crate) fn triggers(config: &PoolConfig) -> BTreeMap<&'static str, &String> {
+    config.lambda_config.iter().map(|(trigger, arn)| (trigger.name(), arn)).collect()
+}
+
+/// An app client as its operations show it.
+pub(crate) fn client(pool_id: &str, client: &Client) -> Value {
+    let flows: Vec<&str> = if client.legacy_auth_flows.is_empty() {
+        client.explicit_auth_flows.iter().copied().map(AuthFlow::explicit).collect()
+    } else {
+        client.legacy_auth_flows.iter().map(String::as_str).collect()
+    };
     let mut shown = json!({
         "UserPoolId": pool_id,
         "ClientName": client.client_name,
         "ClientId": client.client_id,
-        "CreationDate": pool.created.as_secs_f64(),
-        "LastModifiedDate": pool.created.as_secs_f64(),
-        "RefreshTokenValidity": client.refresh_token_validity.as_secs(),
-        "AccessTokenValidity": client.access_token_validity.as_secs(),
-        "IdTokenValidity": client.id_token_validity.as_secs(),
+        "CreationDate": client.created.as_secs_f64(),
+        "LastModifiedDate": client.modified.as_secs_f64(),
+        "RefreshTokenValidity": client.refresh_token_validity.amount,
+        "AccessTokenValidity": client.access_token_validity.amount,
+        "IdTokenValidity": client.id_token_validity.amount,
         "TokenValidityUnits": {
-            "AccessToken": "seconds",
-            "IdToken": "seconds",
-            "RefreshToken": "seconds",
+            "AccessToken": client.access_token_validity.unit.name(),
+            "IdToken": client.id_token_validity.unit.name(),
+            "RefreshToken": client.refresh_token_validity.unit.name(),
         },
         "ExplicitAuthFlows": flows,
         "AllowedOAuthFlowsUserPoolClient": false,
@@ -106,8 +97,11 @@ pub(crate) fn user_pool_client(
         "EnablePropagateAdditionalUserContextData": false,
         "AuthSessionValidity": client.auth_session_validity_minutes,
     });
-    if let (Some(shown), Some(secret)) = (shown.as_object_mut(), &client.client_secret) {
-        shown.insert("ClientSecret".to_owned(), json!(secret));
+    if let Some(shown) = shown.as_object_mut() {
+        shown.extend(client.shown.clone());
+        if let Some(secret) = &client.client_secret {
+            shown.insert("ClientSecret".to_owned(), json!(secret));
+        }
     }
-    Ok(json!({ "UserPoolClient": shown }))
+    shown
 }

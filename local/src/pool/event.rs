@@ -19,6 +19,13 @@ pub(crate) struct Entry {
     pub(crate) challenge_metadata: Option<String>,
 }
 
+impl Entry {
+    /// A step of the pool's own that was passed.
+    pub(crate) fn passed(challenge_name: &'static str) -> Self {
+        Self { challenge_name, challenge_result: true, challenge_metadata: None }
+    }
+}
+
 /// What all events of one request share.
 pub(crate) struct Caller {
     pub(crate) pool_id: String,
@@ -92,6 +99,7 @@ impl Caller {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     CustomChallenge,
+    PasswordVerifier,
     IssueTokens,
     Fail,
 }
@@ -119,7 +127,7 @@ struct VerifyResponse {
     answer_correct: bool,
 }
 
-fn unrecognizable() -> Error {
+pub(crate) fn unrecognizable() -> Error {
     Error::new(Exception::InvalidLambdaResponse, "Unrecognizable lambda output")
 }
 
@@ -145,10 +153,12 @@ pub(crate) fn decision(output: &[u8]) -> Result<Decision> {
         Ok(Decision::Fail)
     } else if response.issue_tokens == Some(true) {
         Ok(Decision::IssueTokens)
-    } else if response.challenge_name.as_deref() == Some("CUSTOM_CHALLENGE") {
-        Ok(Decision::CustomChallenge)
     } else {
-        Err(unrecognizable())
+        match response.challenge_name.as_deref() {
+            Some("CUSTOM_CHALLENGE") => Ok(Decision::CustomChallenge),
+            Some("PASSWORD_VERIFIER") => Ok(Decision::PasswordVerifier),
+            _ => Err(unrecognizable()),
+        }
     }
 }
 

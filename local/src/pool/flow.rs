@@ -1,7 +1,7 @@
 //! CUSTOM_AUTH: the rounds that the three triggers play. The only part that waits, and it holds no
 //! lock while it does.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use super::error::{Error, Exception, Result};
 use super::event::{self, Caller, Created, Decision, Entry};
 use super::session::{Challenge, Session, Subject};
 use super::state::Pool;
-use super::token;
+use super::{password_auth, token};
 use crate::lambda::{InvokeError, Trigger};
 
 /// How often Cognito calls a function that does not answer.
@@ -25,10 +25,13 @@ pub(crate) struct Round {
     pub(crate) client: Arc<Client>,
     pub(crate) subject: Subject,
     pub(crate) caller: Caller,
-    pub(crate) configured: BTreeSet<Trigger>,
+    /// The function behind each trigger.
+    pub(crate) configured: BTreeMap<Trigger, Trigger>,
     pub(crate) history: Vec<Entry>,
     /// The answer to the challenge of the round before, none when the sign-in starts.
     pub(crate) answered: Option<Answered>,
+    /// The client's `SRP_A`, when the sign-in starts with one.
+    pub(crate) srp_a: Option<String>,
 }
 
 /// An answer with what Verify needs to judge it.
@@ -62,11 +65,12 @@ impl Round {
                 user_not_found,
                 client_metadata,
             },
-            configured: pool.config.lambda_config.keys().copied().collect(),
+            configured: pool.config.functions(),
             client,
             subject,
             history: Vec::new(),
             answered: None,
+            srp_a: None,
         })
     }
 }
@@ -98,6 +102,15 @@ pub(crate) async fn play(shared: &Shared, mut round: Round) -> Result<Value> {
             })?
             .sign(),
         (Decision::CustomChallenge, _) => challenge(shared, round).await,
+        (Decision::PasswordVerifier, _) => {
+            // Only a sign-in that has just started with SRP_A can go on with it.
+            let srp_a = round.srp_a.ok_or_else(event::unrecognizable)?;
+            shared.locked(|state, ctx| {
+                let pool = state.pool(&round.caller.pool_id)?;
+                let (client, history) = (&round.client, Some(round.history));
+                password_auth::verifier(pool, ctx, client, round.subject, &srp_a, history)
+            })
+        }
     }
 }
 
@@ -113,21 +126,7 @@ async fn challenge(shared: &Shared, round: Round) -> Result<Value> {
     let mut parameters = public_challenge_parameters.unwrap_or_default();
     shared.locked(|state, ctx| {
         let pool = state.pool(&round.caller.pool_id)?;
-        let username = match &round.subject {
-            Subject::User(id) => {
-                let user = pool.users.get(*id);
-                let user = user.ok_or_else(|| round.client.unknown_user())?;
-                if !user.enabled {
-                    return Err(Error::user_disabled());
-                }
-                user.username.clone()
-            }
-            // Where known users are shown as UUIDs, what was typed would tell them apart.
-            Subject::Unknown(typed) if !pool.config.username_attributes().is_empty() => {
-                pool.seal.stand_in(typed).to_string()
-            }
-            Subject::Unknown(typed) => typed.clone(),
-        };
+        let username = pool.shown_name(&round.client, &round.subject)?;
         parameters.insert("USERNAME".to_owned(), username);
         let session = Session {
             subject: round.subject,
@@ -148,11 +147,9 @@ async fn challenge(shared: &Shared, round: Round) -> Result<Value> {
 
 /// Calls a function as Cognito does: again when it does not answer in time, and only then.
 async fn invoke(shared: &Shared, round: &Round, trigger: Trigger, event: Bytes) -> Result<Bytes> {
-    if !round.configured.contains(&trigger) {
-        return Err(not_configured());
-    }
+    let function = *round.configured.get(&trigger).ok_or_else(not_configured)?;
     for _ in 0..CALLS {
-        match shared.functions.invoke(trigger, event.clone()).await {
+        match shared.functions.invoke(function, event.clone()).await {
             Ok(output) => return Ok(output),
             Err(InvokeError::TimedOut) => {}
             Err(InvokeError::Function { message, .. }) => {

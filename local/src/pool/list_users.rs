@@ -4,25 +4,26 @@ use serde_json::{Map, Value, json};
 
 use super::attribute::{Contact, STANDARD};
 use super::error::{Error, Result};
+use super::fields;
 use super::state::{Pool, State};
 use super::user::{User, UserId};
-use super::wire::{self, Request};
+use super::wire::Request;
 use super::{Ctx, admin};
 
 /// The most users on one page.
-const PAGE: u64 = 60;
+const PAGE: u32 = 60;
 
 /// ListUsers.
 pub(crate) fn list_users(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let pool_id = request.required(&wire::USER_POOL_ID)?;
+    let pool_id = request.required(&fields::USER_POOL_ID)?;
     let filter = request
-        .optional(&wire::FILTER)?
+        .optional(&fields::FILTER)?
         .filter(|text| !text.trim().is_empty())
         .map(Filter::parse)
         .transpose()?;
-    let limit = request.count("Limit", PAGE)?.filter(|limit| *limit > 0);
-    let after = request.optional(&wire::PAGINATION_TOKEN)?.map(parse_token).transpose()?;
-    let wanted = request.strings("AttributesToGet")?;
+    let limit = request.number("Limit", 0..=PAGE)?.filter(|limit| *limit > 0);
+    let after = request.optional(&fields::PAGINATION_TOKEN)?.map(parse_token).transpose()?;
+    let wanted = request.texts(&fields::ATTRIBUTES_TO_GET, usize::MAX)?;
     for name in wanted.iter().flatten() {
         let known = *name == "sub" || STANDARD.iter().any(|(standard, _)| standard == name);
         if !known {

@@ -2,35 +2,49 @@
 //!
 //! [`UserPools`] takes an operation's name and its JSON body and gives back what Cognito would. The
 //! map:
-//! - `wire` reads requests and holds their fields to the API model; `error` is what can go wrong;
+//! - `operations` is what can be called; `wire` reads requests and holds their `fields` to the API
+//!   model; `error` is what can go wrong;
 //! - `state` is all data, one lock around it: `config` and `client` what is set, `user` and `users`
 //!   who there is, `session` who is signing in;
-//! - `sign_up`, `admin`, `list_users`, `account`, `describe` are the operations that only touch
-//!   data: small functions that run under the lock;
-//! - `auth` signs in; `flow` plays CUSTOM_AUTH with the triggers, whose shapes are in `event`, and
-//!   is the only part that waits: it takes what it needs, gives the lock back, calls, and locks
-//!   again to commit;
-//! - `token` makes and checks JWTs, `id_token` checks one for others; `ticket` the opaque strings; `password`, `code`, `attribute`,
-//!   `secret_hash` and `mac` are what their names say.
+//! - `pools`, `clients` and `scopes` set things up, and `describe` shows them; `sign_up`, `admin`,
+//!   `list_users`, `account` and `recovery` are about users: small functions that run under the lock;
+//! - `auth` starts sign-ins and `respond` takes them on: `password_auth` with a password, sent or
+//!   proved by `srp`; `flow` plays CUSTOM_AUTH with the triggers, whose shapes are in `event`, and is
+//!   the only part that waits: it takes what it needs, gives the lock back, calls, and locks again
+//!   to commit;
+//! - `token` makes and checks JWTs, `id_token` checks one for others; `ticket` the opaque strings; `password`, `attempts`, `code`,
+//!   `attribute`, `page`, `snapshot`, `secret_hash` and `mac` are what their names say.
 
 mod account;
 mod admin;
+mod attempts;
 mod attribute;
 mod auth;
 mod client;
+mod clients;
 mod code;
 mod config;
 mod describe;
 pub(crate) mod error;
 mod event;
+mod fields;
 mod flow;
 mod id_token;
 mod list_users;
 pub(crate) mod mac;
+mod operations;
+mod page;
 mod password;
+mod password_auth;
+mod pools;
+mod recovery;
+mod respond;
+mod scopes;
 mod secret_hash;
 mod session;
 mod sign_up;
+mod snapshot;
+mod srp;
 mod state;
 mod ticket;
 mod token;
@@ -38,6 +52,7 @@ mod user;
 mod users;
 pub(crate) mod wire;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,7 +60,7 @@ use rand::CryptoRng;
 use serde_json::{Value, json};
 
 pub use attribute::Contact;
-pub use client::{AuthFlow, Client, PreventUserExistenceErrors};
+pub use client::{AuthFlow, Client, PreventUserExistenceErrors, TimeUnit, Validity};
 pub use config::{
     ACCOUNT_ID, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PoolConfig, PoolSettings, REGION,
     SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, Settings, UserNames,
@@ -53,6 +68,7 @@ pub use config::{
 pub use id_token::IdToken;
 pub use password::PasswordPolicy;
 pub use secret_hash::secret_hash;
+pub use snapshot::Snapshot;
 pub(crate) use ticket::random_uuid;
 pub use token::SigningKey;
 
@@ -61,10 +77,9 @@ pub use crate::json::Reply;
 use crate::clock::Clock;
 use crate::lambda::Invoke;
 use crate::outbox::Outbox;
-use auth::By;
 use error::{Error, Exception, Result};
-use state::{Pool, State};
-use user::UserId;
+use operations::{OfUser, Operation};
+use state::State;
 use wire::Request;
 
 /// What every target starts with.
@@ -87,6 +102,8 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     clock: Clock,
     outbox: Outbox,
+    /// Counts calls that may have changed something.
+    changes: AtomicU64,
     pub(crate) functions: Arc<dyn Invoke>,
 }
 
@@ -135,13 +152,13 @@ impl UserPools {
         functions: Arc<dyn Invoke>,
         rng: impl CryptoRng + Send + 'static,
     ) -> Self {
-        let keys: Vec<SigningKey> =
-            settings.pools.iter().map(|pool| pool.signing_key.clone()).collect();
-        std::thread::spawn(move || keys.iter().for_each(SigningKey::prepare));
         let mut rng: Box<dyn CryptoRng + Send> = Box::new(rng);
         let mut ctx = Ctx { now: clock.now(), rng: rng.as_mut(), outbox: &outbox };
         let state = State::new(settings, &mut ctx);
-        Self(Arc::new(Shared { inner: Mutex::new(Inner { state, rng }), clock, outbox, functions }))
+        let keys: Vec<SigningKey> = state.pools.values().map(|pool| pool.key.clone()).collect();
+        std::thread::spawn(move || keys.iter().for_each(SigningKey::prepare));
+        let inner = Mutex::new(Inner { state, rng });
+        Self(Arc::new(Shared { inner, clock, outbox, functions, changes: AtomicU64::new(0) }))
     }
 
     /// Answers one call. `target` is the value of `X-Amz-Target`, empty if there was none.
@@ -150,61 +167,48 @@ impl UserPools {
     }
 
     async fn run(&self, target: &str, body: &[u8]) -> Result<Value> {
-        let operation = target
+        let name = target
             .strip_prefix(TARGET_PREFIX)
             .ok_or_else(|| Error::serialization("The target is missing or of another service"))?;
         let request = Request::parse(body);
         let shared = self.0.as_ref();
-        let simple: Operation = match operation {
-            "InitiateAuth" => return auth::initiate(shared, By::Client, &request?).await,
-            "AdminInitiateAuth" => return auth::initiate(shared, By::Admin, &request?).await,
-            "RespondToAuthChallenge" => return auth::respond(shared, By::Client, &request?).await,
-            "AdminRespondToAuthChallenge" => {
-                return auth::respond(shared, By::Admin, &request?).await;
-            }
-            "GetTokensFromRefreshToken" => return auth::renew(shared, &request?).await,
-            "GetUser" => return self.signed_in(&request?, account::get_user),
-            "UpdateUserAttributes" => {
-                return self.signed_in(&request?, account::update_user_attributes);
-            }
-            "GlobalSignOut" => {
-                return self.signed_in(&request?, account::global_sign_out).map_err(|error| {
-                    match error.exception {
-                        // It does not declare UserNotFoundException.
-                        Exception::UserNotFound => token::revoked(),
-                        _ => error,
-                    }
-                });
-            }
-            "SignUp" => sign_up::sign_up,
-            "ConfirmSignUp" => sign_up::confirm,
-            "ResendConfirmationCode" => sign_up::resend,
-            "RevokeToken" => account::revoke_token,
-            "AdminCreateUser" => admin::create_user,
-            "AdminConfirmSignUp" => admin::confirm_sign_up,
-            "AdminSetUserPassword" => admin::set_user_password,
-            "AdminUpdateUserAttributes" => admin::update_user_attributes,
-            "AdminGetUser" => admin::get_user,
-            "AdminDisableUser" => admin::disable_user,
-            "AdminEnableUser" => admin::enable_user,
-            "AdminDeleteUser" => admin::delete_user,
-            "ListUsers" => list_users::list_users,
-            "DescribeUserPool" => describe::user_pool,
-            "DescribeUserPoolClient" => describe::user_pool_client,
-            _ => {
-                return Err(Error::new(
-                    Exception::UnknownOperation,
-                    "The operation is not implemented here",
-                ));
-            }
-        };
+        let operation = operations::named(name).ok_or_else(|| {
+            Error::new(Exception::UnknownOperation, "The operation is not implemented here")
+        })?;
         let request = request?;
-        shared.locked(|state, ctx| simple(state, ctx, &request))
+        let answered = self.answer(name, operation, &request).await;
+        // After the change, so that whoever saves on seeing the count saves it too.
+        if !operations::only_reads(name) {
+            shared.changes.fetch_add(1, Ordering::SeqCst);
+        }
+        answered
+    }
+
+    async fn answer(&self, name: &str, operation: Operation, request: &Request) -> Result<Value> {
+        let shared = self.0.as_ref();
+        match operation {
+            Operation::Data(run) => shared.locked(|state, ctx| run(state, ctx, request)),
+            Operation::User(run) => {
+                self.signed_in(request, run).map_err(|error| match error.exception {
+                    // It does not declare UserNotFoundException.
+                    Exception::UserNotFound if name == "GlobalSignOut" => token::revoked(),
+                    _ => error,
+                })
+            }
+            Operation::Sign(run) => shared.locked(|state, ctx| run(state, ctx, request))?.renewed(),
+            Operation::Initiate(by) => auth::initiate(shared, by, request).await,
+            Operation::Respond(by) => respond::respond(shared, by, request).await,
+        }
+    }
+
+    /// The names of the operations that are implemented.
+    pub fn operations() -> impl Iterator<Item = &'static str> {
+        operations::OPERATIONS.iter().map(|(name, _)| *name)
     }
 
     /// Runs an operation of the user whose access token the request holds.
-    fn signed_in(&self, request: &Request, operation: SignedIn) -> Result<Value> {
-        let text = request.required(&wire::ACCESS_TOKEN)?;
+    fn signed_in(&self, request: &Request, operation: OfUser) -> Result<Value> {
+        let text = request.required(&fields::ACCESS_TOKEN)?;
         let signer = self.0.locked(|state, _| token::signer(state, text))?;
         let signed = signer.verify(text)?;
         self.0.locked(|state, ctx| {
@@ -236,6 +240,18 @@ impl UserPools {
         }))
     }
 
+    /// How many calls so far may have changed something that survives.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.0.changes.load(Ordering::SeqCst)
+    }
+
+    /// What survives a restart, as of now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.locked(|state, _| Snapshot::from(&*state))
+    }
+
     /// How many users and waiting sign-ins a pool has.
     #[must_use]
     pub fn counts(&self, pool_id: &str) -> Option<Counts> {
@@ -247,8 +263,3 @@ impl UserPools {
         })
     }
 }
-
-/// An operation that only touches data.
-type Operation = fn(&mut State, &mut Ctx<'_>, &Request) -> Result<Value>;
-/// An operation of a signed-in user.
-type SignedIn = fn(&mut Pool, &mut Ctx<'_>, UserId, &Request) -> Result<Value>;

@@ -10,12 +10,13 @@ use super::Ctx;
 use super::client::Client;
 use super::error::{Error, Result};
 use super::event::Entry;
+use super::srp::SessionKey;
 use super::state::Pool;
 use super::ticket::{Kind, Seal, Ticket, random_uuid};
 use super::user::UserId;
 
 /// Whose session it is.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
     User(UserId),
     /// No user of the pool: the name as it was typed.
@@ -31,6 +32,15 @@ pub(crate) enum Challenge {
         metadata: Option<String>,
     },
     NewPassword,
+    /// Prove the password by SRP.
+    PasswordVerifier {
+        /// `USER_ID_FOR_SRP`.
+        user_id: String,
+        /// The key that who knows the password has come to as well.
+        key: SessionKey,
+        /// The rounds so far, where the triggers decide; none where the password is all.
+        history: Option<Vec<Entry>>,
+    },
 }
 
 impl Challenge {
@@ -39,6 +49,7 @@ impl Challenge {
         match self {
             Self::Custom { .. } => "CUSTOM_CHALLENGE",
             Self::NewPassword => "NEW_PASSWORD_REQUIRED",
+            Self::PasswordVerifier { .. } => "PASSWORD_VERIFIER",
         }
     }
 }
@@ -63,11 +74,17 @@ impl Sessions {
         client: &Client,
         session: Session,
     ) -> String {
+        let ticket = self.keep(ctx, client, session);
+        seal.close(Kind::Session, &client.client_id, &ticket)
+    }
+
+    /// Keeps the session.
+    pub(crate) fn keep(&mut self, ctx: &mut Ctx<'_>, client: &Client, session: Session) -> Ticket {
         self.purge(ctx.now);
         let ticket =
             Ticket::new(ctx.now + client.session_validity(), random_uuid(ctx.rng), Uuid::nil());
         self.0.insert(ticket, session);
-        seal.close(Kind::Session, &client.client_id, &ticket)
+        ticket
     }
 
     /// How many there are.
@@ -98,12 +115,26 @@ pub(crate) fn find<'a>(
     challenge_name: &str,
     username: &str,
 ) -> Result<(Ticket, &'a Session)> {
-    let invalid = || Error::not_authorized("Invalid session for the user.");
     let ticket = pool.seal.open(Kind::Session, &client.client_id, text).ok_or_else(invalid)?;
+    Ok((ticket, live(pool, ctx, &ticket, challenge_name, username)?))
+}
+
+fn invalid() -> Error {
+    Error::not_authorized("Invalid session for the user.")
+}
+
+/// The session of a ticket, still unused.
+pub(crate) fn live<'a>(
+    pool: &'a Pool,
+    ctx: &Ctx<'_>,
+    ticket: &Ticket,
+    challenge_name: &str,
+    username: &str,
+) -> Result<&'a Session> {
     if ticket.is_expired(ctx.now) {
         return Err(Error::not_authorized("Invalid session for the user, session is expired."));
     }
-    let session = pool.sessions.0.get(&ticket).ok_or_else(|| {
+    let session = pool.sessions.0.get(ticket).ok_or_else(|| {
         Error::not_authorized("Invalid session for the user, session can only be used once.")
     })?;
     let same_user = match &session.subject {
@@ -116,7 +147,7 @@ pub(crate) fn find<'a>(
         }
     };
     if session.challenge.name() == challenge_name && same_user {
-        Ok((ticket, session))
+        Ok(session)
     } else {
         Err(invalid())
     }

@@ -4,21 +4,25 @@ use serde_json::{Value, json};
 
 use super::attribute::{self, Contact, Writer};
 use super::error::{Error, Exception, Result};
-use super::state::{State, already_exists};
+use super::fields;
+use super::state::{Pool, State, already_exists};
 use super::user::UserStatus;
-use super::wire::{self, Request};
+use super::wire::Request;
 use super::{Ctx, code, secret_hash};
 
 /// SignUp.
 pub(crate) fn sign_up(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let client_id = request.required(&wire::CLIENT_ID)?;
-    let username = request.required(&wire::USERNAME)?;
-    let password = request.required(&wire::PASSWORD)?;
-    let hash = request.optional(&wire::SECRET_HASH)?;
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let password = request.required(&fields::PASSWORD)?;
+    let hash = request.optional(&fields::SECRET_HASH)?;
     let attributes = request.attributes("UserAttributes")?.unwrap_or_default();
     request.map("ClientMetadata")?;
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
+    if pool.config.admin_create_user_only {
+        return Err(Error::not_authorized("SignUp is not permitted for this user pool"));
+    }
     let writes = attribute::check(Writer::Client, attributes)?;
     pool.config.password_policy.check(password)?;
     let id = pool.create_user(ctx, username, writes, UserStatus::Unconfirmed)?;
@@ -29,7 +33,7 @@ pub(crate) fn sign_up(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -
         set_details(&mut reply, sent.contact, user.contact(sent.contact));
     }
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
-    user.set_password(password, UserStatus::Unconfirmed, None, ctx);
+    user.set_password(&pool.config, password, UserStatus::Unconfirmed, None, ctx);
     user.sign_up_code = sent;
     Ok(reply)
 }
@@ -41,12 +45,26 @@ fn set_details(reply: &mut Value, contact: Contact, to: Option<&str>) {
     }
 }
 
+/// The reply for a user who is not there: a destination as it could be, and nothing sent.
+pub(crate) fn made_up_details(pool: &Pool, username: &str) -> Value {
+    let mut reply = json!({});
+    match Contact::of(username) {
+        Some(contact) => set_details(&mut reply, contact, Some(username)),
+        None => {
+            let made_up = pool.seal.stand_in(username);
+            let made_up = format!("{made_up}@{made_up}");
+            set_details(&mut reply, Contact::Email, Some(&made_up));
+        }
+    }
+    reply
+}
+
 /// ConfirmSignUp.
 pub(crate) fn confirm(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let client_id = request.required(&wire::CLIENT_ID)?;
-    let username = request.required(&wire::USERNAME)?;
-    let answer = request.required(&wire::CONFIRMATION_CODE)?;
-    let hash = request.optional(&wire::SECRET_HASH)?;
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let answer = request.required(&fields::CONFIRMATION_CODE)?;
+    let hash = request.optional(&fields::SECRET_HASH)?;
     let force = request.flag("ForceAliasCreation")?.unwrap_or_default();
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
@@ -91,26 +109,17 @@ pub(crate) fn cannot_confirm(status: UserStatus) -> Error {
 
 /// ResendConfirmationCode.
 pub(crate) fn resend(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let client_id = request.required(&wire::CLIENT_ID)?;
-    let username = request.required(&wire::USERNAME)?;
-    let hash = request.optional(&wire::SECRET_HASH)?;
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let hash = request.optional(&fields::SECRET_HASH)?;
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
-    let mut reply = json!({});
     let Some(id) = pool.find(username) else {
-        if !client.hides_unknown_users() {
-            return Err(Error::user_not_found());
-        }
-        // A destination as it could be, and nothing sent.
-        match Contact::of(username) {
-            Some(contact) => set_details(&mut reply, contact, Some(username)),
-            None => {
-                let made_up = pool.seal.stand_in(username);
-                let made_up = format!("{made_up}@{made_up}");
-                set_details(&mut reply, Contact::Email, Some(&made_up));
-            }
-        }
-        return Ok(reply);
+        return if client.hides_unknown_users() {
+            Ok(made_up_details(pool, username))
+        } else {
+            Err(Error::user_not_found())
+        };
     };
     let user = pool.users.get(id).ok_or_else(Error::internal)?;
     if user.status != UserStatus::Unconfirmed {
@@ -120,6 +129,7 @@ pub(crate) fn resend(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) ->
         .verifies(user)
         .and_then(|contact| code::send(ctx, user, contact))
         .ok_or_else(|| Error::invalid("Cannot resend codes. Auto verification not turned on."))?;
+    let mut reply = json!({});
     set_details(&mut reply, sent.contact, user.contact(sent.contact));
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
     user.sign_up_code = Some(sent);

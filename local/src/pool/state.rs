@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Ctx;
+use super::attempts::Attempts;
 use super::attribute::Contact;
 use super::client::Client;
-use super::config::{PoolConfig, Settings, UserNames};
+use super::config::{PoolConfig, PoolSettings, Settings, UserNames};
 use super::error::{Error, Exception, Result};
-use super::session::Sessions;
+use super::scopes::ResourceServer;
+use super::session::{Sessions, Subject};
 use super::ticket::{Seal, random_uuid};
 use super::token::SigningKey;
 use super::user::{User, UserId, UserStatus};
@@ -21,14 +23,20 @@ pub(crate) struct Pool {
     pub(crate) clients: BTreeMap<String, Arc<Client>>,
     pub(crate) users: Users,
     pub(crate) sessions: Sessions,
+    pub(crate) attempts: Attempts,
     pub(crate) seal: Seal,
     pub(crate) key: SigningKey,
     pub(crate) issuer: String,
     pub(crate) created: Duration,
+    pub(crate) modified: Duration,
+    /// By identifier.
+    pub(crate) resource_servers: BTreeMap<String, ResourceServer>,
 }
 
 /// All pools.
 pub(crate) struct State {
+    /// What every pool's issuer starts with.
+    issuer_base: String,
     pub(crate) pools: BTreeMap<String, Pool>,
     /// Which pool a client belongs to.
     clients: HashMap<String, String>,
@@ -36,29 +44,72 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(settings: Settings, ctx: &mut Ctx<'_>) -> Self {
-        let mut state = Self { pools: BTreeMap::new(), clients: HashMap::new() };
+        if let Some(snapshot) = settings.snapshot {
+            return snapshot.restore(&settings.issuer_base);
+        }
+        let mut state = Self::empty(&settings.issuer_base);
         for pool in settings.pools {
-            let id = pool.config.id.clone();
-            for client in &pool.clients {
-                state.clients.insert(client.client_id.clone(), id.clone());
-            }
-            let made = Pool {
-                clients: pool
-                    .clients
-                    .into_iter()
-                    .map(|client| (client.client_id.clone(), Arc::new(client)))
-                    .collect(),
-                users: Users::default(),
-                sessions: Sessions::default(),
-                seal: Seal::generate(ctx.rng),
-                key: pool.signing_key,
-                issuer: format!("{}/{id}", settings.issuer_base.trim_end_matches('/')),
-                created: ctx.now,
-                config: pool.config,
-            };
-            state.pools.insert(id, made);
+            state.add_pool(pool, ctx);
         }
         state
+    }
+
+    /// No pools yet.
+    pub(crate) fn empty(issuer_base: &str) -> Self {
+        let issuer_base = issuer_base.trim_end_matches('/').to_owned();
+        Self { issuer_base, pools: BTreeMap::new(), clients: HashMap::new() }
+    }
+
+    pub(crate) fn issuer(&self, pool_id: &str) -> String {
+        format!("{}/{pool_id}", self.issuer_base)
+    }
+
+    /// A new pool, without users.
+    pub(crate) fn add_pool(&mut self, settings: PoolSettings, ctx: &mut Ctx<'_>) -> &Pool {
+        let PoolSettings { config, clients, signing_key } = settings;
+        let id = config.id.clone();
+        let mut pool = Pool {
+            clients: BTreeMap::new(),
+            users: Users::default(),
+            sessions: Sessions::default(),
+            attempts: Attempts::default(),
+            seal: Seal::generate(ctx.rng),
+            key: signing_key,
+            issuer: self.issuer(&id),
+            created: ctx.now,
+            modified: ctx.now,
+            resource_servers: BTreeMap::new(),
+            config,
+        };
+        for mut client in clients {
+            client.created = ctx.now;
+            client.modified = ctx.now;
+            self.clients.insert(client.client_id.clone(), id.clone());
+            pool.clients.insert(client.client_id.clone(), Arc::new(client));
+        }
+        self.pools.entry(id).insert_entry(pool).into_mut()
+    }
+
+    /// Forgets the pool and all that is in it.
+    pub(crate) fn remove_pool(&mut self, id: &str) {
+        self.pools.remove(id);
+        self.clients.retain(|_, pool| pool != id);
+    }
+
+    /// Gives the pool a new client.
+    pub(crate) fn add_client(&mut self, pool_id: &str, client: Arc<Client>) {
+        let id = client.client_id.clone();
+        if let Some(pool) = self.pools.get_mut(pool_id) {
+            self.clients.insert(id.clone(), pool_id.to_owned());
+            pool.clients.insert(id, client);
+        }
+    }
+
+    /// Forgets the client.
+    pub(crate) fn remove_client(&mut self, id: &str) {
+        if let Some(pool) = self.clients.remove(id).and_then(|pool| self.pools.get_mut(&pool)) {
+            pool.clients.remove(id);
+        }
     }
 
     pub(crate) fn pool(&mut self, id: &str) -> Result<&mut Pool> {
@@ -96,6 +147,30 @@ impl Pool {
         let id = self.find(username).ok_or_else(Error::user_not_found)?;
         let user = self.users.get_mut(id).ok_or_else(Error::user_not_found)?;
         Ok((id, user))
+    }
+
+    /// Whom a sign-in is for: a user, or nobody where the client is not to learn that.
+    pub(crate) fn subject(&self, client: &Client, username: &str) -> Result<Subject> {
+        match self.find(username) {
+            Some(id) => Ok(Subject::User(id)),
+            None if client.hides_unknown_users() => Ok(Subject::Unknown(username.to_owned())),
+            None => Err(Error::user_not_found()),
+        }
+    }
+
+    /// What the subject of a sign-in is called in a challenge.
+    pub(crate) fn shown_name(&self, client: &Client, subject: &Subject) -> Result<String> {
+        match subject {
+            Subject::User(id) => {
+                let user = self.users.get(*id).ok_or_else(|| client.unknown_user())?;
+                if user.enabled { Ok(user.username.clone()) } else { Err(Error::user_disabled()) }
+            }
+            // Where known users are shown as UUIDs, what was typed would tell them apart.
+            Subject::Unknown(typed) if !self.config.username_attributes().is_empty() => {
+                Ok(self.seal.stand_in(typed).to_string())
+            }
+            Subject::Unknown(typed) => Ok(typed.clone()),
+        }
     }
 
     /// Adds a user who signed up, or whom an administrator makes, as `username`. `writes` have been

@@ -7,6 +7,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::CryptoRng;
+use rand::seq::IndexedRandom;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::mac;
@@ -15,6 +17,7 @@ use super::mac;
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Session,
+    SecretBlock,
     RefreshToken,
 }
 
@@ -22,6 +25,7 @@ impl Kind {
     fn domain(self) -> &'static [u8] {
         match self {
             Self::Session => b"session",
+            Self::SecretBlock => b"secret-block",
             Self::RefreshToken => b"refresh-token",
         }
     }
@@ -85,6 +89,7 @@ impl Ticket {
 const BODY: usize = 8 + 16 + 16;
 
 /// The key that a pool seals its tickets with.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Seal([u8; 32]);
 
 impl Seal {
@@ -96,15 +101,24 @@ impl Seal {
 
     /// The ticket as a string for `client_id` alone.
     pub(crate) fn close(&self, kind: Kind, client_id: &str, ticket: &Ticket) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.close_bytes(kind, client_id, ticket))
+    }
+
+    /// The ticket as bytes for `client_id` alone.
+    pub(crate) fn close_bytes(&self, kind: Kind, client_id: &str, ticket: &Ticket) -> Vec<u8> {
         let body = ticket.bytes();
         let mut bytes = body.to_vec();
         bytes.extend(self.mac(kind, client_id, &body));
-        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+        bytes
     }
 
     /// The ticket in a string; none if this pool did not make it for this kind and client.
     pub(crate) fn open(&self, kind: Kind, client_id: &str, text: &str) -> Option<Ticket> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        self.open_bytes(kind, client_id, &BASE64_URL_SAFE_NO_PAD.decode(text).ok()?)
+    }
+
+    /// As [`open`](Self::open), of bytes.
+    pub(crate) fn open_bytes(&self, kind: Kind, client_id: &str, bytes: &[u8]) -> Option<Ticket> {
         let (body, mac) = bytes.split_at_checked(BODY)?;
         mac::same(mac, &self.mac(kind, client_id, body)).then(|| Ticket::from_bytes(body)).flatten()
     }
@@ -112,13 +126,26 @@ impl Seal {
     /// A UUID that is always the same for the same text and no other's: what an unknown user is
     /// called where a known one would show a UUID.
     pub(crate) fn stand_in(&self, text: &str) -> Uuid {
-        let mac = mac::mac(&self.0, &[b"stand-in", &[0], text.as_bytes()]);
-        uuid::Builder::from_random_bytes(mac.first_chunk().copied().unwrap_or_default()).into_uuid()
+        let seed = self.seed(b"stand-in", text);
+        uuid::Builder::from_random_bytes(seed.first_chunk().copied().unwrap_or_default())
+            .into_uuid()
+    }
+
+    /// Bytes that are always the same for the same text, and nobody else can know.
+    pub(crate) fn seed(&self, domain: &[u8], text: &str) -> [u8; mac::LENGTH] {
+        mac::mac(&self.0, &[domain, &[0], text.as_bytes()])
     }
 
     fn mac(&self, kind: Kind, client_id: &str, body: &[u8]) -> [u8; mac::LENGTH] {
         mac::mac(&self.0, &[kind.domain(), &[0], client_id.as_bytes(), &[0], body])
     }
+}
+
+/// Small letters and digits from the generator: ids and secrets have this form.
+pub(crate) fn random_text(rng: &mut dyn CryptoRng, length: usize) -> String {
+    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let letters = (0..length).filter_map(|_| LETTERS.choose(rng));
+    letters.map(|letter| char::from(*letter)).collect()
 }
 
 /// A random UUID from the generator.

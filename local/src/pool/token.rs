@@ -7,7 +7,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use rsa::pkcs1::EncodeRsaPrivateKey;
+use rsa::pkcs1::der::SecretDocument;
+use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
 use rsa::traits::PublicKeyParts;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -18,12 +19,11 @@ use super::Ctx;
 use super::attribute;
 use super::client::Client;
 use super::error::{Error, Result};
+use super::scopes::USER_ADMIN;
 use super::state::{Pool, State};
 use super::ticket::{Kind, Ticket, random_uuid};
 use super::user::{Grant, User, UserId};
 
-/// The scope of a token that a sign-in through the API gives.
-const SCOPE: &str = "aws.cognito.signin.user.admin";
 const KEY_BITS: usize = 2_048;
 
 /// A pool's RS256 key. Made when it is first needed, because that takes a while; clones share it.
@@ -36,6 +36,7 @@ struct Key {
     decoding: DecodingKey,
     modulus: String,
     exponent: String,
+    private: SecretDocument,
 }
 
 impl SigningKey {
@@ -48,6 +49,19 @@ impl SigningKey {
     /// Makes the key now, if it is not made yet.
     pub fn prepare(&self) {
         self.0.get_or_init(Key::generate);
+    }
+
+    /// The private key as a state file keeps it, if it is made: before that nobody relies on it.
+    pub(crate) fn saved(&self) -> Option<String> {
+        let key = self.0.get()?.as_ref()?;
+        Some(BASE64_URL_SAFE_NO_PAD.encode(key.private.as_bytes()))
+    }
+
+    /// A key out of a state file.
+    pub(crate) fn restored(text: &str) -> Option<Self> {
+        let document = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let private = rsa::RsaPrivateKey::from_pkcs1_der(&document).ok()?;
+        Some(Self(Arc::new(OnceLock::from(Some(Key::new(&private)?)))))
     }
 
     fn key(&self) -> Result<&Key> {
@@ -112,15 +126,20 @@ impl Key {
     fn generate() -> Option<Self> {
         // The system's generator, and not the one given to the pool: this is slow, so it runs
         // beside the pool and not under its lock.
-        let private = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, KEY_BITS).ok()?;
+        Self::new(&rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, KEY_BITS).ok()?)
+    }
+
+    fn new(private: &rsa::RsaPrivateKey) -> Option<Self> {
+        let document = private.to_pkcs1_der().ok()?;
         let modulus = private.n().to_bytes_be();
         let exponent = private.e().to_bytes_be();
         Some(Self {
             id: BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&modulus)),
-            encoding: EncodingKey::from_rsa_der(private.to_pkcs1_der().ok()?.as_bytes()),
+            encoding: EncodingKey::from_rsa_der(document.as_bytes()),
             decoding: DecodingKey::from_rsa_raw_components(&modulus, &exponent),
             modulus: BASE64_URL_SAFE_NO_PAD.encode(&modulus),
             exponent: BASE64_URL_SAFE_NO_PAD.encode(&exponent),
+            private: document,
         })
     }
 }
@@ -137,6 +156,15 @@ pub(crate) struct Unsigned {
 impl Unsigned {
     /// The reply that ends a sign-in.
     pub(crate) fn sign(self) -> Result<Value> {
+        let mut reply = self.renewed()?;
+        if let Some(reply) = reply.as_object_mut() {
+            reply.insert("ChallengeParameters".to_owned(), json!({}));
+        }
+        Ok(reply)
+    }
+
+    /// The reply that gives new tokens for old.
+    pub(crate) fn renewed(self) -> Result<Value> {
         let mut result = json!({
             "AccessToken": self.key.sign(&self.access)?,
             "ExpiresIn": self.expires_in,
@@ -146,7 +174,7 @@ impl Unsigned {
         if let (Some(refresh), Some(result)) = (self.refresh, result.as_object_mut()) {
             result.insert("RefreshToken".to_owned(), json!(refresh));
         }
-        Ok(json!({ "ChallengeParameters": {}, "AuthenticationResult": result }))
+        Ok(json!({ "AuthenticationResult": result }))
     }
 }
 
@@ -162,7 +190,8 @@ pub(crate) fn issue(
         return Err(Error::user_disabled());
     }
     let grant_id = random_uuid(ctx.rng);
-    let grant = Grant { auth_time: ctx.now, expires: ctx.now + client.refresh_token_validity };
+    let grant =
+        Grant { auth_time: ctx.now, expires: ctx.now + client.refresh_token_validity.duration() };
     let ticket = Ticket::new(grant.expires, grant_id, user.sub);
     user.grants.retain(|_, grant| ctx.now < grant.expires);
     user.grants.insert(grant_id, grant.clone());
@@ -214,20 +243,23 @@ fn claims(
         let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         set("sub", json!(user.sub.to_string()));
         set("iss", json!(pool.issuer));
-        set("origin_jti", json!(grant_id.to_string()));
         set("event_id", json!(event_id.to_string()));
         set("token_use", json!(token_use));
         set("auth_time", json!(grant.auth_time.as_secs()));
         set("iat", json!(ctx.now.as_secs()));
         set("exp", json!((ctx.now + validity).as_secs()));
-        set("jti", json!(random_uuid(ctx.rng).to_string()));
+        // What a token is revoked by.
+        if client.enable_token_revocation {
+            set("origin_jti", json!(grant_id.to_string()));
+            set("jti", json!(random_uuid(ctx.rng).to_string()));
+        }
         claims
     };
-    let mut access = common("access", client.access_token_validity);
+    let mut access = common("access", client.access_token_validity.duration());
     access.insert("client_id".to_owned(), json!(client.client_id));
-    access.insert("scope".to_owned(), json!(SCOPE));
+    access.insert("scope".to_owned(), json!(USER_ADMIN));
     access.insert("username".to_owned(), json!(user.username));
-    let mut id = common("id", client.id_token_validity);
+    let mut id = common("id", client.id_token_validity.duration());
     id.insert("aud".to_owned(), json!(client.client_id));
     id.insert("cognito:username".to_owned(), json!(user.username));
     for (name, value) in user.attributes() {
@@ -238,7 +270,7 @@ fn claims(
         id,
         access,
         refresh: None,
-        expires_in: client.access_token_validity.as_secs(),
+        expires_in: client.access_token_validity.duration().as_secs(),
     })
 }
 
@@ -246,7 +278,8 @@ fn claims(
 #[derive(Clone, Deserialize)]
 pub(crate) struct AccessClaims {
     sub: Uuid,
-    origin_jti: Uuid,
+    origin_jti: Option<Uuid>,
+    iat: u64,
     token_use: String,
     scope: String,
     exp: u64,
@@ -304,12 +337,16 @@ impl Signed {
         if now.as_secs() >= claims.exp {
             return Err(Error::not_authorized("Access Token has expired"));
         }
-        if !claims.scope.split(' ').any(|scope| scope == SCOPE) {
+        if !claims.scope.split(' ').any(|scope| scope == USER_ADMIN) {
             return Err(Error::not_authorized("Access Token does not have required scopes"));
         }
         let id = pool.users.by_sub(claims.sub).ok_or_else(Error::user_not_found)?;
         let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
-        if !user.grants.contains_key(&claims.origin_jti) {
+        let lives = match &claims.origin_jti {
+            Some(grant) => user.grants.contains_key(grant),
+            None => user.signed_out.is_none_or(|at| at.as_secs() < claims.iat),
+        };
+        if !lives {
             return Err(revoked());
         }
         if !user.enabled {

@@ -3,24 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Ctx;
 use super::attribute::Contact;
 use super::code::ConfirmationCode;
-use super::password::PasswordHash;
+use super::config::PoolConfig;
+use super::srp::{Identity, Verifier};
 
 /// A user's place in a pool: in order of creation, never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct UserId(pub(crate) u64);
 
 /// How far a user has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum UserStatus {
     Unconfirmed,
     Confirmed,
     ForceChangePassword,
+    ResetRequired,
 }
 
 impl UserStatus {
@@ -29,19 +32,20 @@ impl UserStatus {
             Self::Unconfirmed => "UNCONFIRMED",
             Self::Confirmed => "CONFIRMED",
             Self::ForceChangePassword => "FORCE_CHANGE_PASSWORD",
+            Self::ResetRequired => "RESET_REQUIRED",
         }
     }
 }
 
 /// One sign-in that can still be refreshed. Its id is `origin_jti` in the tokens that came of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Grant {
     pub(crate) auth_time: Duration,
     pub(crate) expires: Duration,
 }
 
 /// A user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct User {
     pub(crate) username: String,
     pub(crate) sub: Uuid,
@@ -52,7 +56,7 @@ pub(crate) struct User {
     pub(crate) signed_up_with: Option<Contact>,
     pub(crate) status: UserStatus,
     pub(crate) enabled: bool,
-    pub(crate) password: Option<PasswordHash>,
+    pub(crate) password: Option<Verifier>,
     /// When an administrator's temporary password stops working.
     pub(crate) temporary_until: Option<Duration>,
     pub(crate) created: Duration,
@@ -60,7 +64,11 @@ pub(crate) struct User {
     pub(crate) sign_up_code: Option<ConfirmationCode>,
     /// Codes for attributes that changed, by attribute.
     pub(crate) attribute_codes: BTreeMap<Contact, ConfirmationCode>,
+    /// The code for a new password.
+    pub(crate) reset_code: Option<ConfirmationCode>,
     pub(crate) grants: BTreeMap<Uuid, Grant>,
+    /// When the user was last signed out everywhere: what ends tokens that name no grant.
+    pub(crate) signed_out: Option<Duration>,
 }
 
 impl User {
@@ -78,8 +86,16 @@ impl User {
             modified: now,
             sign_up_code: None,
             attribute_codes: BTreeMap::new(),
+            reset_code: None,
             grants: BTreeMap::new(),
+            signed_out: None,
         }
+    }
+
+    /// Ends every sign-in of the user.
+    pub(crate) fn sign_out(&mut self, now: Duration) {
+        self.grants.clear();
+        self.signed_out = Some(now);
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
@@ -94,16 +110,25 @@ impl User {
         self.attribute(contact.verified_name()) == Some("true")
     }
 
+    /// Whether `password` is the user's.
+    pub(crate) fn has_password(&self, config: &PoolConfig, password: &str) -> bool {
+        let identity = Identity { pool: config.srp_name(), user: &self.username };
+        self.password.as_ref().is_some_and(|kept| kept.matches(identity, password))
+    }
+
     /// Gives the user a password, with the status that comes of it.
     pub(crate) fn set_password(
         &mut self,
+        config: &PoolConfig,
         password: &str,
         status: UserStatus,
         temporary_until: Option<Duration>,
         ctx: &mut Ctx<'_>,
     ) {
-        self.password = Some(PasswordHash::new(password, ctx.rng));
+        let identity = Identity { pool: config.srp_name(), user: &self.username };
+        self.password = Some(Verifier::new(identity, password, ctx.rng));
         self.status = status;
+        self.reset_code = None;
         self.temporary_until = temporary_until;
         self.modified = ctx.now;
     }

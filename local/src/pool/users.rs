@@ -97,6 +97,28 @@ impl Users {
             .map(|(id, _)| id)
     }
 
+    /// Copies of all users, by id, and the next id.
+    pub(crate) fn saved(&self) -> (BTreeMap<u64, User>, u64) {
+        (self.users.iter().map(|(id, user)| (id.0, user.clone())).collect(), self.next)
+    }
+
+    /// The users of a saved state, with their indexes.
+    pub(crate) fn restored(users: BTreeMap<u64, User>, next: u64) -> Self {
+        let mut all = Self::default();
+        for (id, user) in users {
+            for contact in Contact::ALL {
+                if let Some(value) = user.contact(contact) {
+                    let key = (contact, folded(value));
+                    all.by_contact.entry(key).or_default().insert(UserId(id));
+                }
+            }
+            all.next = id;
+            all.insert(user);
+        }
+        all.next = all.next.max(next);
+        all
+    }
+
     pub(crate) fn insert(&mut self, user: User) -> UserId {
         let id = UserId(self.next);
         self.next += 1;
@@ -149,7 +171,11 @@ impl Users {
         user.modified = now;
         for contact in &changed {
             user.attributes.insert(contact.verified_name().to_owned(), "false".to_owned());
+            // What was sent to the old address proves nothing about the new one.
             user.attribute_codes.remove(contact);
+            for code in [&mut user.sign_up_code, &mut user.reset_code] {
+                code.take_if(|code| code.contact == *contact);
+            }
         }
         for (name, value) in writes {
             if value.is_empty() {

@@ -2,14 +2,16 @@
 //! model's constraints for it. Unknown fields are ignored.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
 use super::error::{Error, Result};
+use super::fields::USERNAME;
 
 /// A string field of the API model, with its constraints.
 pub(crate) struct Field {
-    name: &'static str,
+    pub(super) name: &'static str,
     min: usize,
     max: usize,
     rule: Rule,
@@ -28,164 +30,79 @@ impl Field {
         Self { name, min, max, rule }
     }
 
-    pub(crate) fn check(&self, value: &str) -> Result<()> {
+    /// Holds `value` to the constraints; `member` is what the error calls it.
+    pub(crate) fn check(&self, member: &str, value: &str) -> Result<()> {
         let length = value.chars().count();
-        if length < self.min {
-            return Err(self.violated(&format!(
-                "Member must have length greater than or equal to {}",
-                self.min
-            )));
-        }
-        if length > self.max {
-            return Err(self
-                .violated(&format!("Member must have length less than or equal to {}", self.max)));
-        }
-        match self.rule {
-            Rule::Pattern(pattern, matches) if !matches(value) => Err(self
-                .violated(&format!("Member must satisfy regular expression pattern: {pattern}"))),
-            Rule::OneOf(values) if !values.contains(&value) => Err(self
-                .violated(&format!("Member must satisfy enum value set: [{}]", values.join(", ")))),
-            _ => Ok(()),
-        }
-    }
-
-    fn violated(&self, constraint: &str) -> Error {
-        violated(self.name, constraint)
+        let constraint = if length < self.min {
+            format!("Member must have length greater than or equal to {}", self.min)
+        } else if length > self.max {
+            format!("Member must have length less than or equal to {}", self.max)
+        } else {
+            match self.rule {
+                Rule::Pattern(pattern, matches) if !matches(value) => {
+                    format!("Member must satisfy regular expression pattern: {pattern}")
+                }
+                Rule::OneOf(values) if !values.contains(&value) => {
+                    format!("Member must satisfy enum value set: [{}]", values.join(", "))
+                }
+                _ => return Ok(()),
+            }
+        };
+        Err(violated(member, &constraint))
     }
 }
 
-/// The error of a broken constraint. It names the member as AWS does, first letter small, and never
-/// repeats the value, which may be a secret.
-pub(crate) fn violated(name: &str, constraint: &str) -> Error {
-    let mut letters = name.chars();
-    let first = letters.next().map(|c| c.to_ascii_lowercase()).unwrap_or_default();
-    let rest = letters.as_str();
+/// The error of a broken constraint. It never repeats the value, which may be a secret.
+pub(crate) fn violated(member: &str, constraint: &str) -> Error {
     Error::invalid(format!(
-        "1 validation error detected: Value at '{first}{rest}' failed to satisfy constraint: \
+        "1 validation error detected: Value at '{member}' failed to satisfy constraint: \
          {constraint}"
     ))
 }
 
-fn word(value: &str) -> bool {
-    value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '+')
+/// A member's name as AWS writes it in errors: its first letter is small.
+pub(crate) fn lowered(name: &str) -> String {
+    let mut letters = name.chars();
+    let first = letters.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
 }
-
-fn no_space(value: &str) -> bool {
-    !value.chars().any(char::is_whitespace)
-}
-
-fn visible(value: &str) -> bool {
-    !value.chars().any(|c| c.is_whitespace() || c.is_control())
-}
-
-fn base64(value: &str) -> bool {
-    value.chars().all(|c| c.is_ascii_alphanumeric() || "_+=/".contains(c))
-}
-
-fn token(value: &str) -> bool {
-    value.chars().all(|c| c.is_ascii_alphanumeric() || "-_=.".contains(c))
-}
-
-fn pool_id(value: &str) -> bool {
-    value.rsplit_once('_').is_some_and(|(region, id)| {
-        !region.is_empty()
-            && region.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-            && !id.is_empty()
-            && id.chars().all(|c| c.is_ascii_alphanumeric())
-    })
-}
-
-/// The model sets no length for tokens; this one keeps a hostile body from costing time.
-const LONGEST_TOKEN: usize = 16_384;
-const VISIBLE: &str = r"[\p{L}\p{M}\p{S}\p{N}\p{P}]+";
-
-pub(crate) const CLIENT_ID: Field = Field::new("ClientId", 1, 128, Rule::Pattern(r"[\w+]+", word));
-pub(crate) const CLIENT_SECRET: Field =
-    Field::new("ClientSecret", 24, 64, Rule::Pattern(r"[\w+]+", word));
-pub(crate) const SECRET_HASH: Field =
-    Field::new("SecretHash", 1, 128, Rule::Pattern(r"[\w+=/]+", base64));
-pub(crate) const USER_POOL_ID: Field =
-    Field::new("UserPoolId", 1, 55, Rule::Pattern(r"[\w-]+_[0-9a-zA-Z]+", pool_id));
-pub(crate) const USERNAME: Field = Field::new("Username", 1, 128, Rule::Pattern(VISIBLE, visible));
-pub(crate) const PASSWORD: Field =
-    Field::new("Password", 0, 256, Rule::Pattern(r"[\S]+", no_space));
-pub(crate) const TEMPORARY_PASSWORD: Field =
-    Field::new("TemporaryPassword", 0, 256, Rule::Pattern(r"[\S]+", no_space));
-pub(crate) const CONFIRMATION_CODE: Field =
-    Field::new("ConfirmationCode", 1, 2_048, Rule::Pattern(r"[\S]+", no_space));
-pub(crate) const SESSION: Field = Field::new("Session", 20, 2_048, Rule::Any);
-pub(crate) const ACCESS_TOKEN: Field =
-    Field::new("AccessToken", 1, LONGEST_TOKEN, Rule::Pattern("[A-Za-z0-9-_=.]+", token));
-pub(crate) const TOKEN: Field =
-    Field::new("Token", 1, LONGEST_TOKEN, Rule::Pattern("[A-Za-z0-9-_=.]+", token));
-pub(crate) const REFRESH_TOKEN: Field =
-    Field::new("RefreshToken", 1, LONGEST_TOKEN, Rule::Pattern("[A-Za-z0-9-_=.]+", token));
-pub(crate) const FILTER: Field = Field::new("Filter", 0, 256, Rule::Any);
-pub(crate) const PAGINATION_TOKEN: Field =
-    Field::new("PaginationToken", 1, 256, Rule::Pattern(r"[\S]+", no_space));
-pub(crate) const MESSAGE_ACTION: Field =
-    Field::new("MessageAction", 0, 64, Rule::OneOf(&["RESEND", "SUPPRESS"]));
-pub(crate) const AUTH_FLOW: Field = Field::new(
-    "AuthFlow",
-    0,
-    64,
-    Rule::OneOf(&[
-        "USER_SRP_AUTH",
-        "REFRESH_TOKEN_AUTH",
-        "REFRESH_TOKEN",
-        "CUSTOM_AUTH",
-        "ADMIN_NO_SRP_AUTH",
-        "USER_PASSWORD_AUTH",
-        "ADMIN_USER_PASSWORD_AUTH",
-        "USER_AUTH",
-    ]),
-);
-pub(crate) const CHALLENGE_NAME: Field = Field::new(
-    "ChallengeName",
-    0,
-    64,
-    Rule::OneOf(&[
-        "SMS_MFA",
-        "EMAIL_OTP",
-        "SOFTWARE_TOKEN_MFA",
-        "SELECT_MFA_TYPE",
-        "MFA_SETUP",
-        "PASSWORD_VERIFIER",
-        "CUSTOM_CHALLENGE",
-        "SELECT_CHALLENGE",
-        "DEVICE_SRP_AUTH",
-        "DEVICE_PASSWORD_VERIFIER",
-        "ADMIN_NO_SRP_AUTH",
-        "NEW_PASSWORD_REQUIRED",
-        "SMS_OTP",
-        "PASSWORD",
-        "WEB_AUTHN",
-        "PASSWORD_SRP",
-    ]),
-);
 
 /// A list of attributes as a request gives it: names with their values, `None` where there is none.
 pub(crate) type AttributeList = Vec<(String, Option<String>)>;
 
-/// A request's JSON object.
-pub(crate) struct Request(Map<String, Value>);
+/// A request's JSON object, or one within it.
+pub(crate) struct Request {
+    fields: Map<String, Value>,
+    /// Where it is in the request, as errors say it: empty, or ending with a dot.
+    path: String,
+}
 
 impl Request {
     pub(crate) fn new(fields: Map<String, Value>) -> Self {
-        Self(fields)
+        Self { fields, path: String::new() }
     }
 
     pub(crate) fn parse(body: &[u8]) -> Result<Self> {
         match serde_json::from_slice(body) {
-            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(Value::Object(fields)) => Ok(Self { fields, path: String::new() }),
             Ok(_) => Err(Error::serialization("The request is not a JSON object")),
             Err(_) => Err(Error::serialization("The request is not JSON")),
         }
     }
 
+    /// What errors call the field.
+    fn member(&self, name: &str) -> String {
+        format!("{}{}", self.path, lowered(name))
+    }
+
     /// The field's value; absent and null are the same.
     pub(crate) fn value(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+        self.fields.get(name).filter(|value| !value.is_null())
+    }
+
+    /// The field as it was given, where it is only shown again.
+    pub(crate) fn as_given(&self, name: &str) -> Option<&Value> {
+        self.value(name)
     }
 
     pub(crate) fn optional(&self, field: &Field) -> Result<Option<&str>> {
@@ -193,12 +110,67 @@ impl Request {
             return Ok(None);
         };
         let value = string(value)?;
-        field.check(value)?;
+        field.check(&self.member(field.name), value)?;
         Ok(Some(value))
     }
 
     pub(crate) fn required(&self, field: &Field) -> Result<&str> {
-        self.optional(field)?.ok_or_else(|| field.violated("Member must not be null"))
+        self.optional(field)?.ok_or_else(|| self.missing(field.name))
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        violated(&self.member(name), "Member must not be null")
+    }
+
+    /// A string that is only shown again.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>> {
+        self.value(name).map(string).transpose()
+    }
+
+    /// The names of the fields that are there.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
+    }
+
+    /// A structure within, if it is there.
+    pub(crate) fn structure(&self, name: &str) -> Result<Option<Self>> {
+        self.value(name).map(|value| nested(value, self.member(name))).transpose()
+    }
+
+    /// A list of at most `max` structures, if it is there.
+    pub(crate) fn structures(&self, name: &str, max: usize) -> Result<Option<Vec<Self>>> {
+        let member = self.member(name);
+        let Some(items) = self.list(name, max)? else {
+            return Ok(None);
+        };
+        let items = items.iter().enumerate();
+        items
+            .map(|(index, item)| nested(item, format!("{member}.{}.member", index + 1)))
+            .collect::<Result<_>>()
+            .map(Some)
+    }
+
+    fn list(&self, name: &str, max: usize) -> Result<Option<&Vec<Value>>> {
+        match self.value(name) {
+            None => Ok(None),
+            Some(Value::Array(items)) if items.len() <= max => Ok(Some(items)),
+            Some(Value::Array(_)) => Err(bad_length(&self.member(name), max)),
+            Some(value) => Err(mismatch(value, "a List")),
+        }
+    }
+
+    /// A list of at most `max` strings that are each as `field` says, if it is there.
+    pub(crate) fn texts(&self, field: &Field, max: usize) -> Result<Option<Vec<&str>>> {
+        let Some(items) = self.list(field.name, max)? else {
+            return Ok(None);
+        };
+        let member = self.member(field.name);
+        let text = |item| {
+            let item = string(item)?;
+            field.check(&member, item)?;
+            Ok(item)
+        };
+        items.iter().map(text).collect::<Result<_>>().map(Some)
     }
 
     pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>> {
@@ -207,20 +179,29 @@ impl Request {
             .transpose()
     }
 
-    /// An integer of at most `max`.
-    pub(crate) fn count(&self, name: &str, max: u64) -> Result<Option<u64>> {
+    pub(crate) fn required_flag(&self, name: &str) -> Result<bool> {
+        self.flag(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// An integer of `range`, if it is there.
+    pub(crate) fn number(&self, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>> {
         let Some(value) = self.value(name) else {
             return Ok(None);
         };
         if !value.is_i64() && !value.is_u64() {
             return Err(mismatch(value, "an Integer"));
         }
-        match value.as_u64() {
-            None => Err(violated(name, "Member must have value greater than or equal to 0")),
-            Some(count) if count > max => {
-                Err(violated(name, &format!("Member must have value less than or equal to {max}")))
-            }
-            count => Ok(count),
+        let number = value.as_i64().unwrap_or(i64::MAX);
+        let broken = |which: &str, bound: u32| {
+            let constraint = format!("Member must have value {which} than or equal to {bound}");
+            Err(violated(&self.member(name), &constraint))
+        };
+        if number < i64::from(*range.start()) {
+            return broken("greater", *range.start());
+        }
+        match u32::try_from(number) {
+            Ok(number) if number <= *range.end() => Ok(Some(number)),
+            _ => broken("less", *range.end()),
         }
     }
 
@@ -237,56 +218,43 @@ impl Request {
         }
     }
 
-    /// A list of strings, if it is there.
-    pub(crate) fn strings(&self, name: &str) -> Result<Option<Vec<&str>>> {
-        match self.value(name) {
-            None => Ok(None),
-            Some(Value::Array(items)) => items.iter().map(string).collect::<Result<_>>().map(Some),
-            Some(value) => Err(mismatch(value, "a List")),
-        }
-    }
-
     /// A list of attributes, if it is there.
     pub(crate) fn attributes(&self, name: &str) -> Result<Option<AttributeList>> {
-        let items = match self.value(name) {
-            None => return Ok(None),
-            Some(Value::Array(items)) => items,
-            Some(value) => return Err(mismatch(value, "a List")),
+        const NAME: Field = Field::new("Name", 1, 32, Rule::Any);
+        const VALUE: Field = Field::new("Value", 0, 2_048, Rule::Any);
+        let Some(items) = self.structures(name, usize::MAX)? else {
+            return Ok(None);
         };
-        items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| {
-                let Value::Object(item) = item else {
-                    return Err(mismatch(item, "a Structure"));
-                };
-                let member = format!("{name}.{}.member", index + 1);
-                let text = |key: &str| {
-                    item.get(key).filter(|value| !value.is_null()).map(string).transpose()
-                };
-                let key = text("Name")?.ok_or_else(|| {
-                    violated(&format!("{member}.name"), "Member must not be null")
-                })?;
-                Field::new("", 1, 32, Rule::Any)
-                    .check(key)
-                    .map_err(|_| bad_length(&format!("{member}.name"), 32))?;
-                let value = text("Value")?;
-                if value.is_some_and(|value| value.chars().count() > 2_048) {
-                    return Err(bad_length(&format!("{member}.value"), 2_048));
-                }
-                Ok((key.to_owned(), value.map(str::to_owned)))
-            })
-            .collect::<Result<_>>()
-            .map(Some)
+        let attribute = |item: &Self| {
+            Ok((item.required(&NAME)?.to_owned(), item.optional(&VALUE)?.map(str::to_owned)))
+        };
+        items.iter().map(attribute).collect::<Result<_>>().map(Some)
     }
 
     /// A list of attributes that must be there.
     pub(crate) fn required_attributes(&self, name: &str) -> Result<AttributeList> {
-        self.attributes(name)?.ok_or_else(|| violated(name, "Member must not be null"))
+        self.attributes(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// A list of strings as `field` says, which must be there.
+    pub(crate) fn required_texts(&self, field: &Field) -> Result<Vec<&str>> {
+        self.texts(field, usize::MAX)?.ok_or_else(|| self.missing(field.name))
+    }
+
+    /// An integer of `range`, which must be there.
+    pub(crate) fn required_number(&self, name: &str, range: RangeInclusive<u32>) -> Result<u32> {
+        self.number(name, range)?.ok_or_else(|| self.missing(name))
     }
 
     pub(crate) fn parameters(&self, name: &str) -> Result<Parameters> {
         Ok(Parameters(self.map(name)?))
+    }
+}
+
+fn nested(value: &Value, member: String) -> Result<Request> {
+    match value {
+        Value::Object(fields) => Ok(Request { fields: fields.clone(), path: format!("{member}.") }),
+        _ => Err(mismatch(value, "a Structure")),
     }
 }
 
@@ -329,7 +297,7 @@ impl Parameters {
         if name.is_empty() {
             return Err(Error::missing_parameter("USERNAME"));
         }
-        USERNAME.check(name)?;
+        USERNAME.check("username", name)?;
         Ok(name)
     }
 

@@ -318,20 +318,10 @@ async fn a_user_who_goes_while_a_function_runs_gets_no_tokens() {
 }
 
 #[tokio::test]
-async fn flows_and_challenges_not_built_yet_say_so() {
+async fn flows_that_are_not_built_say_so() {
     let world = World::new();
     world.user(PHONE).await;
     for (flow, parameters, message) in [
-        (
-            "CUSTOM_AUTH",
-            json!({ "USERNAME": PHONE, "CHALLENGE_NAME": "SRP_A", "SRP_A": "ff" }),
-            "CUSTOM_AUTH with CHALLENGE_NAME SRP_A is not supported here yet.",
-        ),
-        (
-            "USER_SRP_AUTH",
-            json!({ "USERNAME": PHONE, "SRP_A": "ff" }),
-            "USER_SRP_AUTH is not supported here yet.",
-        ),
         ("USER_AUTH", json!({ "USERNAME": PHONE }), "Initiate Auth method not supported."),
         (
             "ADMIN_USER_PASSWORD_AUTH",

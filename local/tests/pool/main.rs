@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod custom_auth;
 #[cfg(test)]
 mod declared;
@@ -16,8 +18,16 @@ mod passwords;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod sign_up;
 #[cfg(test)]
+mod srp;
+#[cfg(test)]
+mod srp_client;
+#[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod user_life;
 #[cfg(test)]
 mod wire;

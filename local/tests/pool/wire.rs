@@ -1,65 +1,50 @@
 //! The wire: what is no request, what a request lacks, and that nothing at all makes it panic.
 
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, UserPools};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use crate::declared::MODEL;
 use crate::harness::*;
 
-/// Every operation with its required fields.
-const OPERATIONS: [(&str, &[&str]); 23] = [
-    ("SignUp", &["ClientId", "Username", "Password"]),
-    ("ConfirmSignUp", &["ClientId", "Username", "ConfirmationCode"]),
-    ("ResendConfirmationCode", &["ClientId", "Username"]),
-    ("AdminCreateUser", &["UserPoolId", "Username"]),
-    ("AdminConfirmSignUp", &["UserPoolId", "Username"]),
-    ("AdminSetUserPassword", &["UserPoolId", "Username", "Password"]),
-    ("AdminUpdateUserAttributes", &["UserPoolId", "Username", "UserAttributes"]),
-    ("AdminGetUser", &["UserPoolId", "Username"]),
-    ("AdminDisableUser", &["UserPoolId", "Username"]),
-    ("AdminEnableUser", &["UserPoolId", "Username"]),
-    ("AdminDeleteUser", &["UserPoolId", "Username"]),
-    ("ListUsers", &["UserPoolId"]),
-    ("InitiateAuth", &["ClientId", "AuthFlow"]),
-    ("AdminInitiateAuth", &["UserPoolId", "ClientId", "AuthFlow"]),
-    ("RespondToAuthChallenge", &["ClientId", "ChallengeName"]),
-    ("AdminRespondToAuthChallenge", &["UserPoolId", "ClientId", "ChallengeName"]),
-    ("GetTokensFromRefreshToken", &["RefreshToken", "ClientId"]),
-    ("GetUser", &["AccessToken"]),
-    ("UpdateUserAttributes", &["AccessToken", "UserAttributes"]),
-    ("GlobalSignOut", &["AccessToken"]),
-    ("RevokeToken", &["Token", "ClientId"]),
-    ("DescribeUserPool", &["UserPoolId"]),
-    ("DescribeUserPoolClient", &["UserPoolId", "ClientId"]),
-];
+/// A value that does for a required field.
+fn value_of(field: &str) -> Value {
+    match field {
+        "ClientId" => json!(DEFAULT_CLIENT_ID),
+        "UserPoolId" => json!(DEFAULT_POOL_ID),
+        "Username" => json!(PHONE),
+        "Password" | "PreviousPassword" | "ProposedPassword" => json!(PASSWORD),
+        "ConfirmationCode" | "Code" => json!("123456"),
+        "AuthFlow" => json!("CUSTOM_AUTH"),
+        "ChallengeName" => json!("CUSTOM_CHALLENGE"),
+        "UserAttributes" => json!([]),
+        "UserAttributeNames" => json!(["name"]),
+        "AttributeName" => json!("email"),
+        "Token" | "RefreshToken" | "PoolName" | "ClientName" | "Identifier" | "Name" => json!("x"),
+        "MaxResults" => json!(1),
+        other => panic!("{other}"),
+    }
+}
 
 #[tokio::test]
 async fn every_required_field_is_named_when_it_is_missing() {
     let world = World::new();
     world.user(PHONE).await;
     let access = world.sign_in(PHONE).await["AccessToken"].take();
-    for (operation, required) in OPERATIONS {
+    for operation in UserPools::operations() {
+        let required = &MODEL[operation].required;
         let mut body = json!({});
         for field in required {
-            body[field] = match *field {
-                "ClientId" => json!(DEFAULT_CLIENT_ID),
-                "UserPoolId" => json!(DEFAULT_POOL_ID),
-                "Username" => json!(PHONE),
-                "Password" => json!(PASSWORD),
-                "ConfirmationCode" => json!("123456"),
-                "AuthFlow" => json!("CUSTOM_AUTH"),
-                "ChallengeName" => json!("CUSTOM_CHALLENGE"),
-                "UserAttributes" => json!([]),
+            body[field] = match field.as_str() {
                 "AccessToken" => access.clone(),
-                "Token" | "RefreshToken" => json!("x"),
-                other => panic!("{other}"),
+                field => value_of(field),
             };
         }
         for field in required {
             for missing in [true, false] {
                 let mut body = body.clone();
                 if missing {
-                    body.as_object_mut().unwrap().remove(*field);
+                    body.as_object_mut().unwrap().remove(field);
                 } else {
                     body[field] = Value::Null;
                 }
@@ -274,6 +259,25 @@ fn fields() -> impl Strategy<Value = Value> {
         "DesiredDeliveryMediums",
         "MessageAction",
         "ClientMetadata",
+        "PoolName",
+        "Policies",
+        "LambdaConfig",
+        "AliasAttributes",
+        "ClientName",
+        "ExplicitAuthFlows",
+        "AllowedOAuthScopes",
+        "TokenValidityUnits",
+        "AccessTokenValidity",
+        "Identifier",
+        "Name",
+        "Scopes",
+        "MaxResults",
+        "NextToken",
+        "AttributeName",
+        "UserAttributeNames",
+        "Code",
+        "PreviousPassword",
+        "ProposedPassword",
     ]);
     prop::collection::hash_map(name, value, 0..12).prop_map(|fields| {
         let fields: Map<String, Value> =
@@ -300,7 +304,7 @@ proptest! {
     ) {
         let world = World::new();
         replies(&world, &target, &body);
-        for (operation, _) in OPERATIONS {
+        for operation in UserPools::operations() {
             replies(&world, operation, &body);
         }
     }
@@ -309,7 +313,7 @@ proptest! {
     fn no_fields_make_it_panic(bodies in prop::collection::vec(fields(), 1..6)) {
         let world = World::new();
         for body in bodies {
-            for (operation, _) in OPERATIONS {
+            for operation in UserPools::operations() {
                 replies(&world, operation, body.to_string().as_bytes());
             }
         }

@@ -1,0 +1,155 @@
+//! Signing in with a password: sent as it is, or proved by SRP.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use super::auth::{Next, check_status};
+use super::client::Client;
+use super::error::{Error, Result};
+use super::event::Entry;
+use super::session::{Challenge, Session, Subject};
+use super::srp::{self, Identity, Verifier};
+use super::state::Pool;
+use super::ticket::Kind;
+use super::user::{User, UserId, UserStatus};
+use super::wire::Parameters;
+use super::{Ctx, secret_hash, token};
+
+/// USER_PASSWORD_AUTH, ADMIN_USER_PASSWORD_AUTH.
+pub(crate) fn password(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    client: &Client,
+    parameters: &Parameters,
+) -> Result<Next> {
+    let username = parameters.username()?;
+    let password = parameters.required("PASSWORD")?;
+    secret_hash::check(client, username, parameters.get("SECRET_HASH"))?;
+    let subject = pool.subject(client, username)?;
+    pool.attempts.check(&subject, ctx.now)?;
+    // The password first: who does not know it learns nothing of the account.
+    let right = match &subject {
+        Subject::User(id) => {
+            let user = pool.users.get(*id).ok_or_else(|| client.unknown_user())?;
+            if user.enabled {
+                must_reset(user)?;
+            }
+            user.has_password(&pool.config, password)
+        }
+        Subject::Unknown(name) => {
+            // No password is right, and finding that out takes as long.
+            let identity = Identity { pool: pool.config.srp_name(), user: name };
+            Verifier::made_up(&pool.seal.seed(b"verifier", name)).matches(identity, password);
+            false
+        }
+    };
+    pool.attempts.note(&subject, right, ctx.now);
+    match subject {
+        Subject::User(id) if right => passed(pool, ctx, client, id),
+        _ => Err(Error::incorrect()),
+    }
+}
+
+/// A password that an administrator has reset is no password, right or wrong.
+fn must_reset(user: &User) -> Result<()> {
+    match user.status {
+        UserStatus::ResetRequired => check_status(user),
+        _ => Ok(()),
+    }
+}
+
+/// What follows a right password where it is all that is asked for.
+pub(crate) fn passed(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    client: &Client,
+    id: UserId,
+) -> Result<Next> {
+    let user = pool.users.get(id).ok_or_else(|| client.unknown_user())?;
+    check_status(user)?;
+    if user.status != UserStatus::ForceChangePassword {
+        return token::issue(pool, ctx, client, id).map(Next::Sign);
+    }
+    if user.temporary_until.is_some_and(|until| ctx.now >= until) {
+        return Err(Error::not_authorized(
+            "Temporary password has expired and must be reset by an administrator.",
+        ));
+    }
+    let attributes: BTreeMap<_, _> = user.attributes().collect();
+    let parameters = json!({
+        "USER_ID_FOR_SRP": user.username,
+        "requiredAttributes": "[]",
+        "userAttributes": json!(attributes).to_string(),
+    });
+    let session = Session { subject: Subject::User(id), challenge: Challenge::NewPassword };
+    let session = pool.sessions.open(&pool.seal, ctx, client, session);
+    Ok(Next::Reply(json!({
+        "ChallengeName": "NEW_PASSWORD_REQUIRED",
+        "Session": session,
+        "ChallengeParameters": parameters,
+    })))
+}
+
+/// USER_SRP_AUTH.
+pub(crate) fn srp(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    client: &Client,
+    parameters: &Parameters,
+) -> Result<Next> {
+    let username = parameters.username()?;
+    let srp_a = parameters.required("SRP_A")?;
+    secret_hash::check(client, username, parameters.get("SECRET_HASH"))?;
+    let subject = pool.subject(client, username)?;
+    verifier(pool, ctx, client, subject, srp_a, None).map(Next::Reply)
+}
+
+/// The PASSWORD_VERIFIER challenge, the same for a user who is not there. `history` is that of the
+/// triggers, if they decide.
+pub(crate) fn verifier(
+    pool: &mut Pool,
+    ctx: &mut Ctx<'_>,
+    client: &Client,
+    subject: Subject,
+    srp_a: &str,
+    history: Option<Vec<Entry>>,
+) -> Result<Value> {
+    pool.attempts.check(&subject, ctx.now)?;
+    let (user_id, kept) = match &subject {
+        Subject::User(id) => {
+            let user = pool.users.get(*id).ok_or_else(|| client.unknown_user())?;
+            if user.enabled {
+                must_reset(user)?;
+            }
+            (user.username.clone(), user.password.clone())
+        }
+        Subject::Unknown(_) => (pool.shown_name(client, &subject)?, None),
+    };
+    let kept = kept.unwrap_or_else(|| Verifier::made_up(&pool.seal.seed(b"verifier", &user_id)));
+    let exchange = srp::exchange(&kept, srp_a, ctx.rng)
+        .ok_or_else(|| Error::invalid("SRP_A is not a number that can be used."))?;
+    let goes_on = history.is_some();
+    let challenge =
+        Challenge::PasswordVerifier { user_id: user_id.clone(), key: exchange.key, history };
+    let ticket = pool.sessions.keep(ctx, client, Session { subject, challenge });
+    let block = pool.seal.close_bytes(Kind::SecretBlock, &client.client_id, &ticket);
+    let mut reply = json!({
+        "ChallengeName": "PASSWORD_VERIFIER",
+        "ChallengeParameters": {
+            "SALT": exchange.salt,
+            "SECRET_BLOCK": BASE64_STANDARD.encode(block),
+            "SRP_B": exchange.srp_b,
+            "USERNAME": user_id,
+            "USER_ID_FOR_SRP": user_id,
+        },
+    });
+    // Where the password is all, the secret block alone carries the sign-in on.
+    if let (true, Some(reply)) = (goes_on, reply.as_object_mut()) {
+        let session = pool.seal.close(Kind::Session, &client.client_id, &ticket);
+        reply.insert("Session".to_owned(), json!(session));
+    }
+    Ok(reply)
+}

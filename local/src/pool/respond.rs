@@ -1,0 +1,216 @@
+//! RespondToAuthChallenge and AdminRespondToAuthChallenge: what an answer to a challenge comes to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
+
+use super::auth::{By, Next, check_status, client_of, follow};
+use super::client::Client;
+use super::error::{Error, Exception, Result};
+use super::event::Entry;
+use super::fields;
+use super::flow::{Answered, Round};
+use super::session::{self, Challenge, Session, Subject};
+use super::srp::{self, Identity};
+use super::state::{Pool, State, already_exists};
+use super::ticket::Kind;
+use super::user::{UserId, UserStatus};
+use super::wire::{Parameters, Request};
+use super::{Ctx, Shared, attribute, mac, password_auth, secret_hash, token};
+
+/// How far the clock of a client may be off in its proof of a password.
+const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// RespondToAuthChallenge, AdminRespondToAuthChallenge.
+pub(crate) async fn respond(shared: &Shared, by: By, request: &Request) -> Result<Value> {
+    let next = shared.locked(|state, ctx| answer(state, ctx, by, request))?;
+    follow(shared, next).await
+}
+
+/// A response that may be looked at: the client is known, and the caller is the client.
+struct Response<'a> {
+    client: Arc<Client>,
+    username: &'a str,
+    session: Option<&'a str>,
+    parameters: &'a Parameters,
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+impl Response<'_> {
+    fn session(&self) -> Result<&str> {
+        self.session.ok_or_else(|| Error::missing_parameter("Session"))
+    }
+}
+
+fn answer(state: &mut State, ctx: &mut Ctx<'_>, by: By, request: &Request) -> Result<Next> {
+    if by == By::Admin {
+        request.required(&fields::USER_POOL_ID)?;
+    }
+    request.required(&fields::CLIENT_ID)?;
+    let name = request.required(&fields::CHALLENGE_NAME)?;
+    let session = request.optional(&fields::SESSION)?;
+    let parameters = request.parameters("ChallengeResponses")?;
+    let metadata = request.map("ClientMetadata")?;
+    let (pool, client) = client_of(state, by, request)?;
+    let (answer, needed): (Answer, &[&str]) = match name {
+        "CUSTOM_CHALLENGE" => (custom, &["ANSWER"]),
+        "NEW_PASSWORD_REQUIRED" => (new_password, &["NEW_PASSWORD"]),
+        "PASSWORD_VERIFIER" => (
+            password_verifier,
+            &["PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP"],
+        ),
+        _ => return Err(Error::invalid(format!("Challenge {name} is not supported here."))),
+    };
+    let username = parameters.username()?;
+    for name in needed {
+        parameters.required(name)?;
+    }
+    let metadata = (!metadata.is_empty()).then_some(metadata);
+    let response = Response { client, username, session, parameters: &parameters, metadata };
+    if name != "PASSWORD_VERIFIER" {
+        response.session()?;
+    }
+    secret_hash::check(&response.client, username, parameters.get("SECRET_HASH"))?;
+    answer(pool, ctx, response)
+}
+
+type Answer = fn(&mut Pool, &mut Ctx<'_>, Response<'_>) -> Result<Next>;
+
+/// An answer for Verify to judge.
+fn custom(pool: &mut Pool, ctx: &mut Ctx<'_>, response: Response<'_>) -> Result<Next> {
+    let Response { client, username, metadata, .. } = &response;
+    let text = response.session()?;
+    let (ticket, _) = session::find(pool, ctx, client, text, "CUSTOM_CHALLENGE", username)?;
+    let Some(Session {
+        subject,
+        challenge: Challenge::Custom { history, private_parameters, metadata: round_metadata },
+    }) = pool.sessions.take(&ticket)
+    else {
+        return Err(Error::internal());
+    };
+    let mut round = go_on(pool, client, subject, metadata.clone())?;
+    round.history = history;
+    round.answered = Some(Answered {
+        answer: response.parameters.required("ANSWER")?.to_owned(),
+        private_parameters,
+        metadata: round_metadata,
+    });
+    Ok(Next::Play(Box::new(round)))
+}
+
+/// The next round of a sign-in whose user may still sign in.
+fn go_on(
+    pool: &Pool,
+    client: &Arc<Client>,
+    subject: Subject,
+    metadata: Option<BTreeMap<String, String>>,
+) -> Result<Round> {
+    if let Subject::User(id) = &subject {
+        let user = pool.users.get(*id).ok_or_else(|| client.unknown_user())?;
+        check_status(user)?;
+    }
+    Round::new(pool, Arc::clone(client), subject, metadata)
+}
+
+/// The first password of a user's own. It is checked before the session is used up, so that a person
+/// whose new password is too weak may try another.
+fn new_password(pool: &mut Pool, ctx: &mut Ctx<'_>, response: Response<'_>) -> Result<Next> {
+    let Response { client, username, parameters, .. } = &response;
+    let text = response.session()?;
+    let password = parameters.required("NEW_PASSWORD")?;
+    let (ticket, found) =
+        session::find(pool, ctx, client, text, "NEW_PASSWORD_REQUIRED", username)?;
+    let Subject::User(id) = found.subject else {
+        return Err(Error::internal());
+    };
+    let writes = check_new_password(pool, client, id, password, parameters)?;
+    pool.sessions.take(&ticket);
+    pool.users.update(id, &writes, ctx.now);
+    let user = pool.users.get_mut(id).ok_or_else(|| client.unknown_user())?;
+    user.set_password(&pool.config, password, UserStatus::Confirmed, None, ctx);
+    token::issue(pool, ctx, client, id).map(Next::Sign)
+}
+
+/// Gives back the attributes to write.
+fn check_new_password(
+    pool: &Pool,
+    client: &Client,
+    id: UserId,
+    password: &str,
+    parameters: &Parameters,
+) -> Result<Vec<(String, String)>> {
+    let user = pool.users.get(id).ok_or_else(|| client.unknown_user())?;
+    check_status(user)?;
+    pool.config.password_policy.check(password)?;
+    let attributes = parameters
+        .with_prefix("userAttributes.")
+        .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
+        .collect();
+    let writes = attribute::check(attribute::Writer::Client, attributes)?;
+    match pool.conflict(Some(id), &writes) {
+        Some(contact) => Err(already_exists(Exception::AliasExists, contact)),
+        None => Ok(writes),
+    }
+}
+
+/// The proof of a password. Right or wrong, it uses the session up.
+fn password_verifier(pool: &mut Pool, ctx: &mut Ctx<'_>, response: Response<'_>) -> Result<Next> {
+    const NAME: &str = "PASSWORD_VERIFIER";
+    let Response { client, username, parameters, metadata, .. } = &response;
+    let block = parameters.required("PASSWORD_CLAIM_SECRET_BLOCK")?;
+    let timestamp = parameters.required("TIMESTAMP")?;
+    let at = srp::timestamp(timestamp).ok_or_else(|| {
+        Error::invalid("TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy in english")
+    })?;
+    let block = BASE64_STANDARD.decode(block).unwrap_or_default();
+    let sealed = pool.seal.open_bytes(Kind::SecretBlock, &client.client_id, &block);
+    let ticket = match response.session {
+        Some(text) => session::find(pool, ctx, client, text, NAME, username)?.0,
+        None => {
+            let ticket = sealed.ok_or_else(Error::incorrect)?;
+            let found = session::live(pool, ctx, &ticket, NAME, username)?;
+            if matches!(found.challenge, Challenge::PasswordVerifier { history: Some(_), .. }) {
+                return Err(Error::missing_parameter("Session"));
+            }
+            ticket
+        }
+    };
+    let Some(Session { subject, challenge: Challenge::PasswordVerifier { user_id, key, history } }) =
+        pool.sessions.take(&ticket)
+    else {
+        return Err(Error::internal());
+    };
+    let identity = Identity { pool: pool.config.srp_name(), user: &user_id };
+    let expected = key.signature(identity, &block, timestamp);
+    let claimed = parameters.required("PASSWORD_CLAIM_SIGNATURE")?;
+    let claimed = BASE64_STANDARD.decode(claimed).unwrap_or_default();
+    let proved = mac::same(&expected, &claimed)
+        && sealed == Some(ticket)
+        && ctx.now.abs_diff(at) <= CLOCK_SKEW;
+    pool.attempts.check(&subject, ctx.now)?;
+    let right = match &subject {
+        Subject::User(id) => {
+            let user = pool.users.get(*id).ok_or_else(|| client.unknown_user())?;
+            proved && user.password.is_some()
+        }
+        Subject::Unknown(_) => false,
+    };
+    pool.attempts.note(&subject, right, ctx.now);
+    let Subject::User(id) = subject else {
+        return Err(Error::incorrect());
+    };
+    if !right {
+        return Err(Error::incorrect());
+    }
+    let Some(mut history) = history else {
+        return password_auth::passed(pool, ctx, client, id);
+    };
+    history.push(Entry::passed(NAME));
+    let mut round = go_on(pool, client, subject, metadata.clone())?;
+    round.history = history;
+    Ok(Next::Play(Box::new(round)))
+}

@@ -1,0 +1,6 @@
+//! `local` as a whole, running on a port: what it makes of bytes, of crowds and of restarts.
+
+#[cfg(test)]
+mod state;
+#[cfg(test)]
+mod wire;

@@ -1,0 +1,166 @@
+//! `--state FILE`: what survives a restart, and what becomes of a file that is none.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use local::client::Client;
+use local::lambda::Progress;
+use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::{Config, Local, Source};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+const PHONE: &str = "+819012345678";
+const PASSWORD: &str = "Passw0rd!";
+
+/// A folder of a test's own, gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("state.json")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn config(state: PathBuf) -> Config {
+    Config {
+        // Nothing here reaches a function.
+        source: Source::Endpoint("http://127.0.0.1:1".to_owned()),
+        progress: Progress::quiet(),
+        state: Some(state),
+        ..Config::default()
+    }
+}
+
+/// Runs `test` against a `local` on `listener`, which then ends as on Ctrl-C.
+async fn run(listener: TcpListener, state: PathBuf, test: impl AsyncFnOnce(&Client)) {
+    let local = Local::start(listener, config(state)).await.unwrap();
+    let client = Client::new(local.url());
+    let (end, ended) = oneshot::channel::<()>();
+    let server = tokio::spawn(local.serve(async move { drop(ended.await) }));
+    test(&client).await;
+    end.send(()).unwrap();
+    server.await.unwrap().unwrap();
+}
+
+async fn call(client: &Client, operation: &str, body: Value) -> Value {
+    client.call(operation, &body).await.unwrap_or_else(|error| panic!("{operation}: {error}"))
+}
+
+fn by_password() -> Value {
+    json!({
+        "ClientId": DEFAULT_CLIENT_ID,
+        "AuthFlow": "USER_PASSWORD_AUTH",
+        "AuthParameters": { "USERNAME": PHONE, "PASSWORD": PASSWORD },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_clients_tokens_and_keys_survive_a_restart() {
+    let folder = Folder::new("survive");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut before = Vec::new();
+    run(listener, folder.file(), async |client| {
+        let user = json!({
+            "UserPoolId": DEFAULT_POOL_ID,
+            "Username": PHONE,
+            "Password": PASSWORD,
+            "Permanent": true,
+        });
+        call(client, "AdminCreateUser", user.clone()).await;
+        call(client, "AdminSetUserPassword", user).await;
+        let made = json!({ "UserPoolId": DEFAULT_POOL_ID, "ClientName": "kept" });
+        let made = call(client, "CreateUserPoolClient", made).await;
+        let result = call(client, "InitiateAuth", by_password()).await;
+        let keys = client.get(&format!("/{DEFAULT_POOL_ID}/.well-known/jwks.json")).await.unwrap();
+        before.extend([made["UserPoolClient"].clone(), result["AuthenticationResult"].clone()]);
+        before.push(keys);
+    })
+    .await;
+    let [made, tokens, keys] = &before[..] else { panic!("three things") };
+    let file = folder.file();
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!fs::read_to_string(&file).unwrap().contains(PASSWORD));
+    let listener = TcpListener::bind(address).await.unwrap();
+    run(listener, file, async |client| {
+        let now = client.get(&format!("/{DEFAULT_POOL_ID}/.well-known/jwks.json")).await.unwrap();
+        assert_eq!(&now, keys);
+        let of = json!({ "UserPoolId": DEFAULT_POOL_ID, "ClientId": made["ClientId"] });
+        let described = call(client, "DescribeUserPoolClient", of).await;
+        assert_eq!(&described["UserPoolClient"], made);
+        let user = call(client, "GetUser", json!({ "AccessToken": tokens["AccessToken"] })).await;
+        let phone = json!({ "Name": "phone_number", "Value": PHONE });
+        assert!(user["UserAttributes"].as_array().unwrap().contains(&phone));
+        let refresh = json!({
+            "ClientId": DEFAULT_CLIENT_ID,
+            "AuthFlow": "REFRESH_TOKEN_AUTH",
+            "AuthParameters": { "REFRESH_TOKEN": tokens["RefreshToken"] },
+        });
+        call(client, "InitiateAuth", refresh).await;
+        call(client, "InitiateAuth", by_password()).await;
+    })
+    .await;
+    let left: Vec<_> = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap()).collect();
+    assert_eq!(left.len(), 1, "no temporary file stays: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_written_while_it_runs() {
+    let folder = Folder::new("while-it-runs");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    run(listener, folder.file(), async |client| {
+        let user = json!({ "UserPoolId": DEFAULT_POOL_ID, "Username": PHONE });
+        call(client, "AdminCreateUser", user).await;
+        for _ in 0..200 {
+            let text = fs::read_to_string(folder.file()).unwrap_or_default();
+            if text.contains(PHONE) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("never written");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_no_state_is_refused_and_left_alone() {
+    let folder = Folder::new("refused");
+    let file = folder.file();
+    for (text, expected) in [
+        ("", "is damaged"),
+        ("{", "is damaged"),
+        ("not a state", "is damaged"),
+        ("{\"version\":1}", "is damaged"),
+        ("{\"version\":1,\"state\":{\"pools\":[{}]}}", "is damaged"),
+        ("{\"version\":2,\"state\":{}}", "has version 2 and this is version 1"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let Err(error) = Local::start(listener, config(file.clone())).await else {
+            panic!("{text} was taken");
+        };
+        let message = error.to_string();
+        assert!(message.contains(expected), "{message}");
+        assert!(message.contains(&file.display().to_string()), "{message}");
+        assert!(message.contains("it was left as it is"), "{message}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+}
