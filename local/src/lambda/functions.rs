@@ -296,10 +296,9 @@ impl Pool {
     async fn close(&self) {
         let busy = timeout(SHUTDOWN_LIMIT, self.permits.acquire_many(self.size)).await;
         let idle = std::mem::take(&mut *lock(&self.idle));
-        join_all(idle.into_iter().map(async |mut member| {
-            member.instance.end().await;
-        }))
-        .await;
+        // A plain closure: on an async one rustc 1.95 fails when it compiles incrementally.
+        let end = |mut member: Member| async move { member.instance.end().await };
+        join_all(idle.into_iter().map(end)).await;
         drop(busy);
     }
 
