@@ -42,17 +42,18 @@ pub struct Create<D, S> {
     pace: Pace,
 }
 
-/// The moment of a call, and when it must be over.
+/// One call: what it is about, its time of day, and when it must be over.
 #[derive(Clone, Copy)]
-struct Moment {
+struct Call<'a> {
+    event: &'a Event,
     now: UnixMillis,
     deadline: Instant,
 }
 
-impl Moment {
+impl<'a> Call<'a> {
     #[expect(clippy::disallowed_methods, reason = "bounds the waits of one call")]
-    fn new(now: UnixMillis) -> Self {
-        Self { now, deadline: Instant::now() + TIME_LIMIT }
+    fn new(event: &'a Event, now: UnixMillis) -> Self {
+        Self { event, now, deadline: Instant::now() + TIME_LIMIT }
     }
 
     fn seconds(self) -> UnixSeconds {
@@ -96,29 +97,29 @@ impl<D: Deliver, S: Store> Create<D, S> {
         now: UnixMillis,
         generator: &mut R,
     ) -> Result<Response, Fault> {
-        let moment = Moment::new(now);
+        let call = Call::new(event, now);
         let Settings { policy, .. } = &self.settings;
         let round = round(&event.request, policy)?;
         let destinations = self.destinations(event)?;
         let media = destinations.media();
-        let plan = plan(round, &media, policy, moment.seconds()).ok_or(Fault::NoDestination)?;
+        let plan = plan(round, &media, policy, call.seconds()).ok_or(Fault::NoDestination)?;
         let destination = destinations.get(plan.medium).ok_or(Fault::NoDestination)?;
         if !plan.send {
-            let record = self.later_record(event, &plan, moment)?;
+            let record = self.later_record(call, &plan)?;
             return Ok(self.response(&record, destination, None));
         }
         let Some(instead) = go_on(round, &media) else {
-            let record = self.first_code(event, &plan, destination, moment, generator).await?;
+            let record = self.first_code(call, &plan, destination, generator).await?;
             return Ok(self.response(&record, destination, None));
         };
-        let record = self.later_record(event, &plan, moment)?;
-        let sent = self.another_message(event, &record, destination, moment, generator).await;
+        let record = self.later_record(call, &plan)?;
+        let sent = self.another_message(call, &record, destination, generator).await;
         let Err(fault) = sent else { return Ok(self.response(&record, destination, None)) };
         // The sign-in lives on with the code that its user may have, and knows when to ask again.
-        let record = self.later_record(event, &instead, moment)?;
+        let record = self.later_record(call, &instead)?;
         let destination = destinations.get(instead.medium).ok_or(Fault::NoDestination)?;
         let not_before = match fault {
-            Fault::TooManyCodes(seconds) => Some(moment.seconds().saturating_add(seconds)),
+            Fault::TooManyCodes(seconds) => Some(call.seconds().saturating_add(seconds)),
             _ => None,
         };
         Ok(self.response(&record, destination, not_before))
@@ -128,24 +129,23 @@ impl<D: Deliver, S: Store> Create<D, S> {
     /// one repeats.
     async fn first_code<R: TryCryptoRng>(
         &self,
-        event: &Event,
+        call: Call<'_>,
         plan: &Plan,
         destination: &Destination,
-        moment: Moment,
         generator: &mut R,
     ) -> Result<Record, Fault> {
         let nonce = Nonce::generate(generator)
             .map_err(|_| Fault::Internal("the system has no randomness to give"))?;
-        let user = self.ledger.user(&event.user_pool_id, event.subject());
-        let admitted = self.admit(destination, &Wanted::New(user, nonce), moment).await?;
-        let (nonce, issued_at) = admitted.unwrap_or((nonce, moment.now));
+        let user = self.ledger.user(&call.event.user_pool_id, call.event.subject());
+        let admitted = self.admit(call, destination, &Wanted::New(user, nonce)).await?;
+        let (nonce, issued_at) = admitted.unwrap_or((nonce, call.now));
         let Plan { medium, sent_at, sends, wrong, .. } = *plan;
         let record = Record { nonce, issued_at: issued_at / 1_000, sent_at, medium, sends, wrong };
-        self.send(event, &record, destination, moment, generator).await?;
+        self.send(call, &record, destination, generator).await?;
         // From here on the code is this sign-in's alone. A challenge whose issue stayed open could
         // be another's too, so there is none.
-        let closed = self.ledger.close(destination, &nonce, moment.now);
-        match timeout_at(moment.deadline, closed).await {
+        let closed = self.ledger.close(destination, &nonce, call.now);
+        match timeout_at(call.deadline, closed).await {
             Ok(Ok(())) => Ok(record),
             Ok(Err(_)) | Err(_) => Err(Fault::Unavailable),
         }
@@ -154,24 +154,23 @@ impl<D: Deliver, S: Store> Create<D, S> {
     /// Admits and sends a later message: the same code again, or the one after an expired one.
     async fn another_message<R: TryCryptoRng>(
         &self,
-        event: &Event,
+        call: Call<'_>,
         record: &Record,
         destination: &Destination,
-        moment: Moment,
         generator: &mut R,
     ) -> Result<(), Fault> {
-        self.admit(destination, &Wanted::Same, moment).await?;
-        self.send(event, record, destination, moment, generator).await
+        self.admit(call, destination, &Wanted::Same).await?;
+        self.send(call, record, destination, generator).await
     }
 
     async fn admit(
         &self,
+        call: Call<'_>,
         destination: &Destination,
         wanted: &Wanted,
-        moment: Moment,
     ) -> Result<Option<(Nonce, UnixMillis)>, Fault> {
-        let admitted = self.ledger.admit(destination, wanted, moment.now);
-        match timeout_at(moment.deadline, admitted).await {
+        let admitted = self.ledger.admit(destination, wanted, call.now);
+        match timeout_at(call.deadline, admitted).await {
             Ok(Ok(issue)) => Ok(issue),
             Ok(Err(NotAdmitted::TooMany(Refused { retry_after }))) => {
                 Err(Fault::TooManyCodes(retry_after.div_ceil(1_000)))
@@ -196,13 +195,13 @@ impl<D: Deliver, S: Store> Create<D, S> {
     }
 
     /// The record of a later round's plan.
-    fn later_record(&self, event: &Event, plan: &Plan, moment: Moment) -> Result<Record, Fault> {
+    fn later_record(&self, call: Call<'_>, plan: &Plan) -> Result<Record, Fault> {
         let Plan { issue, medium, sent_at, sends, wrong, .. } = *plan;
         let (nonce, issued_at) = match issue {
             Issue::Same { nonce, issued_at } => (nonce, issued_at),
             Issue::After(expired) => {
                 let key = &self.settings.codes.key;
-                (expired.next(key, &event.user_pool_id, event.subject()), moment.seconds())
+                (expired.next(key, &call.event.user_pool_id, call.event.subject()), call.seconds())
             }
             Issue::First => return Err(Fault::Internal("a later round has a first code")),
         };
@@ -212,27 +211,31 @@ impl<D: Deliver, S: Store> Create<D, S> {
     /// Sends the code; for an unknown user, takes as long as that would.
     async fn send<R: TryCryptoRng>(
         &self,
-        event: &Event,
+        call: Call<'_>,
         record: &Record,
         destination: &Destination,
-        moment: Moment,
         generator: &mut R,
     ) -> Result<(), Fault> {
         let Settings { codes, policy, app_name, .. } = &self.settings;
         let Record { nonce, issued_at, .. } = record;
-        let code =
-            Code::derive(&codes.key, &event.user_pool_id, event.subject(), nonce, codes.length);
-        let seconds = policy.expires_at(*issued_at).saturating_sub(moment.seconds());
+        let code = Code::derive(
+            &codes.key,
+            &call.event.user_pool_id,
+            call.event.subject(),
+            nonce,
+            codes.length,
+        );
+        let seconds = policy.expires_at(*issued_at).saturating_sub(call.seconds());
         let message = Message::new(&code, seconds, app_name.as_deref());
-        if event.request.user_not_found {
+        if call.event.request.user_not_found {
             let pause = tokio::time::sleep(self.pace.draw(generator));
-            return timeout_at(moment.deadline, pause).await.map_err(|_| Fault::DeliveryFailed);
+            return timeout_at(call.deadline, pause).await.map_err(|_| Fault::DeliveryFailed);
         }
-        let before = moment.left();
+        let before = call.left();
         let delivery = self.deliver.deliver(destination, &message);
-        match timeout_at(moment.deadline, delivery).await {
+        match timeout_at(call.deadline, delivery).await {
             Ok(Ok(())) => {
-                self.pace.note(before.saturating_sub(moment.left()));
+                self.pace.note(before.saturating_sub(call.left()));
                 Ok(())
             }
             Ok(Err(Undelivered)) => Err(Fault::DeliveryFailed),
