@@ -1,4 +1,4 @@
-//! `docs/CONFORMANCE.md` says what is so: the tests that it names exist, and so do the operations.
+//! The pages in `docs` say what is so: the tests that they name exist, and so do the operations.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,10 +18,11 @@ fn quoted(page: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_test_that_it_names_exists() {
-    let page = fs::read_to_string(root().join("docs/CONFORMANCE.md")).unwrap();
+fn every_test_that_they_name_exists() {
+    let read = |page: &str| fs::read_to_string(root().join("docs").join(page)).unwrap();
+    let pages = read("CONFORMANCE.md") + &read("SECURITY.md");
     let mut named = 0;
-    for (file, test) in quoted(&page).filter_map(|text| text.split_once("::")) {
+    for (file, test) in quoted(&pages).filter_map(|text| text.split_once("::")) {
         let source = fs::read_to_string(root().join(file)).unwrap_or_else(|_| panic!("no {file}"));
         assert!(source.contains(&format!("fn {test}(")), "no {test} in {file}");
         named += 1;
