@@ -71,13 +71,13 @@ def client_environment(home, **variables):
 
 
 class Local:
-    """A `local` that runs: LOCAL_BINARY, its log in LOCAL_LOGS."""
+    """A `local` that runs: LOCAL_BINARY with `arguments`, its log in LOCAL_LOGS."""
 
-    def __init__(self, name, **settings):
+    def __init__(self, name, *arguments, **settings):
         self.log = Path(os.environ["LOCAL_LOGS"], f"local-{name}.log")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [os.environ["LOCAL_BINARY"], "--port", "0"],
+                [os.environ["LOCAL_BINARY"], "--port", "0", *arguments],
                 cwd=ROOT,
                 env=own_environment(**{"ISSUE_LIMITS": MANY, **settings}),
                 stdin=subprocess.DEVNULL,
@@ -172,7 +172,8 @@ class LocalTest(unittest.TestCase):
 
     def setUp(self):
         self.local.check()
-        self.addCleanup(self.local.check)
+        # Of whatever runs then: a test may have started another.
+        self.addCleanup(lambda: self.local.check())
 
     def new_phone(self):
         """A phone number of this test's own, so that tests do not share a number's limits."""

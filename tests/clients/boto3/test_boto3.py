@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 import time
 import uuid
 
@@ -11,11 +12,17 @@ import jwt
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from common import LocalTest, mistype
 
 PASSWORD = "Unused-and-forgotten-1"
 NEW_PASSWORD = "Chosen-by-a-person-2"
+USER_ROLE = "arn:aws:iam::000000000000:role/app/User"
+GUEST_ROLE = "arn:aws:iam::000000000000:role/app/Guest"
+# In seconds; the shortest and the longest that STS gives.
+SHORT_SESSION = 900
+LONG_SESSION = 43_200
 # The clocks of two processes on one machine.
 LEEWAY = 5
 
@@ -32,16 +39,17 @@ class Boto3Test(LocalTest):
             aws_secret_access_key=self.local.exports["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def connect(self, **options):
+    def connect(self, service="cognito-idp", **options):
         client = boto3.client(
-            "cognito-idp", endpoint_url=self.local.url, region_name=self.local.region, **options
+            service, endpoint_url=self.local.url, region_name=self.local.region, **options
         )
         self.addCleanup(client.close)
         return client
 
     def refused(self, exception, call, **arguments):
         """The message of `call`'s refusal, which must be boto3's own class for `exception`."""
-        with self.assertRaises(getattr(self.device.exceptions, exception)) as caught:
+        exceptions = getattr(call.__self__, "exceptions", self.device.exceptions)
+        with self.assertRaises(getattr(exceptions, exception)) as caught:
             call(**arguments)
         response = caught.exception.response
         self.assertEqual(response["Error"]["Code"], exception)
@@ -407,6 +415,37 @@ class Administration(Boto3Test):
         found = self.server.list_users(**self.pool, Filter='phone_number = "+1"')
         self.assertEqual(found["Users"], [])
 
+    def test_pools_and_clients_are_listed_in_pages(self):
+        names = [f"listed-{number}" for number in range(5)]
+        pools = [self.server.create_user_pool(PoolName=name)["UserPool"]["Id"] for name in names]
+        made = {}
+        for name in names:
+            reply = self.server.create_user_pool_client(UserPoolId=pools[0], ClientName=name)
+            made[reply["UserPoolClient"]["ClientId"]] = name
+
+        def listed(operation, key, name, **arguments):
+            paginator = self.server.get_paginator(operation)
+            pages = list(paginator.paginate(**arguments, PaginationConfig={"PageSize": 2}))
+            self.assertTrue(all(len(page[key]) <= 2 for page in pages))
+            items = [item for page in pages for item in page[key]]
+            found = {item[name]: item.get("Name", item.get("ClientName")) for item in items}
+            self.assertEqual(len(found), len(items), "none comes twice")
+            return found
+
+        found = listed("list_user_pools", "UserPools", "Id")
+        self.assertLessEqual(dict(zip(pools, names)).items(), found.items())
+        self.assertIn(self.local.pool_id, found)
+        clients = ("list_user_pool_clients", "UserPoolClients", "ClientId")
+        self.assertEqual(listed(*clients, UserPoolId=pools[0]), made)
+        self.assertEqual(listed(*clients, UserPoolId=pools[1]), {})
+        for pool in pools:
+            self.server.delete_user_pool(UserPoolId=pool)
+        found = listed("list_user_pools", "UserPools", "Id")
+        self.assertEqual(set(pools) & set(found), set())
+        self.refused(
+            "ResourceNotFoundException", self.server.list_user_pool_clients, UserPoolId=pools[0]
+        )
+
     def test_a_disabled_user_is_refused(self):
         phone = self.new_phone()
         self.create(phone, MessageAction="SUPPRESS")
@@ -447,3 +486,171 @@ class Administration(Boto3Test):
         with self.assertRaises(ClientError) as caught:
             self.server.describe_risk_configuration(**self.pool)
         self.assertNotIn("Success", str(caught.exception))
+
+
+class Federation(Boto3Test):
+    """An ID token becomes AWS credentials, by an identity pool and by STS."""
+
+    def setUp(self):
+        super().setUp()
+        unsigned = Config(signature_version=UNSIGNED, **LIMITS)
+        keys = {
+            "aws_access_key_id": self.local.exports["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": self.local.exports["AWS_SECRET_ACCESS_KEY"],
+        }
+        self.identities = self.connect("cognito-identity", config=unsigned)
+        self.sts = self.connect("sts", config=unsigned)
+        self.administrator = self.connect("cognito-identity", config=Config(**LIMITS), **keys)
+        region, pool_id = self.local.region, self.local.pool_id
+        self.provider = f"cognito-idp.{region}.amazonaws.com/{pool_id}"
+
+    def create_pool(self, guests=False):
+        """An identity pool that trusts the default pool's client."""
+        provider = {"ProviderName": self.provider, "ClientId": self.local.client_id}
+        made = self.administrator.create_identity_pool(
+            IdentityPoolName="made",
+            AllowUnauthenticatedIdentities=guests,
+            CognitoIdentityProviders=[{**provider, "ServerSideTokenCheck": True}],
+        )
+        pool = {"IdentityPoolId": made["IdentityPoolId"]}
+        roles = {"authenticated": USER_ROLE, "unauthenticated": GUEST_ROLE}
+        self.administrator.set_identity_pool_roles(**pool, Roles=roles)
+        self.assertEqual(self.administrator.get_identity_pool_roles(**pool)["Roles"], roles)
+        return pool
+
+    def signed_in(self):
+        """The tokens of a new user."""
+        phone = self.new_phone()
+        self.sign_up(phone)
+        return self.sign_in(phone)
+
+    def logins(self, token):
+        return {"Logins": {self.provider: token}}
+
+    def caller(self, credentials, **changed):
+        """Who STS takes the owner of the credentials for."""
+        secret = credentials.get("SecretKey") or credentials["SecretAccessKey"]
+        keys = {
+            "aws_access_key_id": credentials["AccessKeyId"],
+            "aws_secret_access_key": secret,
+            "aws_session_token": credentials["SessionToken"],
+        }
+        sts = self.connect("sts", config=Config(**LIMITS), **{**keys, **changed})
+        return sts.get_caller_identity()
+
+    def assert_lasts(self, credentials, seconds):
+        self.assertAlmostEqual(
+            credentials["Expiration"].timestamp(), time.time() + seconds, delta=60
+        )
+
+    def spoilt(self, tokens):
+        """Tokens that are no good here, each with why."""
+        good = tokens["IdToken"]
+        header, payload, signature = good.split(".")
+        forged = ("B" if signature[0] == "A" else "A") + signature[1:]
+        claims = jwt.decode(good, options={"verify_signature": False})
+        key_id = {"kid": jwt.get_unverified_header(good)["kid"]}
+        stranger = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+        changed = json.dumps({**claims, "sub": str(uuid.uuid4())}).encode()
+        changed = base64.urlsafe_b64encode(changed).decode().rstrip("=")
+        return {
+            "another signature": f"{header}.{payload}.{forged}",
+            "another subject": f"{header}.{changed}.{signature}",
+            "no signature": f"{header}.{payload}.",
+            "no algorithm": jwt.encode(claims, None, "none", headers=key_id),
+            "a stranger's key": jwt.encode(claims, stranger, "RS256", headers=key_id),
+            "a secret": jwt.encode(claims, "k" * 32, "HS256", headers=key_id),
+            "an access token": tokens["AccessToken"],
+            "no token": "x.y.z",
+        }
+
+    def test_a_signed_in_user_gets_credentials_of_the_users_role(self):
+        pool = self.create_pool()
+        tokens = self.signed_in()
+        logins = self.logins(tokens["IdToken"])
+        identity = {"IdentityId": self.identities.get_id(**pool, **logins)["IdentityId"]}
+        self.assertRegex(identity["IdentityId"], rf"^{self.local.region}:[0-9a-f-]{{36}}$")
+        self.assertEqual(
+            self.identities.get_id(**pool, **logins)["IdentityId"], identity["IdentityId"]
+        )
+        other = self.logins(self.signed_in()["IdToken"])
+        self.assertNotEqual(
+            self.identities.get_id(**pool, **other)["IdentityId"], identity["IdentityId"]
+        )
+        reply = self.identities.get_credentials_for_identity(**identity, **logins)
+        self.assertEqual(reply["IdentityId"], identity["IdentityId"])
+        self.assert_lasts(reply["Credentials"], 3_600)
+        caller = self.caller(reply["Credentials"])
+        self.assertEqual(
+            caller["Arn"],
+            "arn:aws:sts::000000000000:assumed-role/User/CognitoIdentityCredentials",
+        )
+        self.assertEqual(caller["Account"], "000000000000")
+        with self.assertRaises(ClientError) as caught:
+            self.caller(reply["Credentials"], aws_access_key_id="ASIAOTHERSOMEBODYS00")
+        self.assertEqual(caught.exception.response["Error"]["Code"], "InvalidClientTokenId")
+        self.assertNotIn("Arn", caught.exception.response)
+
+        # Neither another user nor a guest has this identity.
+        get = self.identities.get_credentials_for_identity
+        for logins_of_others in [other, {}]:
+            self.refused("NotAuthorizedException", get, **identity, **logins_of_others)
+        self.refused("NotAuthorizedException", self.identities.get_id, **pool)
+        # Who signed out everywhere gets none either.
+        self.device.global_sign_out(AccessToken=tokens["AccessToken"])
+        said = self.refused("NotAuthorizedException", get, **identity, **logins)
+        self.assertIn("revoked", said)
+
+    def test_a_guest_gets_credentials_of_the_guests_role(self):
+        pool = self.create_pool(guests=True)
+        identity = {"IdentityId": self.identities.get_id(**pool)["IdentityId"]}
+        reply = self.identities.get_credentials_for_identity(**identity)
+        arn = self.caller(reply["Credentials"])["Arn"]
+        self.assertIn(":assumed-role/Guest/", arn)
+        # A token that does not hold makes no guest of its owner.
+        for why, token in self.spoilt(self.signed_in()).items():
+            with self.subTest(why):
+                logins = self.logins(token)
+                get = self.identities.get_credentials_for_identity
+                self.refused("NotAuthorizedException", get, **identity, **logins)
+                self.refused("NotAuthorizedException", self.identities.get_id, **pool, **logins)
+
+    def test_a_token_that_does_not_hold_gets_no_credentials(self):
+        pool = self.create_pool()
+        tokens = self.signed_in()
+        identity = self.identities.get_id(**pool, **self.logins(tokens["IdToken"]))
+        identity = {"IdentityId": identity["IdentityId"]}
+        role = {"RoleArn": USER_ROLE, "RoleSessionName": "tampered"}
+        for why, token in self.spoilt(tokens).items():
+            with self.subTest(why):
+                logins = self.logins(token)
+                get = self.identities.get_credentials_for_identity
+                self.refused("NotAuthorizedException", get, **identity, **logins)
+                self.refused("NotAuthorizedException", self.identities.get_id, **pool, **logins)
+                with self.assertRaises(self.sts.exceptions.InvalidIdentityTokenException) as caught:
+                    self.sts.assume_role_with_web_identity(**role, WebIdentityToken=token)
+                self.assertNotIn("Credentials", caught.exception.response)
+        # Good ones were not spoilt along.
+        self.identities.get_credentials_for_identity(**identity, **self.logins(tokens["IdToken"]))
+
+    def test_sts_takes_an_id_token_for_as_long_as_asked(self):
+        tokens = self.signed_in()
+        claims = self.claims(tokens["IdToken"], audience=self.local.client_id)
+        assume = {"RoleArn": USER_ROLE, "RoleSessionName": "maya"}
+        assume["WebIdentityToken"] = tokens["IdToken"]
+        for duration, lasts in [
+            ({}, 3_600),
+            ({"DurationSeconds": SHORT_SESSION}, SHORT_SESSION),
+            ({"DurationSeconds": LONG_SESSION}, LONG_SESSION),
+        ]:
+            reply = self.sts.assume_role_with_web_identity(**assume, **duration)
+            self.assert_lasts(reply["Credentials"], lasts)
+            self.assertEqual(reply["SubjectFromWebIdentityToken"], claims["sub"])
+            self.assertEqual(reply["Audience"], self.local.client_id)
+            arn = "arn:aws:sts::000000000000:assumed-role/User/maya"
+            self.assertEqual(reply["AssumedRoleUser"]["Arn"], arn)
+            self.assertEqual(self.caller(reply["Credentials"])["Arn"], arn)
+        with self.assertRaises(ClientError) as caught:
+            self.sts.assume_role_with_web_identity(**assume, DurationSeconds=LONG_SESSION + 1)
+        self.assertEqual(caught.exception.response["Error"]["Code"], "ValidationError")
+        self.assertNotIn("Credentials", caught.exception.response)

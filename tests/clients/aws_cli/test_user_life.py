@@ -1,0 +1,109 @@
+"""The plain AWS CLI takes a user through what happens after the sign-up."""
+
+from commands import PASSWORD, CommandTest
+from common import mistype
+
+NEW_PASSWORD = "Chosen-by-a-person-2"
+WEAK_PASSWORD = "weak"
+INCORRECT = "Incorrect username or password."
+
+
+class UserLife(CommandTest):
+    def assert_password(self, name, right, wrong):
+        said = self.refused("NotAuthorizedException", *self.by_password(name, wrong))
+        self.assertIn(INCORRECT, said)
+        self.assertIn("AuthenticationResult", self.aws(*self.by_password(name, right)))
+
+    def test_a_disabled_user_is_refused_until_enabled(self):
+        phone = self.new_phone()
+        self.create_user(phone)
+        tokens = self.sign_in(phone)
+        session, _ = self.challenge(self.aws(*self.initiate(phone)))
+        code = self.local.last_code(phone)
+        self.admin(*self.of_user("admin-disable-user", phone))
+        for refused in [
+            self.initiate(phone),
+            self.respond(phone, session, code),
+            self.refresh(tokens),
+        ]:
+            said = self.refused("NotAuthorizedException", *refused)
+            self.assertIn("User is disabled.", said)
+        self.assertEqual(len(self.local.sent_to(phone)), 2, "one for each start before")
+        self.admin(*self.of_user("admin-enable-user", phone))
+        self.assertIn("AccessToken", self.sign_in(phone))
+        self.assertEqual(len(self.local.sent_to(phone)), 3)
+
+    def test_a_forgotten_password_is_replaced_with_a_code(self):
+        phone = self.new_phone()
+        self.sign_up(phone)
+        sent = self.aws(*self.client("forgot-password", "--username", phone))
+        self.assertEqual(sent["CodeDeliveryDetails"]["DeliveryMedium"], "SMS")
+        self.assertNotIn(phone, str(sent))
+        self.assertEqual(len(self.local.sent_to(phone)), 2)
+        code = self.local.last_code(phone)
+
+        def confirm(code, password):
+            arguments = ("--confirmation-code", code, "--password", password)
+            return self.client("confirm-forgot-password", "--username", phone, *arguments)
+
+        self.refused("CodeMismatchException", *confirm(mistype(code), NEW_PASSWORD))
+        self.refused("InvalidPasswordException", *confirm(code, WEAK_PASSWORD))
+        self.refused("NotAuthorizedException", *self.by_password(phone, NEW_PASSWORD))
+        self.aws(*confirm(code, NEW_PASSWORD))
+        self.refused("ExpiredCodeException", *confirm(code, PASSWORD))
+        self.assert_password(phone, right=NEW_PASSWORD, wrong=PASSWORD)
+
+        # Who is not there looks as if, and is sent nothing.
+        nobody = self.new_phone()
+        sent = self.aws(*self.client("forgot-password", "--username", nobody))
+        self.assertEqual(sent["CodeDeliveryDetails"]["DeliveryMedium"], "SMS")
+        self.assert_nothing_sent(nobody)
+
+    def test_a_password_is_changed_by_who_knows_it(self):
+        phone = self.new_phone()
+        self.sign_up(phone)
+        tokens = self.aws(*self.by_password(phone, PASSWORD))["AuthenticationResult"]
+
+        def change(previous, proposed):
+            arguments = ("--previous-password", previous, "--proposed-password", proposed)
+            return ("change-password", "--access-token", tokens["AccessToken"], *arguments)
+
+        said = self.refused("NotAuthorizedException", *change(NEW_PASSWORD, NEW_PASSWORD))
+        self.assertIn(INCORRECT, said)
+        self.refused("InvalidPasswordException", *change(PASSWORD, WEAK_PASSWORD))
+        self.aws(*change(PASSWORD, NEW_PASSWORD))
+        self.assert_password(phone, right=NEW_PASSWORD, wrong=PASSWORD)
+        self.assertEqual(len(self.local.sent_to(phone)), 1, "only the code to confirm")
+
+    def test_an_administrator_signs_a_user_out_everywhere(self):
+        phone, other = self.new_phone(), self.new_phone()
+        self.create_user(phone)
+        self.create_user(other)
+        tokens = [self.sign_in(phone), self.sign_in(phone)]
+        kept = self.sign_in(other)
+        self.admin(*self.of_user("admin-user-global-sign-out", phone))
+        get_user = ("get-user", "--access-token", tokens[0]["AccessToken"])
+        said = self.refused("NotAuthorizedException", *get_user)
+        self.assertIn("Access Token has been revoked", said)
+        said = self.refused("NotAuthorizedException", *self.refresh(tokens[1]))
+        self.assertIn("Refresh Token has been revoked", said)
+        self.aws("get-user", "--access-token", kept["AccessToken"])
+        again = self.sign_in(phone)
+        self.aws("get-user", "--access-token", again["AccessToken"])
+
+    def test_a_user_deletes_itself(self):
+        phone = self.new_phone()
+        self.sign_up(phone)
+        tokens = self.sign_in(phone)
+        of_token = ("--access-token", tokens["AccessToken"])
+        self.aws("delete-user", *of_token)
+        self.refused("UserNotFoundException", "get-user", *of_token)
+        self.refused("NotAuthorizedException", *self.refresh(tokens))
+        self.admin_refused("UserNotFoundException", *self.of_user("admin-get-user", phone))
+        # The sign-in of nobody looks like another, and sends nothing.
+        self.challenge(self.aws(*self.initiate(phone)))
+        self.assertEqual(len(self.local.sent_to(phone)), 2)
+        # The number is free again, for somebody else.
+        first = self.aws(*self.client("sign-up", "--username", phone, "--password", PASSWORD))
+        self.assertIs(first["UserConfirmed"], False)
+        self.refused("UserNotFoundException", "get-user", *of_token)
