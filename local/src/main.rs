@@ -36,7 +36,7 @@ struct Arguments {
     #[arg(long, global = true, value_name = "URL", conflicts_with = "functions")]
     lambda_endpoint: Option<String>,
 
-    /// Keep pools, app clients, users and keys in this file from run to run.
+    /// Keep user pools, their app clients, users and keys in this file from run to run.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
 
