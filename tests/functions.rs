@@ -231,6 +231,7 @@ async fn a_refused_setting_stops_the_function_and_is_named() {
         ("EMAIL_FROM", "a@example.com"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
         ("LEDGER_TABLE", "ledger"),
+        ("SMS_COUNTRIES", "*"),
     ];
     for (name, value, trigger) in [
         ("SIGN_IN", "maybe", Trigger::DefineAuthChallenge),
@@ -238,6 +239,8 @@ async fn a_refused_setting_stops_the_function_and_is_named() {
         ("CODE_KEY", "", Trigger::CreateAuthChallenge),
         ("CODE_KEY", "a-short-secret", Trigger::VerifyAuthChallengeResponse),
         ("EMAIL_FROM", "", Trigger::CreateAuthChallenge),
+        ("SMS_COUNTRIES", "", Trigger::CreateAuthChallenge),
+        ("SMS_COUNTRIES", "ZZ", Trigger::CreateAuthChallenge),
         ("AWS_REGION", "", Trigger::CreateAuthChallenge),
     ] {
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());

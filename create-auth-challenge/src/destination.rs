@@ -2,7 +2,9 @@
 
 use otp::Medium;
 use secrecy::{ExposeSecret as _, SecretString};
-use trigger::Texts;
+use trigger::{Fault, Texts};
+
+use crate::Countries;
 
 /// A phone number or an e-mail address. Has no `Debug` and no `Display`; wiped when dropped.
 #[derive(Clone)]
@@ -33,6 +35,14 @@ impl Destination {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.address.expose_secret()
+    }
+
+    /// May a message go there, if texts go to `countries`?
+    pub(crate) fn is_allowed(&self, countries: &Countries) -> bool {
+        match self.medium {
+            Medium::Sms => countries.allow(self.expose()),
+            Medium::Email => true,
+        }
     }
 
     /// What the client may show, in Cognito's form: `+*******1234`, `j***@e***`. It tells neither
@@ -76,46 +86,71 @@ pub(crate) fn is_email(text: &str) -> bool {
 }
 
 /// The destinations that a user has, in order of preference.
-pub struct Destinations(Vec<Destination>);
+pub struct Destinations {
+    reachable: Vec<Destination>,
+    /// There is one that a message may not go to.
+    has_other: bool,
+}
 
 impl Destinations {
-    /// The destinations among `attributes` for each of `media`: those that are well formed and, if
-    /// `require_verified`, verified.
+    /// The destinations among `attributes` for each of `media`: those that are well formed, of one
+    /// of `countries` and, if `require_verified`, verified.
     #[must_use]
-    pub fn of_user(attributes: &Texts, media: &[Medium], require_verified: bool) -> Self {
+    pub fn of_user(
+        attributes: &Texts,
+        media: &[Medium],
+        require_verified: bool,
+        countries: &Countries,
+    ) -> Self {
         let destination = |medium: &Medium| {
             let (name, verified) = match medium {
                 Medium::Sms => ("phone_number", "phone_number_verified"),
                 Medium::Email => ("email", "email_verified"),
             };
             let address = attributes.expose(name)?;
-            let allowed = !require_verified || attributes.is_true(verified);
-            Destination::new(*medium, address).filter(|_| allowed)
+            let usable = !require_verified || attributes.is_true(verified);
+            Destination::new(*medium, address).filter(|_| usable)
         };
-        Self(media.iter().filter_map(destination).collect())
+        let all = media.iter().filter_map(destination);
+        Self::new(all, |destination| destination.is_allowed(countries))
     }
 
-    /// This destination alone.
-    #[must_use]
-    pub fn only(destination: Destination) -> Self {
-        Self(vec![destination])
+    /// Those of `all`, in order of preference, that are `allowed`.
+    pub(crate) fn new(
+        all: impl Iterator<Item = Destination>,
+        allowed: impl Fn(&Destination) -> bool,
+    ) -> Self {
+        let (reachable, others): (_, Vec<_>) = all.partition(allowed);
+        Self { reachable, has_other: !others.is_empty() }
     }
 
     /// Their media, in order of preference.
     #[must_use]
     pub fn media(&self) -> Vec<Medium> {
-        self.0.iter().map(Destination::medium).collect()
+        self.reachable.iter().map(Destination::medium).collect()
     }
 
     /// The destination for `medium`.
+    ///
+    /// # Errors
+    /// When there is none: `DESTINATION_NOT_ALLOWED` if there is nothing but a number that texts may
+    /// not go to, `NO_DESTINATION` otherwise.
+    pub fn get(&self, medium: Medium) -> Result<&Destination, Fault> {
+        let found = self.reachable.iter().find(|destination| destination.medium == medium);
+        found.ok_or_else(|| self.fault())
+    }
+
+    /// What is wrong with having no destination.
     #[must_use]
-    pub fn get(&self, medium: Medium) -> Option<&Destination> {
-        self.0.iter().find(|destination| destination.medium == medium)
+    pub fn fault(&self) -> Fault {
+        if self.has_other { Fault::DestinationNotAllowed } else { Fault::NoDestination }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use numbering::Region;
+
     use super::*;
 
     #[test]
@@ -180,6 +215,11 @@ mod tests {
             ("email", "jane@example.com"),
         ]);
         let malformed = texts(&[("phone_number", "090"), ("phone_number_verified", "true")]);
+        let japan = Countries::Only(vec![Region::from_code("JP").unwrap()]);
+        let elsewhere = Countries::Only(vec![Region::from_code("US").unwrap()]);
+        let no_numbers =
+            texts(&[("phone_number", "+19002345678"), ("phone_number_verified", "true")]);
+        let (none, not_allowed) = (Fault::NoDestination, Fault::DestinationNotAllowed);
         for (attributes, media, require_verified, expected) in [
             (&both, vec![sms, email], true, vec![sms, email]),
             (&both, vec![email, sms], true, vec![email, sms]),
@@ -189,8 +229,25 @@ mod tests {
             (&malformed, vec![sms, email], true, vec![]),
             (&Texts::default(), vec![sms, email], false, vec![]),
         ] {
-            let destinations = Destinations::of_user(attributes, &media, require_verified);
-            assert_eq!(destinations.media(), expected);
+            for countries in [&Countries::All, &japan] {
+                let destinations =
+                    Destinations::of_user(attributes, &media, require_verified, countries);
+                assert_eq!(destinations.media(), expected);
+                assert_eq!(destinations.fault(), none);
+                for medium in [sms, email] {
+                    assert_eq!(destinations.get(medium).is_ok(), expected.contains(&medium));
+                }
+            }
+        }
+        for (attributes, countries, expected, fault) in [
+            (&both, &elsewhere, vec![email], not_allowed),
+            (&unverified, &elsewhere, vec![], none),
+            (&malformed, &elsewhere, vec![], none),
+            (&no_numbers, &elsewhere, vec![], not_allowed),
+            (&no_numbers, &Countries::All, vec![], not_allowed),
+        ] {
+            let destinations = Destinations::of_user(attributes, &[sms, email], true, countries);
+            assert_eq!((destinations.media(), destinations.fault()), (expected, fault));
         }
     }
 }

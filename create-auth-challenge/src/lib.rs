@@ -6,9 +6,10 @@
 //!
 //! Not responsible for: which step comes next (`define-auth-challenge`), comparing
 //! (`verify-auth-challenge`), deriving codes and the record's grammar (`otp`), the form of events
-//! (`trigger`).
+//! (`trigger`), which region a number belongs to (`numbering`).
 
 pub mod aws;
+mod countries;
 mod decoy;
 mod destination;
 pub mod ledger;
@@ -18,6 +19,7 @@ mod plan;
 mod respond;
 mod settings;
 
+pub use countries::Countries;
 pub use destination::{Destination, Destinations};
 pub use message::Message;
 pub use plan::{Issue, Plan, Policy, Round, Seconds, go_on, plan};

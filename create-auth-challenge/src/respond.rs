@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use trigger::{Event, Fault, Request};
 
 use crate::ledger::{Ledger, NotAdmitted, Refused, Store, UnixMillis, Wanted};
-use crate::pace::Pace;
+use crate::pace::{Pace, Sent};
 use crate::plan::{Issue, Plan, Policy, Round, go_on, plan};
 use crate::{Destination, Destinations, Message, Settings, decoy};
 
@@ -31,7 +31,7 @@ pub trait Deliver {
 }
 
 /// The service refused the message or could not be reached.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Undelivered;
 
 /// The function: its settings, what it sends with, and what bounds that.
@@ -100,10 +100,11 @@ impl<D: Deliver, S: Store> Create<D, S> {
         let call = Call::new(event, now);
         let Settings { policy, .. } = &self.settings;
         let round = round(&event.request, policy)?;
-        let destinations = self.destinations(event)?;
+        let destinations = self.destinations(event);
         let media = destinations.media();
-        let plan = plan(round, &media, policy, call.seconds()).ok_or(Fault::NoDestination)?;
-        let destination = destinations.get(plan.medium).ok_or(Fault::NoDestination)?;
+        let plan = plan(round, &media, policy, call.seconds());
+        let plan = plan.ok_or_else(|| destinations.fault())?;
+        let destination = destinations.get(plan.medium)?;
         if !plan.send {
             let record = self.later_record(call, &plan)?;
             return Ok(self.response(&record, destination, None));
@@ -117,7 +118,7 @@ impl<D: Deliver, S: Store> Create<D, S> {
         let Err(fault) = sent else { return Ok(self.response(&record, destination, None)) };
         // The sign-in lives on with the code that its user may have, and knows when to ask again.
         let record = self.later_record(call, &instead)?;
-        let destination = destinations.get(instead.medium).ok_or(Fault::NoDestination)?;
+        let destination = destinations.get(instead.medium)?;
         let not_before = match fault {
             Fault::TooManyCodes(seconds) => Some(call.seconds().saturating_add(seconds)),
             _ => None,
@@ -183,15 +184,16 @@ impl<D: Deliver, S: Store> Create<D, S> {
         }
     }
 
-    fn destinations(&self, event: &Event) -> Result<Destinations, Fault> {
-        let Settings { codes, media, require_verified, .. } = &self.settings;
+    fn destinations(&self, event: &Event) -> Destinations {
+        let Settings { codes, media, require_verified, sms_countries, .. } = &self.settings;
         let Event { user_pool_id, user_name, request } = event;
-        if !request.user_not_found {
-            return Ok(Destinations::of_user(&request.user_attributes, media, *require_verified));
+        if request.user_not_found {
+            let name = user_name.expose_secret();
+            decoy::destinations(&codes.key, user_pool_id, name, media, sms_countries)
+        } else {
+            let attributes = &request.user_attributes;
+            Destinations::of_user(attributes, media, *require_verified, sms_countries)
         }
-        let name = user_name.expose_secret();
-        let decoy = decoy::destination(&codes.key, user_pool_id, name, media);
-        decoy.map(Destinations::only).ok_or(Fault::Internal("no medium is enabled"))
     }
 
     /// The record of a later round's plan.
@@ -208,7 +210,7 @@ impl<D: Deliver, S: Store> Create<D, S> {
         Ok(Record { nonce, issued_at, sent_at, medium, sends, wrong })
     }
 
-    /// Sends the code; for an unknown user, takes as long as that would.
+    /// Sends the code. For an unknown user it does not, but goes as a recent send went.
     async fn send<R: TryCryptoRng>(
         &self,
         call: Call<'_>,
@@ -216,6 +218,11 @@ impl<D: Deliver, S: Store> Create<D, S> {
         destination: &Destination,
         generator: &mut R,
     ) -> Result<(), Fault> {
+        if call.event.request.user_not_found {
+            let Sent { took, outcome } = self.pace.draw(generator);
+            let pause = timeout_at(call.deadline, tokio::time::sleep(took)).await;
+            return pause.map_or(Err(Undelivered), |()| outcome).map_err(|_| Fault::DeliveryFailed);
+        }
         let Settings { codes, policy, app_name, .. } = &self.settings;
         let Record { nonce, issued_at, .. } = record;
         let code = Code::derive(
@@ -227,24 +234,15 @@ impl<D: Deliver, S: Store> Create<D, S> {
         );
         let seconds = policy.expires_at(*issued_at).saturating_sub(call.seconds());
         let message = Message::new(&code, seconds, app_name.as_deref());
-        if call.event.request.user_not_found {
-            let pause = tokio::time::sleep(self.pace.draw(generator));
-            return timeout_at(call.deadline, pause).await.map_err(|_| Fault::DeliveryFailed);
-        }
         let before = call.left();
-        let delivery = self.deliver.deliver(destination, &message);
-        match timeout_at(call.deadline, delivery).await {
-            Ok(Ok(())) => {
-                self.pace.note(before.saturating_sub(call.left()));
-                Ok(())
-            }
-            Ok(Err(Undelivered)) => Err(Fault::DeliveryFailed),
-            Err(_) => {
-                let medium = destination.medium().name();
-                tracing::warn!(medium, limit = ?TIME_LIMIT, "not sent: no answer");
-                Err(Fault::DeliveryFailed)
-            }
-        }
+        let delivery = timeout_at(call.deadline, self.deliver.deliver(destination, &message));
+        let outcome = delivery.await.unwrap_or_else(|_| {
+            let medium = destination.medium().name();
+            tracing::warn!(medium, limit = ?TIME_LIMIT, "not sent: no answer");
+            Err(Undelivered)
+        });
+        self.pace.note(Sent { took: before.saturating_sub(call.left()), outcome });
+        outcome.map_err(|Undelivered| Fault::DeliveryFailed)
     }
 
     /// The response for `record`, in which a resend may be asked for not before `not_before` either.
@@ -306,6 +304,7 @@ mod tests {
     use std::rc::Rc;
 
     use aws_lambda_events::cognito::CognitoEventUserPoolsCreateAuthChallengeResponse;
+    use numbering::Region;
     use otp::Medium;
     use otp::settings::{CodeSettings, Limits};
     use otp::{CodeKey, CodeLength};
@@ -314,6 +313,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::Countries;
     use crate::ledger::{IssueLimit, Item, ItemKey, StoreError};
 
     const NOW: UnixSeconds = 1_767_225_600;
@@ -387,6 +387,7 @@ mod tests {
             },
             media: vec![Medium::Sms, Medium::Email],
             require_verified: true,
+            sms_countries: Countries::Only(vec![Region::from_code("JP").unwrap()]),
             email_from: Some("sign-in@example.com".to_owned()),
             app_name: None,
             ledger_table: "ledger".to_owned(),
@@ -697,6 +698,11 @@ mod tests {
                 "userAttributes",
                 json!({ "phone_number": "+819012345678" }),
                 Some(Fault::NoDestination),
+            ),
+            (
+                "userAttributes",
+                json!({ "phone_number": "+12065550123", "phone_number_verified": "true" }),
+                Some(Fault::DestinationNotAllowed),
             ),
         ] {
             let event = event(|request| request[field] = value.clone());

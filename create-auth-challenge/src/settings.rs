@@ -2,22 +2,26 @@
 
 use std::time::Duration;
 
+use numbering::Region;
 use otp::Medium;
 use otp::settings::{CodeSettings, Limits, Lookup, SettingError, Variable};
 
-use crate::Policy;
 use crate::ledger::IssueLimit;
+use crate::{Countries, Policy};
 
 const MEDIA: Variable = Variable::new("MEDIA", "SMS,EMAIL");
 const REQUIRE_VERIFIED: Variable = Variable::new("REQUIRE_VERIFIED", "true");
 const CODE_LIFETIME_SECONDS: Variable = Variable::new("CODE_LIFETIME_SECONDS", "300");
 const RESEND_AFTER_SECONDS: Variable = Variable::new("RESEND_AFTER_SECONDS", "30");
+const SMS_COUNTRIES: Variable = Variable::new("SMS_COUNTRIES", "US,CA");
 const EMAIL_FROM: Variable = Variable::new("EMAIL_FROM", "Example <sign-in@example.com>");
 const LEDGER_TABLE: Variable = Variable::new("LEDGER_TABLE", "passwordless-ledger");
 const ISSUE_LIMITS: Variable = Variable::new("ISSUE_LIMITS", DEFAULT_ISSUE_LIMITS);
 const DEFAULT_ISSUE_LIMITS: &str = "5/15m,20/1d";
 const APP_NAME: Variable = Variable::new("APP_NAME", "Example");
 
+const NO_COUNTRIES: &str = "is not set, and MEDIA (by default SMS,EMAIL) has SMS: name the regions \
+                            that texts may go to, or * for all, or set MEDIA=EMAIL";
 const NO_SENDER: &str =
     "is not set, and MEDIA (by default SMS,EMAIL) has EMAIL: set it, or MEDIA=SMS";
 
@@ -35,6 +39,8 @@ pub struct Settings {
     pub media: Vec<Medium>,
     /// `REQUIRE_VERIFIED`: send to verified attributes only.
     pub require_verified: bool,
+    /// `SMS_COUNTRIES`: where texts may go; nowhere if `MEDIA` has no `SMS`. Required otherwise.
+    pub sms_countries: Countries,
     /// `EMAIL_FROM`: the sender of e-mails; there when `MEDIA` has `EMAIL`.
     pub email_from: Option<String>,
     /// `LEDGER_TABLE`: the DynamoDB table of the ledger. Required.
@@ -71,6 +77,7 @@ impl Settings {
         Ok(Self {
             codes: CodeSettings::read(lookup)?,
             policy: Policy { limits: Limits::read(lookup)?, lifetime, resend_after },
+            sms_countries: sms_countries(lookup, media.contains(&Medium::Sms))?,
             media,
             require_verified: REQUIRE_VERIFIED.flag(lookup, true)?,
             email_from,
@@ -84,13 +91,12 @@ impl Settings {
 /// Variables of the design that this release does not act on, each with the one value that says
 /// what it does anyway. Taking another in silence would let an operator believe in a bound that is
 /// not there.
-const UNSUPPORTED: [(&str, &str); 12] = [
+const UNSUPPORTED: [(&str, &str); 11] = [
     ("ANDROID_APP_HASH", ""),
     ("DEFAULT_LOCALE", "en"),
     ("EMAIL_CONFIGURATION_SET", ""),
     ("EMAIL_TEMPLATE", ""),
     ("FIRST_ROUND", "send"),
-    ("SMS_COUNTRIES", "*"),
     ("SMS_ENTITY_ID", ""),
     ("SMS_MAX_PRICE_USD", ""),
     ("SMS_ORIGINATION_NUMBER", ""),
@@ -123,6 +129,27 @@ fn media(lookup: &Lookup<'_>) -> Result<Vec<Medium>, SettingError> {
         media.push(medium);
     }
     Ok(media)
+}
+
+/// Reads `*` or regions separated by commas.
+fn sms_countries(lookup: &Lookup<'_>, has_sms: bool) -> Result<Countries, SettingError> {
+    let Some(value) = SMS_COUNTRIES.optional(lookup) else {
+        return if has_sms {
+            Err(SMS_COUNTRIES.error(NO_COUNTRIES))
+        } else {
+            Ok(Countries::none())
+        };
+    };
+    if value == "*" {
+        return Ok(Countries::All);
+    }
+    let regions: Option<_> = value.split(',').map(|code| Region::from_code(code.trim())).collect();
+    regions.map(Countries::Only).ok_or_else(|| {
+        SMS_COUNTRIES.error(
+            "is neither * nor a list of regions with phone numbers, each by its two capital \
+             letters in ISO 3166-1",
+        )
+    })
 }
 
 /// The most that one limit may count: the ledger keeps a time for each.
@@ -186,6 +213,7 @@ mod tests {
     const KEY: (&str, &str) = ("CODE_KEY", "0123456789abcdef0123456789abcdef");
     const FROM: (&str, &str) = ("EMAIL_FROM", "sign-in@example.com");
     const TABLE: (&str, &str) = ("LEDGER_TABLE", "ledger");
+    const COUNTRIES: (&str, &str) = ("SMS_COUNTRIES", "JP");
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, String> {
         let lookup = |name: &str| {
@@ -197,7 +225,7 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let settings = read(&[KEY, FROM, TABLE]).unwrap();
+        let settings = read(&[KEY, FROM, TABLE, COUNTRIES]).unwrap();
         assert_eq!(settings.media, [Medium::Sms, Medium::Email]);
         assert!(settings.require_verified);
         assert_eq!(
@@ -238,7 +266,12 @@ mod tests {
             ("ISSUE_LIMITS", "5/31d", "is not a list of count/window"),
             ("ISSUE_LIMITS", "5/15m,", "is not a list of count/window"),
             ("ISSUE_LIMITS", "5/99999999999999999999d", "is not a list of count/window"),
-            ("SMS_COUNTRIES", "JP", "is not supported by this release: do not set it"),
+            ("SMS_COUNTRIES", "", NO_COUNTRIES),
+            ("SMS_COUNTRIES", "*,US", "is neither * nor a list of regions"),
+            ("SMS_COUNTRIES", "jp", "is neither * nor a list of regions"),
+            ("SMS_COUNTRIES", "JP,", "is neither * nor a list of regions"),
+            ("SMS_COUNTRIES", "EU", "is neither * nor a list of regions"),
+            ("SMS_COUNTRIES", "001", "is neither * nor a list of regions"),
             ("FIRST_ROUND", "choose", "is not supported by this release: do not set it"),
             ("MAX_ATTEMPTS", "0", "is not a whole number from 1 to 5"),
             ("MAX_SENDS", "0", "is not a whole number from 1 to 10"),
@@ -246,7 +279,7 @@ mod tests {
             ("APP_NAME", "a\nb", "has a control character"),
             ("APP_NAME", &long, "is longer than 30 characters"),
         ] {
-            let error = read(&[KEY, FROM, TABLE, (name, value)]).unwrap_err();
+            let error = read(&[KEY, FROM, TABLE, COUNTRIES, (name, value)]).unwrap_err();
             assert!(error.starts_with(&format!("{name} {problem}")), "{error}");
             assert!(error.contains(&format!("; for example {name}=")), "{error}");
         }
@@ -254,10 +287,23 @@ mod tests {
 
     #[test]
     fn e_mail_needs_a_sender_only_where_it_is_sent() {
-        assert!(read(&[KEY, TABLE, ("MEDIA", "SMS")]).is_ok());
-        assert_eq!(read(&[KEY, FROM, TABLE, ("MEDIA", "EMAIL, SMS")]).unwrap().media.len(), 2);
+        assert!(read(&[KEY, TABLE, COUNTRIES, ("MEDIA", "SMS")]).is_ok());
+        let media = ("MEDIA", "EMAIL, SMS");
+        assert_eq!(read(&[KEY, FROM, TABLE, COUNTRIES, media]).unwrap().media.len(), 2);
         for from in ["a@example.com", "Example <a@example.com>", "\"A, B\" <a@example.com>"] {
-            assert!(read(&[KEY, TABLE, ("EMAIL_FROM", from)]).is_ok(), "{from}");
+            assert!(read(&[KEY, TABLE, COUNTRIES, ("EMAIL_FROM", from)]).is_ok(), "{from}");
         }
+    }
+
+    #[test]
+    fn countries_matter_only_where_texts_are_sent() {
+        let countries =
+            |pairs: &[_]| read(&[&[KEY, FROM, TABLE], pairs].concat()).unwrap().sms_countries;
+        let only = |codes: &[&str]| {
+            Countries::Only(codes.iter().map(|code| Region::from_code(code).unwrap()).collect())
+        };
+        assert_eq!(countries(&[("MEDIA", "EMAIL")]), Countries::none());
+        assert_eq!(countries(&[("SMS_COUNTRIES", "*")]), Countries::All);
+        assert_eq!(countries(&[("SMS_COUNTRIES", "US, JP,XK")]), only(&["US", "JP", "XK"]));
     }
 }

@@ -49,7 +49,8 @@ pub enum Kind {
 
 impl Number {
     /// What is known of `number`, in the form of E.164: `+` and digits. `None` if there can be no
-    /// such number: no such calling code, or none of its numbers is that long.
+    /// such number: no such calling code, none of its numbers is that long, or it is written with the
+    /// prefix that is dialled at home (`+44 0…`), which would be a second way to write a number.
     ///
     /// ```
     /// use numbering::{Kind, Number, Place, Region};
@@ -66,14 +67,13 @@ impl Number {
             return None;
         }
         let (plan, national) = Plan::of(digits)?;
-        let national = plan.without_national_prefix(national);
-        if !plan.is_possible(&national) {
+        if plan.has_national_prefix(national) || !plan.is_possible(national) {
             return None;
         }
-        let Some(territory) = plan.territory(&national) else {
+        let Some(territory) = plan.territory(national) else {
             return Some(Self { place: Place::Unassigned, kind: Kind::Ordinary });
         };
         let place = Region::from_code(territory.region).map_or(Place::Nowhere, Place::Region);
-        Some(Self { place, kind: territory.kind(&national) })
+        Some(Self { place, kind: territory.kind(national) })
     }
 }

@@ -59,14 +59,12 @@ impl Plan {
         })
     }
 
-    /// `national` as it is dialled from abroad: numbers are written down with the prefix of home,
-    /// too, as Mexican ones were with a 1.
-    pub(crate) fn without_national_prefix<'a>(&self, national: &'a str) -> Cow<'a, str> {
-        let Some(main) = self.territories.first() else { return national.into() };
-        match main.without_national_prefix(national) {
-            Some(stripped) if main.takes_length_of(&stripped) => stripped,
-            _ => national.into(),
-        }
+    /// Is `national` written with the prefix that is dialled at home only?
+    pub(crate) fn has_national_prefix(&self, national: &str) -> bool {
+        self.territories.first().is_some_and(|main| {
+            let stripped = main.without_national_prefix(national);
+            stripped.is_some_and(|stripped| main.takes_length_of(&stripped))
+        })
     }
 
     /// Can there be a number `national`?
@@ -85,6 +83,7 @@ impl Plan {
 }
 
 impl Territory {
+    /// `national` as it is dialled from abroad, if that is otherwise.
     fn without_national_prefix<'a>(&self, national: &'a str) -> Option<Cow<'a, str>> {
         if self.national_prefix.is_empty() {
             return None;
@@ -99,7 +98,7 @@ impl Territory {
             Cow::Owned(transformed(self.transform, &captures) + rest)
         };
         let loses = self.general.matches(national) && !self.general.matches(&stripped);
-        (!loses).then_some(stripped)
+        (!loses && stripped != national).then_some(stripped)
     }
 
     fn takes_length_of(&self, national: &str) -> bool {

@@ -17,6 +17,8 @@ def verdict(text):
         number = p.parse(text, None)
     except p.NumberParseException:
         return "impossible", "-"
+    if p.format_number(number, p.PhoneNumberFormat.E164) != text:
+        return "impossible", "-"
     if p.is_possible_number_with_reason(number) != p.ValidationResult.IS_POSSIBLE:
         return "impossible", "-"
     region = p.region_code_for_number(number)

@@ -12,6 +12,9 @@ pub enum Fault {
     /// The user has no address that a code may go to.
     #[error("NO_DESTINATION: this account has no verified phone number or e-mail address")]
     NoDestination,
+    /// The user's phone number is in a country, or of a kind, that texts do not go to.
+    #[error("DESTINATION_NOT_ALLOWED: codes are not sent to this number")]
+    DestinationNotAllowed,
     /// The service that sends the message refused it, or did not answer in time.
     #[error("DELIVERY_FAILED: the code could not be sent; try again")]
     DeliveryFailed,
@@ -32,6 +35,7 @@ impl Fault {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoDestination => "NO_DESTINATION",
+            Self::DestinationNotAllowed => "DESTINATION_NOT_ALLOWED",
             Self::DeliveryFailed => "DELIVERY_FAILED",
             Self::TooManyCodes(_) => "TOO_MANY_CODES",
             Self::Unavailable => "UNAVAILABLE",
@@ -54,6 +58,7 @@ mod tests {
     fn a_message_starts_with_its_code_and_keeps_the_reason_to_the_log() {
         for fault in [
             Fault::NoDestination,
+            Fault::DestinationNotAllowed,
             Fault::DeliveryFailed,
             Fault::TooManyCodes(7),
             Fault::Unavailable,
