@@ -63,17 +63,22 @@ fn trigger(name: &str) -> Trigger {
     }
 }
 
+/// The media of a user who has a number and an address.
+const BOTH: &str = "SMS,EMAIL";
+
 /// What must be sent for an event, and what its response must be. Fields of the response that are
 /// different each time stand as `"*"`.
 fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
     let define = |challenge: Option<&str>, tokens: bool, fail: bool| {
         Ok(json!({ "challengeName": challenge, "issueTokens": tokens, "failAuthentication": fail }))
     };
-    let create = |medium: &str, destination: &str, attempts: &str, resends: &str| {
+    let create = |media: &str, destination: &str, attempts: &str, resends: &str| {
+        let medium = if destination.contains('@') { "EMAIL" } else { "SMS" };
         Ok(json!({
             "publicChallengeParameters": {
                 "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
                 "CODE_DELIVERY_DESTINATION": phone::masked(destination),
+                "MEDIA": media,
                 "CODE_LENGTH": "6",
                 "EXPIRES_AT": "*",
                 "ATTEMPTS_LEFT": attempts,
@@ -94,6 +99,7 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         | "define-wrong-answer"
         | "define-resend"
         | "define-unknown-user"
+        | "define-choice"
         | "define-fields-of-the-future"
         | "define-shortest"
         | "define-second-factor-password"
@@ -113,23 +119,27 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         "create-first-round"
         | "create-nulls"
         | "create-after-srp-a"
-        | "create-verified-true-with-capital" => (Some("SMS"), create("SMS", PHONE, "3", "2")),
-        "create-longest" => (None, create("SMS", PHONE, "1", "2")),
+        | "create-verified-true-with-capital" => (Some("SMS"), create(BOTH, PHONE, "3", "2")),
+        "create-choice-sms" => (Some("SMS"), create(BOTH, PHONE, "3", "2")),
+        "create-choice-e-mail" => (Some("EMAIL"), create(BOTH, EMAIL, "3", "2")),
+        "create-longest" => (None, create(BOTH, PHONE, "1", "2")),
         "create-e-mail-only" | "create-shortest" => {
             (Some("EMAIL"), create("EMAIL", EMAIL, "3", "2"))
         }
-        "create-wrong-answer" => (None, create("SMS", PHONE, "2", "2")),
-        "create-resend" => (Some("EMAIL"), create("EMAIL", EMAIL, "3", "1")),
-        "create-expired" => (Some("SMS"), create("SMS", PHONE, "2", "1")),
+        "create-wrong-answer" => (None, create(BOTH, PHONE, "2", "2")),
+        "create-resend" => (Some("EMAIL"), create(BOTH, EMAIL, "3", "1")),
+        "create-expired" => (Some("SMS"), create(BOTH, PHONE, "2", "1")),
         "create-unknown-user" => (None, create("SMS", UNKNOWN, "3", "2")),
         "create-unknown-user-expired" => (None, create("SMS", UNKNOWN, "2", "1")),
         "create-no-destination" => (None, Err("NO_DESTINATION")),
         "verify-right-answer"
         | "verify-short-trigger-name"
         | "verify-full-width-answer"
+        | "verify-choice-e-mail"
         | "verify-longest"
         | "verify-shortest" => (None, verify(true)),
         "verify-wrong-answer"
+        | "verify-choice-sms"
         | "verify-expired"
         | "verify-resend"
         | "verify-nulls"

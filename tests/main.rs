@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod aws;
 #[cfg(test)]
+mod choice;
+#[cfg(test)]
 mod countries;
 #[cfg(test)]
 mod faults;

@@ -9,6 +9,7 @@
 //! (`trigger`), which region a number belongs to (`numbering`).
 
 pub mod aws;
+mod challenge;
 mod countries;
 mod decoy;
 mod destination;
@@ -19,9 +20,10 @@ mod plan;
 mod respond;
 mod settings;
 
+pub use challenge::Response;
 pub use countries::Countries;
 pub use destination::{Destination, Destinations};
 pub use message::Message;
 pub use plan::{Issue, Plan, Policy, Round, Seconds, go_on, plan};
-pub use respond::{Create, Deliver, Response, TIME_LIMIT, Undelivered};
-pub use settings::Settings;
+pub use respond::{Create, Deliver, TIME_LIMIT, Undelivered};
+pub use settings::{FirstRound, Settings};

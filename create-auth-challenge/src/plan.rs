@@ -37,7 +37,10 @@ impl Policy {
 #[derive(Clone, Copy, Debug)]
 pub enum Round {
     /// No code has been issued.
-    First,
+    First {
+        /// The medium that the user chose, if there was a choice.
+        wanted: Option<Medium>,
+    },
     /// There was a challenge, and the response to it was not a right answer.
     Later {
         /// What that challenge noted.
@@ -83,7 +86,7 @@ pub struct Plan {
 /// Plans the next challenge for a user who can be reached by `media` (in order of preference);
 /// `None` when there is no medium.
 ///
-/// - The first round sends a new code.
+/// - The first round sends a new code, to the medium chosen if there was a choice and the user has it.
 /// - A wrong answer sends nothing: the same code goes on.
 /// - A request to resend sends the same code again, to the medium asked for if the user has it;
 ///   too early, one too many, or to a medium that the user has not, it is refused: nothing is
@@ -93,16 +96,20 @@ pub struct Plan {
 #[must_use]
 pub fn plan(round: Round, media: &[Medium], policy: &Policy, now: UnixSeconds) -> Option<Plan> {
     let preferred = *media.first()?;
-    let Round::Later { record, ask } = round else {
-        let (medium, sent_at) = (preferred, now);
-        return Some(Plan { issue: Issue::First, send: true, medium, sent_at, sends: 1, wrong: 0 });
+    let reachable = |medium: &Medium| media.contains(medium);
+    let (record, ask) = match round {
+        Round::First { wanted } => {
+            let medium = wanted.filter(reachable).unwrap_or(preferred);
+            let (issue, sent_at) = (Issue::First, now);
+            return Some(Plan { issue, send: true, medium, sent_at, sends: 1, wrong: 0 });
+        }
+        Round::Later { record, ask } => (record, ask),
     };
     let go_on = go_on(round, media)?;
     let Record { nonce, issued_at, sent_at, sends, .. } = record;
     if sends >= policy.limits.sends {
         return Some(go_on);
     }
-    let reachable = |medium: &Medium| media.contains(medium);
     let medium = go_on.medium;
     let send = Plan { send: true, sent_at: now, sends: sends.saturating_add(1), ..go_on };
     let expired = now >= policy.expires_at(issued_at);
@@ -167,19 +174,20 @@ mod tests {
     const SAME: Issue = Issue::Same { nonce: Nonce::from_bytes([7; 16]), issued_at: START };
 
     #[test]
-    fn the_first_round_sends_by_the_preferred_medium() {
-        for media in [[SMS, EMAIL], [EMAIL, SMS]] {
-            let expected = Plan {
-                issue: Issue::First,
-                send: true,
-                medium: media[0],
-                sent_at: START,
-                sends: 1,
-                wrong: 0,
-            };
-            assert_eq!(plan(Round::First, &media, &policy(), START), Some(expected));
+    fn the_first_round_sends_by_the_chosen_medium_or_the_preferred() {
+        for (wanted, media, medium) in [
+            (None, &[SMS, EMAIL][..], SMS),
+            (None, &[EMAIL, SMS], EMAIL),
+            (Some(SMS), &[SMS, EMAIL], SMS),
+            (Some(EMAIL), &[SMS, EMAIL], EMAIL),
+            (Some(EMAIL), &[SMS], SMS),
+        ] {
+            let (issue, sent_at) = (Issue::First, START);
+            let expected = Plan { issue, send: true, medium, sent_at, sends: 1, wrong: 0 };
+            let round = Round::First { wanted };
+            assert_eq!(plan(round, media, &policy(), START), Some(expected));
         }
-        assert_eq!(plan(Round::First, &[], &policy(), START), None);
+        assert_eq!(plan(Round::First { wanted: None }, &[], &policy(), START), None);
     }
 
     #[test]
@@ -263,7 +271,7 @@ mod tests {
         ) {
             let policy = Policy { limits: Limits { attempts: 5, sends: most }, ..policy() };
             let (mut now, mut sent, mut nonces) = (START, 0, 0_u8);
-            let mut round = Round::First;
+            let mut round = Round::First { wanted: None };
             for (ask, pause, has_email) in rounds {
                 let media = if has_email { &[SMS, EMAIL][..] } else { &[SMS] };
                 let plan = plan(round, media, &policy, now).unwrap();

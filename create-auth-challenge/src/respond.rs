@@ -1,19 +1,19 @@
 //! From Cognito's event to the plan, and from its outcome to Cognito's response.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-use otp::{Ask, Code, Nonce, PrivateParameters, Record, UnixSeconds};
+use otp::{Ask, Code, Nonce, Note, Record, UnixSeconds};
 use rand::TryCryptoRng;
 use secrecy::ExposeSecret as _;
-use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use trigger::{Event, Fault, Request};
 
+use crate::challenge::{NotSent, Response, Terms};
 use crate::ledger::{Ledger, NotAdmitted, Refused, Store, UnixMillis, Wanted};
 use crate::pace::{Pace, Sent};
 use crate::plan::{Issue, Plan, Policy, Round, go_on, plan};
+use crate::settings::FirstRound;
 use crate::{Destination, Destinations, Message, Settings, decoy};
 
 /// Within this time of being called the function has answered or failed, whatever the services that
@@ -67,18 +67,6 @@ impl<'a> Call<'a> {
     }
 }
 
-/// `response` of the event.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Response {
-    /// What the client sees.
-    public_challenge_parameters: BTreeMap<&'static str, String>,
-    /// What verify sees.
-    private_challenge_parameters: BTreeMap<&'static str, String>,
-    /// What the later rounds see.
-    challenge_metadata: String,
-}
-
 impl<D: Deliver, S: Store> Create<D, S> {
     /// The function with `settings`, sending with `deliver` what the ledger in `store` admits.
     pub fn new(settings: Settings, deliver: D, store: S) -> Self {
@@ -98,32 +86,44 @@ impl<D: Deliver, S: Store> Create<D, S> {
         generator: &mut R,
     ) -> Result<Response, Fault> {
         let call = Call::new(event, now);
-        let Settings { policy, .. } = &self.settings;
-        let round = round(&event.request, policy)?;
+        let Settings { codes, policy, first_round, .. } = &self.settings;
+        let last = last(&event.request, policy)?;
         let destinations = self.destinations(event);
+        let terms = Terms { codes, policy, destinations: &destinations };
         let media = destinations.media();
+        let round = match last {
+            Last::Nothing if *first_round == FirstRound::Choose => return terms.choice(None),
+            Last::Nothing => Round::First { wanted: None },
+            Last::Choice { ask: Ask::Resend { medium: Some(wanted) }, .. } => {
+                Round::First { wanted: Some(wanted) }
+            }
+            Last::Choice { other, .. } => {
+                Round::First { wanted: media.get(1).copied().filter(|_| other) }
+            }
+            Last::Code { record, ask } => Round::Later { record, ask },
+        };
         let plan = plan(round, &media, policy, call.seconds());
         let plan = plan.ok_or_else(|| destinations.fault())?;
-        let destination = destinations.get(plan.medium)?;
         if !plan.send {
-            let record = self.later_record(call, &plan)?;
-            return Ok(self.response(&record, destination, None));
+            return terms.code(&self.later_record(call, &plan)?, None);
         }
+        let destination = destinations.get(plan.medium)?;
+        let not_sent = |fault| Some(NotSent { fault, now: call.seconds() });
         let Some(instead) = go_on(round, &media) else {
-            let record = self.first_code(call, &plan, destination, generator).await?;
-            return Ok(self.response(&record, destination, None));
+            let sent = self.first_code(call, &plan, destination, generator).await;
+            return match (sent, last) {
+                (Ok(record), _) => terms.code(&record, None),
+                (Err(fault @ Fault::Internal(_)), _) | (Err(fault), Last::Nothing) => Err(fault),
+                // Another way may do.
+                (Err(fault), _) => terms.choice(not_sent(fault)),
+            };
         };
         let record = self.later_record(call, &plan)?;
-        let sent = self.another_message(call, &record, destination, generator).await;
-        let Err(fault) = sent else { return Ok(self.response(&record, destination, None)) };
-        // The sign-in lives on with the code that its user may have, and knows when to ask again.
-        let record = self.later_record(call, &instead)?;
-        let destination = destinations.get(instead.medium)?;
-        let not_before = match fault {
-            Fault::TooManyCodes(seconds) => Some(call.seconds().saturating_add(seconds)),
-            _ => None,
-        };
-        Ok(self.response(&record, destination, not_before))
+        match self.another_message(call, &record, destination, generator).await {
+            Ok(()) => terms.code(&record, None),
+            // The sign-in lives on with the code that its user may have.
+            Err(fault) => terms.code(&self.later_record(call, &instead)?, not_sent(fault)),
+        }
     }
 
     /// Admits, sends and closes a sign-in's first code: a new one, or that of the call which this
@@ -244,63 +244,56 @@ impl<D: Deliver, S: Store> Create<D, S> {
         self.pace.note(Sent { took: before.saturating_sub(call.left()), outcome });
         outcome.map_err(|Undelivered| Fault::DeliveryFailed)
     }
-
-    /// The response for `record`, in which a resend may be asked for not before `not_before` either.
-    fn response(
-        &self,
-        record: &Record,
-        destination: &Destination,
-        not_before: Option<UnixSeconds>,
-    ) -> Response {
-        let Settings { codes, policy, .. } = &self.settings;
-        let Record { nonce, issued_at, sent_at, sends, wrong, .. } = *record;
-        let expires_at = policy.expires_at(issued_at);
-        let resend_at = policy.resend_at(sent_at).max(not_before.unwrap_or_default());
-        Response {
-            public_challenge_parameters: BTreeMap::from([
-                ("CODE_DELIVERY_DELIVERY_MEDIUM", destination.medium().to_string()),
-                ("CODE_DELIVERY_DESTINATION", destination.masked()),
-                ("CODE_LENGTH", codes.length.digits().to_string()),
-                ("EXPIRES_AT", expires_at.to_string()),
-                ("ATTEMPTS_LEFT", policy.limits.attempts.saturating_sub(wrong).to_string()),
-                ("RESENDS_LEFT", policy.limits.sends.saturating_sub(sends).to_string()),
-                ("RESEND_AT", resend_at.to_string()),
-            ]),
-            private_challenge_parameters: PrivateParameters { nonce, expires_at }.encode().into(),
-            challenge_metadata: record.encode(),
-        }
-    }
 }
 
-/// Which round this is: after a challenge of ours it is a later one. A history that our define ends
-/// is no round at all.
-fn round(request: &Request, policy: &Policy) -> Result<Round, Fault> {
+/// The challenge of ours that came last, and the response to it.
+#[derive(Clone, Copy)]
+enum Last {
+    /// There was none.
+    Nothing,
+    /// It asked which way the code shall go.
+    Choice {
+        /// Verify found the name of the less preferred medium.
+        other: bool,
+        ask: Ask,
+    },
+    /// It asked for a code, and the answer was not right.
+    Code { record: Record, ask: Ask },
+}
+
+/// Reads the history. One that our define ends is a fault.
+fn last(request: &Request, policy: &Policy) -> Result<Last, Fault> {
     const OURS: &str = "CUSTOM_CHALLENGE";
     if request.challenge_name.as_deref() != Some(OURS) {
         return Err(Fault::Internal("the event asks for a challenge that is not ours"));
     }
     let Some(last) = request.session.iter().rposition(|entry| entry.challenge_name == OURS) else {
-        return Ok(Round::First);
+        return Ok(Last::Nothing);
     };
     let [last] = request.session.get(last..).unwrap_or_default() else {
         return Err(Fault::Internal("another challenge came after ours"));
     };
+    let metadata = last.challenge_metadata.as_ref().map(|text| text.expose_secret());
+    let note = Note::parse(metadata.unwrap_or_default())
+        .map_err(|_| Fault::Internal("the last challenge's metadata is not create's"))?;
+    let ask = Ask::from_metadata(|name| request.client_metadata.expose(name));
+    let record = match note {
+        Note::Choice => return Ok(Last::Choice { other: last.challenge_result, ask }),
+        Note::Code(record) => record,
+    };
     if last.challenge_result {
         return Err(Fault::Internal("the last challenge was answered right"));
     }
-    let metadata = last.challenge_metadata.as_ref().map(|text| text.expose_secret());
-    let record = Record::parse(metadata.unwrap_or_default())
-        .map_err(|_| Fault::Internal("the last challenge's metadata is not create's"))?;
-    let ask = Ask::from_metadata(|name| request.client_metadata.expose(name));
     if record.wrong_after(ask) >= policy.limits.attempts {
         return Err(Fault::Internal("the attempts are used up"));
     }
-    Ok(Round::Later { record, ask })
+    Ok(Last::Code { record, ask })
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
     use std::rc::Rc;
 
     use aws_lambda_events::cognito::CognitoEventUserPoolsCreateAuthChallengeResponse;
@@ -375,7 +368,11 @@ mod tests {
     }
 
     fn create_on(outbox: Outbox, table: Table) -> Subject {
-        let settings = Settings {
+        Create::new(settings(), outbox, table)
+    }
+
+    fn settings() -> Settings {
+        Settings {
             codes: CodeSettings {
                 key: CodeKey::new("an example key of some 40 different bytes").unwrap(),
                 length: CodeLength::MIN,
@@ -387,13 +384,13 @@ mod tests {
             },
             media: vec![Medium::Sms, Medium::Email],
             require_verified: true,
+            first_round: FirstRound::Send,
             sms_countries: Countries::Only(vec![Region::from_code("JP").unwrap()]),
             email_from: Some("sign-in@example.com".to_owned()),
             app_name: None,
             ledger_table: "ledger".to_owned(),
             issue_limits: vec![IssueLimit { count: 5, window: Duration::from_secs(15 * 60) }],
-        };
-        Create::new(settings, outbox, table)
+        }
     }
 
     fn event(change: impl Fn(&mut Value)) -> Event {
@@ -445,6 +442,7 @@ mod tests {
             json!({
                 "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS",
                 "CODE_DELIVERY_DESTINATION": "+*******5678",
+                "MEDIA": "SMS,EMAIL",
                 "CODE_LENGTH": "6",
                 "EXPIRES_AT": "1767225900",
                 "ATTEMPTS_LEFT": "3",
@@ -499,6 +497,68 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_choice_sends_nothing_and_then_where_it_is_asked_to() {
+        let settings = Settings { first_round: FirstRound::Choose, ..settings() };
+        let create = Create::new(settings, Outbox::default(), Table::default());
+        let choice = respond(&create, &event(|_| ()), NOW).await.unwrap();
+        assert_eq!(
+            choice,
+            json!({
+                "publicChallengeParameters": {
+                    "MEDIA": "SMS,EMAIL",
+                    "DESTINATION_SMS": "+*******5678",
+                    "DESTINATION_EMAIL": "j***@e***",
+                    "CODE_LENGTH": "6",
+                    "ATTEMPTS_LEFT": "3",
+                },
+                "privateChallengeParameters": { "other_choice": "EMAIL" },
+                "challengeMetadata": "v1.choice",
+            })
+        );
+        assert!(create.deliver.sent.borrow().is_empty());
+        let resend = |medium| json!({ "action": "resend", "medium": medium });
+        for (other, ask, medium) in [
+            (false, json!(null), Medium::Sms),
+            (true, json!(null), Medium::Email),
+            (false, resend("EMAIL"), Medium::Email),
+            (true, resend("SMS"), Medium::Sms),
+        ] {
+            let mut chosen = after(&choice, &ask);
+            chosen.request.session[1].challenge_result = other;
+            let response = respond(&create, &chosen, NOW).await.unwrap();
+            let public = &response["publicChallengeParameters"];
+            assert_eq!(public["CODE_DELIVERY_DELIVERY_MEDIUM"], medium.name());
+            assert_eq!(public["RESENDS_LEFT"], "2");
+            assert_eq!(public["ATTEMPTS_LEFT"], "3");
+            let (sent, ..) = create.deliver.sent.borrow_mut().pop().unwrap();
+            assert_eq!(sent, medium);
+            assert!(create.deliver.sent.borrow().is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_choice_that_cannot_be_sent_to_is_asked_for_again() {
+        let settings = Settings { first_round: FirstRound::Choose, ..settings() };
+        let create = Create::new(settings, Outbox::default(), Table::default());
+        let choice = respond(&create, &event(|_| ()), NOW).await.unwrap();
+        let chosen = after(&choice, &json!(null));
+        create.deliver.refuse.set(true);
+        let again = respond(&create, &chosen, NOW).await.unwrap();
+        assert_eq!(again["publicChallengeParameters"]["NOT_SENT"], "DELIVERY_FAILED");
+        assert_eq!(again["challengeMetadata"], "v1.choice");
+        create.deliver.refuse.set(false);
+        for n in 1..5 {
+            let response = respond(&create, &chosen, NOW + n).await.unwrap();
+            assert_eq!(response["publicChallengeParameters"]["NOT_SENT"], Value::Null);
+        }
+        let again = respond(&create, &chosen, NOW + 5).await.unwrap();
+        let public = &again["publicChallengeParameters"];
+        assert_eq!(public["NOT_SENT"], "TOO_MANY_CODES");
+        assert_eq!(public["RESEND_AT"], (NOW + 900).to_string());
+        assert_eq!(create.deliver.sent.borrow().len(), 4);
+    }
+
+    #[tokio::test]
     async fn an_unknown_user_sees_the_same_and_nothing_is_sent() {
         let create = create(Outbox::default());
         let known = respond(&create, &event(|_| ()), NOW).await.unwrap();
@@ -531,10 +591,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_failed_delivery_in_a_later_round_goes_on_with_the_code_of_before() {
-        let create = create(Outbox::default());
-        let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
         let by_email = json!({ "action": "resend", "medium": "EMAIL" });
         for (refuse, stall) in [(true, false), (false, true)] {
+            let create = create(Outbox::default());
+            let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
             create.deliver.refuse.set(refuse);
             create.deliver.stall.set(stall);
             for (ask, later) in [(&by_email, 40), (&json!(null), 300), (&by_email, 300)] {
@@ -546,9 +606,10 @@ mod tests {
                 assert_eq!(public["ATTEMPTS_LEFT"], wrong);
                 assert_eq!(public["RESENDS_LEFT"], "2", "what was not sent does not count");
                 assert_eq!(public["CODE_DELIVERY_DELIVERY_MEDIUM"], "SMS");
+                assert_eq!(public["NOT_SENT"], "DELIVERY_FAILED");
             }
+            assert_eq!(create.deliver.sent.borrow().len(), 1);
         }
-        assert_eq!(create.deliver.sent.borrow().len(), 1);
     }
 
     #[tokio::test]
@@ -607,6 +668,7 @@ mod tests {
         let public = &response["publicChallengeParameters"];
         assert_eq!(public["RESEND_AT"], (NOW + 900).to_string());
         assert_eq!(public["RESENDS_LEFT"], "2");
+        assert_eq!(public["NOT_SENT"], "TOO_MANY_CODES");
         assert_eq!(create.deliver.sent.borrow().len(), 5);
     }
 

@@ -9,6 +9,7 @@ use otp::settings::{CodeSettings, Limits, Lookup, SettingError, Variable};
 use crate::ledger::IssueLimit;
 use crate::{Countries, Policy};
 
+const FIRST_ROUND: Variable = Variable::new("FIRST_ROUND", "send");
 const MEDIA: Variable = Variable::new("MEDIA", "SMS,EMAIL");
 const REQUIRE_VERIFIED: Variable = Variable::new("REQUIRE_VERIFIED", "true");
 const CODE_LIFETIME_SECONDS: Variable = Variable::new("CODE_LIFETIME_SECONDS", "300");
@@ -35,6 +36,8 @@ pub struct Settings {
     pub codes: CodeSettings,
     /// How often and for how long they are sent.
     pub policy: Policy,
+    /// `FIRST_ROUND`: what a sign-in starts with.
+    pub first_round: FirstRound,
     /// `MEDIA`: the enabled media, in order of preference; at least one, each once.
     pub media: Vec<Medium>,
     /// `REQUIRE_VERIFIED`: send to verified attributes only.
@@ -49,6 +52,15 @@ pub struct Settings {
     pub issue_limits: Vec<IssueLimit>,
     /// `APP_NAME`: what messages call the application.
     pub app_name: Option<String>,
+}
+
+/// What a sign-in starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstRound {
+    /// A code, sent by the medium that is preferred among those of the user.
+    Send,
+    /// The question which way the code shall go.
+    Choose,
 }
 
 impl Settings {
@@ -77,6 +89,11 @@ impl Settings {
         Ok(Self {
             codes: CodeSettings::read(lookup)?,
             policy: Policy { limits: Limits::read(lookup)?, lifetime, resend_after },
+            first_round: FIRST_ROUND.choice(
+                lookup,
+                FirstRound::Send,
+                [("send", FirstRound::Send), ("choose", FirstRound::Choose)],
+            )?,
             sms_countries: sms_countries(lookup, media.contains(&Medium::Sms))?,
             media,
             require_verified: REQUIRE_VERIFIED.flag(lookup, true)?,
@@ -91,12 +108,11 @@ impl Settings {
 /// Variables of the design that this release does not act on, each with the one value that says
 /// what it does anyway. Taking another in silence would let an operator believe in a bound that is
 /// not there.
-const UNSUPPORTED: [(&str, &str); 11] = [
+const UNSUPPORTED: [(&str, &str); 10] = [
     ("ANDROID_APP_HASH", ""),
     ("DEFAULT_LOCALE", "en"),
     ("EMAIL_CONFIGURATION_SET", ""),
     ("EMAIL_TEMPLATE", ""),
-    ("FIRST_ROUND", "send"),
     ("SMS_ENTITY_ID", ""),
     ("SMS_MAX_PRICE_USD", ""),
     ("SMS_ORIGINATION_NUMBER", ""),
@@ -272,7 +288,8 @@ mod tests {
             ("SMS_COUNTRIES", "JP,", "is neither * nor a list of regions"),
             ("SMS_COUNTRIES", "EU", "is neither * nor a list of regions"),
             ("SMS_COUNTRIES", "001", "is neither * nor a list of regions"),
-            ("FIRST_ROUND", "choose", "is not supported by this release: do not set it"),
+            ("FIRST_ROUND", "ask", "is not one of: send, choose"),
+            ("WEB_OTP_DOMAIN", "example.com", "is not supported by this release: do not set it"),
             ("MAX_ATTEMPTS", "0", "is not a whole number from 1 to 5"),
             ("MAX_SENDS", "0", "is not a whole number from 1 to 10"),
             ("REQUIRE_VERIFIED", "yes", "is not one of: true, false"),

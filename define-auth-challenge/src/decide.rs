@@ -31,7 +31,10 @@ pub enum Step {
         /// Was it passed?
         passed: bool,
     },
-    /// A `CUSTOM_CHALLENGE` and the response to it.
+    /// A `CUSTOM_CHALLENGE` that asked which way the code shall go, and the response to it, which
+    /// is neither right nor wrong.
+    Choice,
+    /// A `CUSTOM_CHALLENGE` that asked for a code, or for nobody knows what, and the response to it.
     Code {
         /// Was the answer right?
         passed: bool,
@@ -107,10 +110,15 @@ fn after_opening(steps: &[Step], sign_in: SignIn) -> Option<&[Step]> {
     }
 }
 
-/// Decides after `codes`, the rest of the sign-in. Anything among them that is no code fails it.
-fn after_codes(codes: &[Step], ask: Ask, user_not_found: bool, limits: Limits) -> Decision {
+/// Decides after `rest`, what follows the opening: choices, then codes. Anything else fails it.
+fn after_codes(rest: &[Step], ask: Ask, user_not_found: bool, limits: Limits) -> Decision {
+    let choices = rest.iter().take_while(|step| **step == Step::Choice).count();
+    // A choice is asked for again when its code could not be sent.
+    let again = choices.saturating_sub(1);
+    let codes = rest.get(choices..).unwrap_or_default();
     let Some((last, before)) = codes.split_last() else {
-        return Decision::Challenge(Next::CustomChallenge);
+        let within = again <= max_requests(limits);
+        return if within { Decision::Challenge(Next::CustomChallenge) } else { Decision::Fail };
     };
     // A right answer ended its sign-in: one that goes on after it was not ours.
     if !before.iter().all(|step| matches!(step, Step::Code { passed: false, .. })) {
@@ -123,7 +131,7 @@ fn after_codes(codes: &[Step], ask: Ask, user_not_found: bool, limits: Limits) -
         let wrong = record.wrong_after(ask);
         // Every response that was not right is a wrong answer or asked for a resend.
         let resends = codes.len().saturating_sub(usize::from(wrong));
-        wrong < limits.attempts && resends <= max_resend_requests(limits)
+        wrong < limits.attempts && again.saturating_add(resends) <= max_requests(limits)
     };
     match (within, *passed) {
         // Verify never passes a request to resend, nor the answer of a user who does not exist.
@@ -133,9 +141,9 @@ fn after_codes(codes: &[Step], ask: Ask, user_not_found: bool, limits: Limits) -
     }
 }
 
-/// How often a sign-in may ask for a resend. Create refuses what comes too early or is too many
+/// How often a sign-in may ask for another send. Create refuses what comes too early or is too many
 /// without ending the sign-in, so there is room for an impatient thumb, but not for an endless row.
-fn max_resend_requests(limits: Limits) -> usize {
+fn max_requests(limits: Limits) -> usize {
     2 * usize::from(limits.sends)
 }
 
@@ -186,6 +194,7 @@ mod tests {
     #[test]
     fn passwordless() {
         use Opening::{Other, PasswordVerifier, PoolFactor, SrpA};
+        use Step::Choice;
         let srp_a = passed(SrpA);
         for (steps, ask, expected) in [
             // The start.
@@ -227,6 +236,20 @@ mod tests {
             (vec![wrong(0), wrong(0), wrong(0), wrong(0)], Ask::Answer, CODE),
             // A right answer that asks for a resend was never compared.
             (vec![right(0)], RESEND, FAIL),
+            // A choice comes first, is no attempt, and is worth nothing by itself.
+            (vec![Choice], Ask::Answer, CODE),
+            (vec![Choice], RESEND, CODE),
+            (vec![srp_a, Choice], Ask::Answer, CODE),
+            (vec![Choice, right(0)], Ask::Answer, TOKENS),
+            (vec![Choice, Choice, wrong(0), right(1)], Ask::Answer, TOKENS),
+            (vec![Choice, wrong(0), wrong(1)], Ask::Answer, CODE),
+            (vec![Choice, wrong(0), wrong(1), wrong(2)], Ask::Answer, FAIL),
+            (vec![wrong(0), Choice], Ask::Answer, FAIL),
+            (vec![right(0), Choice], Ask::Answer, FAIL),
+            (vec![wrong(0), Choice, right(1)], Ask::Answer, FAIL),
+            (vec![Choice, srp_a, right(0)], Ask::Answer, FAIL),
+            (vec![Choice; 7], Ask::Answer, CODE),
+            (vec![Choice; 8], Ask::Answer, FAIL),
             // Twice as many requests as there are sends, and no more.
             (vec![wrong(0); 6], RESEND, CODE),
             (vec![wrong(0); 7], RESEND, FAIL),
@@ -307,6 +330,7 @@ mod tests {
         prop_oneof![
             (opening, prop::bool::weighted(0.9))
                 .prop_map(|(opening, passed)| Step::Opening { opening, passed }),
+            Just(Step::Choice),
             (prop::bool::weighted(0.3), prop::option::weighted(0.9, 0_u8..5))
                 .prop_map(|(passed, wrong)| Step::Code { passed, record: wrong.map(record) }),
         ]
@@ -314,7 +338,7 @@ mod tests {
 
     /// A sign-in that ends well, by the rules of some mode.
     fn good_history() -> impl Strategy<Value = Vec<Step>> {
-        (0_usize..4, 0_u8..5).prop_map(|(opening, wrong_answers)| {
+        (0_usize..4, 0_usize..3, 0_u8..5).prop_map(|(opening, choices, wrong_answers)| {
             let mut steps = vec![
                 vec![],
                 vec![passed(Opening::SrpA)],
@@ -324,6 +348,7 @@ mod tests {
                     .to_vec(),
             ]
             .swap_remove(opening);
+            steps.extend(vec![Step::Choice; choices]);
             steps.extend((0..wrong_answers).map(wrong));
             steps.push(right(wrong_answers));
             steps
@@ -353,7 +378,7 @@ mod tests {
         prop_oneof![4 => mutated, 1 => prop::collection::vec(any_step(), 0..9)]
     }
 
-    /// The rule said again, as a grammar: an opening of the mode, wrong answers, a right one.
+    /// The rule said again, as a grammar: an opening of the mode, choices, wrong answers, a right one.
     fn deserves_tokens(steps: &[Step], ask: Ask, user_not_found: bool, rules: &Rules) -> bool {
         let is_factor = |step: &&Step| **step == passed(Opening::PoolFactor);
         let mut rest = steps.iter().peekable();
@@ -369,6 +394,7 @@ mod tests {
                 while rest.next_if(is_factor).is_some() {}
             }
         }
+        while rest.next_if(|step| **step == Step::Choice).is_some() {}
         while rest.next_if(|step| matches!(step, Step::Code { passed: false, .. })).is_some() {}
         let last = (rest.next(), rest.next());
         let right = matches!(

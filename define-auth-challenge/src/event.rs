@@ -1,6 +1,6 @@
 //! From Cognito's event to the decision, and from the decision to Cognito's response.
 
-use otp::{Ask, Record};
+use otp::{Ask, Note};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use trigger::{Entry, Request};
@@ -29,8 +29,12 @@ fn step(entry: &Entry) -> Step {
     let opening = match entry.challenge_name.as_str() {
         "CUSTOM_CHALLENGE" => {
             let metadata = entry.challenge_metadata.as_ref();
-            let record = metadata.and_then(|text| Record::parse(text.expose_secret()).ok());
-            return Step::Code { passed, record };
+            let note = metadata.and_then(|text| Note::parse(text.expose_secret()).ok());
+            return match note {
+                Some(Note::Choice) => Step::Choice,
+                Some(Note::Code(record)) => Step::Code { passed, record: Some(record) },
+                None => Step::Code { passed, record: None },
+            };
         }
         "SRP_A" => Opening::SrpA,
         "PASSWORD_VERIFIER" => Opening::PasswordVerifier,
@@ -114,6 +118,11 @@ mod tests {
 
     #[test]
     fn a_right_answer_to_a_challenge_that_is_not_ours_gets_no_tokens() {
+        // Nor does the right answer to a choice, which goes on.
+        let choice = json!({ "challengeName": "CUSTOM_CHALLENGE", "challengeResult": true, "challengeMetadata": "v1.choice" });
+        let response = respond_to(SignIn::Passwordless, &json!({ "session": [choice] }));
+        assert_eq!(response.challenge_name, Some("CUSTOM_CHALLENGE"));
+        assert!(!response.fail_authentication && !response.issue_tokens);
         for metadata in [json!(null), json!(""), json!("v2.x"), json!("CODE-123456")] {
             let entry = json!({
                 "challengeName": "CUSTOM_CHALLENGE",

@@ -14,6 +14,7 @@ mod ask;
 mod code;
 mod medium;
 mod nonce;
+mod note;
 mod private;
 mod record;
 pub mod settings;
@@ -22,7 +23,8 @@ pub use ask::Ask;
 pub use code::{Code, CodeKey, CodeLength, KeyError};
 pub use medium::Medium;
 pub use nonce::Nonce;
-pub use private::{PrivateParameters, PrivateParametersError};
+pub use note::Note;
+pub use private::{Expected, PrivateParameters, PrivateParametersError};
 pub use record::{Record, RecordError};
 
 /// Whole seconds since the Unix epoch.

@@ -1,8 +1,22 @@
 //! What create tells verify, through Cognito and past the client.
 
-use crate::{Nonce, UnixSeconds};
+use crate::{Medium, Nonce, UnixSeconds};
 
-/// `privateChallengeParameters`: what verify needs to judge an answer, but never the code itself.
+/// `privateChallengeParameters`: what verify is to expect of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// A code.
+    Code(PrivateParameters),
+    /// The name of a medium. Cognito carries one bit of an answer from verify to create, whether it
+    /// was right; here it says that the answer is `other`, the less preferred of two media, and
+    /// nothing more: define issues no tokens for it.
+    Choice {
+        /// The less preferred medium, if the user has two.
+        other: Option<Medium>,
+    },
+}
+
+/// What verify needs to judge a code, but never the code itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrivateParameters {
     /// What the code is derived from.
@@ -20,19 +34,7 @@ impl PrivateParameters {
     const NONCE: &str = "nonce";
     const EXPIRES_AT: &str = "expires_at";
 
-    /// The parameters' names and values.
-    #[must_use]
-    pub fn encode(&self) -> [(&'static str, String); 2] {
-        [(Self::NONCE, self.nonce.encode()), (Self::EXPIRES_AT, self.expires_at.to_string())]
-    }
-
-    /// Reads what [`PrivateParameters::encode`] wrote, looked up with `get`.
-    ///
-    /// # Errors
-    /// When one is absent or malformed.
-    pub fn parse<'a>(
-        get: impl Fn(&str) -> Option<&'a str>,
-    ) -> Result<Self, PrivateParametersError> {
+    fn parse<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Self, PrivateParametersError> {
         let nonce =
             get(Self::NONCE).and_then(Nonce::decode).ok_or(PrivateParametersError(Self::NONCE))?;
         let expires_at = get(Self::EXPIRES_AT)
@@ -42,24 +44,67 @@ impl PrivateParameters {
     }
 }
 
+impl Expected {
+    const OTHER_CHOICE: &str = "other_choice";
+
+    /// The parameters' names and values.
+    #[must_use]
+    pub fn encode(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Code(PrivateParameters { nonce, expires_at }) => vec![
+                (PrivateParameters::NONCE, nonce.encode()),
+                (PrivateParameters::EXPIRES_AT, expires_at.to_string()),
+            ],
+            Self::Choice { other } => {
+                vec![(Self::OTHER_CHOICE, other.map_or("", Medium::name).to_owned())]
+            }
+        }
+    }
+
+    /// Reads what [`Expected::encode`] wrote, looked up with `get`.
+    ///
+    /// # Errors
+    /// When a parameter is absent or malformed.
+    pub fn parse<'a>(
+        get: impl Fn(&str) -> Option<&'a str>,
+    ) -> Result<Self, PrivateParametersError> {
+        match get(Self::OTHER_CHOICE) {
+            None => PrivateParameters::parse(get).map(Self::Code),
+            Some("") => Ok(Self::Choice { other: None }),
+            Some(name) => Medium::from_name(name)
+                .map(|medium| Self::Choice { other: Some(medium) })
+                .ok_or(PrivateParametersError(Self::OTHER_CHOICE)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn parse_reads_what_encode_writes() {
-        let parameters =
+        let code =
             PrivateParameters { nonce: Nonce::from_bytes([9; 16]), expires_at: 1_767_225_900 };
-        let encoded = parameters.encode();
-        let get = |wanted: &str| {
-            encoded.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str())
-        };
-        assert_eq!(PrivateParameters::parse(get), Ok(parameters));
-        for (name, _) in &encoded {
-            for bad in [None, Some(""), Some("-1")] {
-                let get = |wanted: &str| if wanted == *name { bad } else { get(wanted) };
-                assert_eq!(PrivateParameters::parse(get), Err(PrivateParametersError(name)));
+        let choice = |other| Expected::Choice { other };
+        for expected in [Expected::Code(code), choice(None), choice(Some(Medium::Email))] {
+            let encoded = expected.encode();
+            let get = |wanted: &str| {
+                encoded.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str())
+            };
+            assert_eq!(Expected::parse(get), Ok(expected));
+            for (name, _) in &encoded {
+                let get = |wanted: &str| if wanted == *name { Some("-1") } else { get(wanted) };
+                assert_eq!(Expected::parse(get), Err(PrivateParametersError(name)));
             }
+        }
+        for absent in ["nonce", "expires_at"] {
+            let encoded = Expected::Code(code).encode();
+            let get = |wanted: &str| {
+                let found = encoded.iter().find(|(name, _)| *name == wanted && *name != absent);
+                found.map(|(_, value)| value.as_str())
+            };
+            assert_eq!(Expected::parse(get), Err(PrivateParametersError(absent)));
         }
     }
 }

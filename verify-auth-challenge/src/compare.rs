@@ -1,7 +1,7 @@
 //! The judgement.
 
 use otp::settings::CodeSettings;
-use otp::{Ask, Code, PrivateParameters, UnixSeconds};
+use otp::{Ask, Code, Medium, PrivateParameters, UnixSeconds};
 use subtle::ConstantTimeEq as _;
 
 use crate::Answer;
@@ -43,9 +43,19 @@ pub fn is_right(
     equal & !not_found & (now < challenge.expires_at)
 }
 
+/// Is `answer` the name of `other`, the less preferred of the two media that the user was asked to
+/// choose from? Nobody is signed in by it: whatever else the answer is chooses the preferred one.
+#[must_use]
+pub fn is_other_choice(answer: Option<&str>, other: Option<Medium>) -> bool {
+    match (answer, other) {
+        (Some(answer), Some(other)) => answer.trim().eq_ignore_ascii_case(other.name()),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use otp::{CodeKey, CodeLength, Medium, Nonce};
+    use otp::{CodeKey, CodeLength, Nonce};
 
     use super::*;
 
@@ -101,6 +111,23 @@ mod tests {
         }
         for answer in ["", &format!("{code}0"), &code.repeat(1_000), "null", "true"] {
             assert!(!judge(answer));
+        }
+    }
+
+    #[test]
+    fn a_choice_is_the_other_medium_by_name() {
+        for (answer, other, expected) in [
+            (Some("EMAIL"), Some(Medium::Email), true),
+            (Some(" email\n"), Some(Medium::Email), true),
+            (Some("SMS"), Some(Medium::Sms), true),
+            (Some("SMS"), Some(Medium::Email), false),
+            (Some(""), Some(Medium::Email), false),
+            (Some("EMAIL"), None, false),
+            (Some(""), None, false),
+            (None, Some(Medium::Email), false),
+            (None, None, false),
+        ] {
+            assert_eq!(is_other_choice(answer, other), expected, "{answer:?} {other:?}");
         }
     }
 

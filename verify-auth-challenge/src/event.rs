@@ -1,12 +1,12 @@
 //! From Cognito's event to the judgement, and from the verdict to Cognito's response.
 
 use otp::settings::CodeSettings;
-use otp::{Ask, PrivateParameters, UnixSeconds};
+use otp::{Ask, Expected, UnixSeconds};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use trigger::{Event, Fault};
 
-use crate::compare::{Subject, is_right};
+use crate::compare::{Subject, is_other_choice, is_right};
 
 /// `response` of the event.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -25,9 +25,8 @@ pub fn respond(
     now: UnixSeconds,
 ) -> Result<Response, Fault> {
     let request = &event.request;
-    let challenge =
-        PrivateParameters::parse(|name| request.private_challenge_parameters.expose(name))
-            .map_err(|_| Fault::Internal("the private challenge parameters are not create's"))?;
+    let expected = Expected::parse(|name| request.private_challenge_parameters.expose(name))
+        .map_err(|_| Fault::Internal("the private challenge parameters are not create's"))?;
     let answer = request.challenge_answer.as_ref().map(|answer| answer.expose_secret());
     let ask = Ask::from_metadata(|name| request.client_metadata.expose(name));
     let subject = Subject {
@@ -35,7 +34,11 @@ pub fn respond(
         user_sub: event.subject(),
         not_found: request.user_not_found,
     };
-    Ok(Response { answer_correct: is_right(answer, ask, challenge, subject, settings, now) })
+    let answer_correct = match expected {
+        Expected::Code(challenge) => is_right(answer, ask, challenge, subject, settings, now),
+        Expected::Choice { other } => is_other_choice(answer, other),
+    };
+    Ok(Response { answer_correct })
 }
 
 #[cfg(test)]
@@ -88,6 +91,15 @@ mod tests {
             }),
             Ok(true)
         );
+        let choice = |other: &str, answer: &str| {
+            judge(&|r| {
+                r["privateChallengeParameters"] = json!({ "other_choice": other });
+                r["challengeAnswer"] = json!(answer);
+            })
+        };
+        assert_eq!(choice("EMAIL", "email "), Ok(true));
+        assert_eq!(choice("EMAIL", "SMS"), Ok(false));
+        assert_eq!(choice("", ""), Ok(false));
         for bad in [json!(null), json!({}), json!({ "nonce": "x", "expires_at": "100" })] {
             let fault = judge(&|r| r["privateChallengeParameters"] = bad.clone());
             assert!(matches!(fault, Err(Fault::Internal(_))), "{bad}");

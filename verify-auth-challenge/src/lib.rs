@@ -12,5 +12,5 @@ mod compare;
 mod event;
 
 pub use answer::{Answer, MAX_ANSWER_BYTES};
-pub use compare::{Subject, is_right};
+pub use compare::{Subject, is_other_choice, is_right};
 pub use event::{Response, respond};

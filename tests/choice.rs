@@ -1,0 +1,110 @@
+//! `FIRST_ROUND=choose`: the user is asked which way the code shall go.
+
+use local::outbox::Medium;
+
+use crate::harness::{Challenge, Context, Setup, not_authorized, run_test};
+use crate::phone;
+
+const PHONE: &str = "+819012345678";
+const EMAIL: &str = "jane@example.com";
+
+fn setup() -> Setup {
+    Setup::with(&[("FIRST_ROUND", "choose"), ("RESEND_AFTER_SECONDS", "0")])
+}
+
+const BOTH: &[(&str, &str)] = &[
+    ("phone_number", PHONE),
+    ("phone_number_verified", "true"),
+    ("email", EMAIL),
+    ("email_verified", "true"),
+];
+
+/// Starts a sign-in and sees that it asks, and sends nothing.
+async fn ask(t: &Context, name: &str) -> Challenge {
+    let before = t.messages().len();
+    let choice = t.start(name).await.unwrap();
+    assert!(!choice.parameters.contains_key("CODE_DELIVERY_DESTINATION"));
+    assert_eq!(t.messages().len(), before, "nothing is sent before there is a choice");
+    choice
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_code_goes_where_the_answer_says() {
+    run_test(setup(), async |t| {
+        t.create_user(PHONE, BOTH).await;
+        for (answer, medium) in
+            [("SMS", Medium::Sms), ("EMAIL", Medium::Email), (" email", Medium::Email)]
+        {
+            let choice = ask(t, PHONE).await;
+            assert_eq!(choice.parameter("MEDIA"), "SMS,EMAIL");
+            assert_eq!(choice.parameter("DESTINATION_SMS"), phone::masked(PHONE));
+            assert_eq!(choice.parameter("DESTINATION_EMAIL"), phone::masked(EMAIL));
+            let before = t.messages().len();
+            let challenge = t.answer(&choice, answer).await.unwrap().challenge();
+            let messages = t.messages();
+            assert_eq!(messages.len(), before + 1);
+            let message = messages.last().unwrap();
+            assert_eq!(message.medium, medium);
+            assert_eq!(challenge.parameter("ATTEMPTS_LEFT"), "3", "a choice is no attempt");
+            let code = phone::code(message);
+            t.answer(&challenge, &code).await.unwrap().access_token();
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_choice_signs_nobody_in_and_can_be_changed() {
+    run_test(setup(), async |t| {
+        t.create_user(PHONE, BOTH).await;
+        let choice = ask(t, PHONE).await;
+        // The right answer to the choice is worth a challenge, never tokens.
+        let challenge = t.answer(&choice, "EMAIL").await.unwrap().challenge();
+        let wrong = t.answer(&challenge, "EMAIL").await.unwrap().challenge();
+        assert_eq!(wrong.parameter("ATTEMPTS_LEFT"), "2");
+        let name = wrong.parameter("USERNAME").to_owned();
+        let switch = &[("action", "resend"), ("medium", "SMS")];
+        let switched = t.respond(&wrong, &name, "-", switch).await.unwrap().challenge();
+        let sent = t.messages();
+        let [mail, text] = sent.as_slice() else { panic!("{} sent", sent.len()) };
+        assert_eq!((mail.medium, text.medium), (Medium::Email, Medium::Sms));
+        assert_eq!(phone::code(mail), phone::code(text));
+        t.answer(&switched, &phone::code(text)).await.unwrap().access_token();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_medium_that_is_not_the_users_is_not_chosen() {
+    run_test(setup(), async |t| {
+        let unverified = [BOTH.get(..3).unwrap(), &[("email_verified", "false")]].concat();
+        t.create_user(PHONE, &unverified).await;
+        let choice = ask(t, PHONE).await;
+        assert_eq!(choice.parameter("MEDIA"), "SMS");
+        assert!(!choice.parameters.contains_key("DESTINATION_EMAIL"));
+        let challenge = t.answer(&choice, "EMAIL").await.unwrap().challenge();
+        assert_eq!(challenge.parameter("CODE_DELIVERY_DELIVERY_MEDIUM"), "SMS");
+        assert_eq!(phone::texts(&t.messages()).len(), 1);
+        assert_eq!(t.messages().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_user_is_asked_too_and_gets_nothing() {
+    run_test(setup(), async |t| {
+        for answer in ["SMS", "EMAIL", "123456", ""] {
+            let choice = ask(t, PHONE).await;
+            assert!(choice.parameter("MEDIA").starts_with("SMS"));
+            assert_eq!(choice.parameter("DESTINATION_SMS"), phone::masked(PHONE));
+            let mut challenge = t.answer(&choice, answer).await.unwrap().challenge();
+            for _ in 0..2 {
+                challenge = t.answer(&challenge, "000000").await.unwrap().challenge();
+            }
+            let refused = t.answer(&challenge, "000000").await.unwrap_err();
+            assert_eq!(refused, not_authorized("Incorrect username or password."));
+        }
+        assert!(t.messages().is_empty());
+    })
+    .await;
+}
