@@ -25,12 +25,13 @@ picks="[
   ChallengeParameters.CODE_DELIVERY_DESTINATION || '-',
   ChallengeParameters.CODE_LENGTH || '-', ChallengeParameters.EXPIRES_AT || '0',
   ChallengeParameters.ATTEMPTS_LEFT || '-', ChallengeParameters.RESENDS_LEFT || '-',
-  ChallengeParameters.RESEND_AT || '0', to_string(AuthenticationResult)
+  ChallengeParameters.RESEND_AT || '0', ChallengeParameters.DESTINATION_SMS || '-',
+  ChallengeParameters.DESTINATION_EMAIL || '-', to_string(AuthenticationResult)
 ]"
 
 read_reply() {
   IFS=$'\t' read -r challenge session user medium destination length expires_at attempts resends \
-    resend_at tokens <<< "$reply"
+    resend_at by_sms by_email tokens <<< "$reply"
   # Arithmetic would run what else it may be.
   [[ $resend_at =~ ^[0-9]+$ ]] || resend_at=0
 }
@@ -94,6 +95,14 @@ call initiate-auth "{
   }
 }" "$picks" || fail "$message"
 read_reply
+# The pool may ask first which way the code shall go; again, if it could not go there.
+while [[ $challenge == CUSTOM_CHALLENGE && $medium == - ]]; do
+  say 'Where shall the code go?'
+  [[ $by_sms == - ]] || say "  SMS    $by_sms"
+  [[ $by_email == - ]] || say "  EMAIL  $by_email"
+  ask 'SMS or EMAIL: '
+  respond "${answer:--}"
+done
 if [[ $challenge == CUSTOM_CHALLENGE ]]; then
   say "A code was sent by $medium to $destination."
 fi

@@ -86,7 +86,17 @@ impl<W: Write> Demo<'_, W> {
             "AuthFlow": "CUSTOM_AUTH",
             "AuthParameters": { "USERNAME": PHONE_NUMBER },
         });
-        let reply = self.client.call("InitiateAuth", &request).await?;
+        let mut reply = self.client.call("InitiateAuth", &request).await?;
+        // With FIRST_ROUND=choose the pool asks first.
+        if let Ok(destination) = text(&reply, "/ChallengeParameters/DESTINATION_SMS") {
+            expect(self.outbox().await?.len() == self.read, "a text came before the choice")?;
+            self.say(&format!("the code may go to {destination}"))?;
+            self.step("Choose the text", "RespondToAuthChallenge")?;
+            let [session, user_name] =
+                ["/Session", "/ChallengeParameters/USERNAME"].map(|path| text(&reply, path));
+            let session = Session { session: session?, user_name: user_name?, code: String::new() };
+            reply = self.respond(&session, "SMS").await?;
+        }
         let code = self.text().await?;
         let session = self.challenge(&reply, code)?;
         expect(!has_tokens(&reply), "there are tokens before the code was typed")?;

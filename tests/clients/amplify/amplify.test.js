@@ -8,6 +8,7 @@ const CHALLENGE = "CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE";
 
 const local = localFrom("LOCAL");
 const secondFactor = localFrom("SECOND_FACTOR");
+const choosing = localFrom("CHOOSE");
 let browser;
 
 before(async () => (browser = await start()), { timeout: START_LIMIT });
@@ -220,4 +221,58 @@ inBrowser(
     assert.equal((await secondFactor.sentTo(username)).length, 1);
   },
   { pool: secondFactor },
+);
+
+inBrowser(
+  "the screen of docs/CLIENTS.md chooses, switches, mistypes and signs in",
+  async (visit) => {
+    const username = newPhone();
+    const email = "janet@example.com";
+    await choosing.call("AdminCreateUser", {
+      UserPoolId: choosing.poolId,
+      Username: username,
+      MessageAction: "SUPPRESS",
+      UserAttributes: [
+        { Name: "phone_number", Value: username },
+        { Name: "phone_number_verified", Value: "true" },
+        { Name: "email", Value: email },
+        { Name: "email_verified", Value: "true" },
+      ],
+    });
+    const screen = async (step) => visit.call("screen", challenge(step));
+    const sent = async () => [await choosing.sentTo(username), await choosing.sentTo(email)];
+
+    const asked = await screen(await visit.call("start", username));
+    assert.deepEqual(asked, {
+      show: "choice",
+      ways: [
+        { medium: "SMS", to: `+*******${username.slice(-4)}` },
+        { medium: "EMAIL", to: "j***@e***" },
+      ],
+      problem: null,
+    });
+    assert.deepEqual(await sent(), [[], []], "nothing is sent before there is a choice");
+
+    const mailed = await screen(await visit.call("choose", "EMAIL"));
+    assert.equal(mailed.show, "code");
+    assert.equal(mailed.sentTo, "j***@e***");
+    assert.deepEqual([mailed.digits, mailed.attemptsLeft], [6, 3]);
+    assert.ok(mailed.expiresIn > 240 && mailed.expiresIn <= 300, `${mailed.expiresIn}`);
+    assert.deepEqual(mailed.resend, { ways: ["SMS", "EMAIL"], in: 0 });
+    const code = await choosing.lastCode(email);
+
+    const texted = await screen(await visit.call("resend", "SMS"));
+    assert.equal(texted.sentTo, `+*******${username.slice(-4)}`);
+    assert.equal(await choosing.lastCode(username), code, "the same code by either way");
+    const mistyped = await screen(await visit.call("answer", mistype(code)));
+    assert.equal(mistyped.attemptsLeft, 2);
+    const last = await screen(await visit.call("resend"));
+    assert.equal(last.resend, null, "no sends are left");
+    const refused = await screen(await visit.call("resend", "EMAIL"));
+    assert.deepEqual(refused.resend, null);
+    assert.deepEqual((await sent()).map((messages) => messages.length), [2, 1]);
+    assert.equal(await tokens(visit), undefined);
+    assertSignedIn(await visit.call("answer", code));
+  },
+  { pool: choosing },
 );

@@ -235,6 +235,25 @@ class SignIn(Scripts):
         self.assertEqual(len(self.local.sent_to(phone)), 3)
 
 
+class Choose(Scripts):
+    settings = {"FIRST_ROUND": "choose"}
+
+    def test_the_code_goes_where_the_answer_says(self):
+        phone = self.new_phone()
+        self.sign_up(phone)
+        script = self.start("sign-in.sh", phone)
+        asked = script.hears("SMS or EMAIL: ")
+        self.assertIn(f"  SMS    +*******{phone[-4:]}\n", asked)
+        self.assertNotIn("  EMAIL", asked)
+        self.assertEqual(len(self.local.sent_to(phone)), 1, "nothing is sent before the choice")
+        # The number is all that this user has.
+        script.types("EMAIL")
+        self.assertIn("A code was sent by SMS to +", script.hears(PROMPT))
+        self.assertEqual(len(self.local.sent_to(phone)), 2)
+        script.types(self.local.last_code(phone))
+        self.assert_signed_in(script, phone)
+
+
 class Settings(Scripts):
     SCRIPTS = ["sign-up.sh", "sign-in.sh"]
 
