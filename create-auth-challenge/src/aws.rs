@@ -1,24 +1,25 @@
 //! Amazon SNS, SES and DynamoDB, with the region and credentials that Lambda puts into the
 //! environment and nothing else: no profile files, no metadata service, no SSO.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sesv2::types::{
-    Body, Content, Destination as Recipients, EmailContent, Message as Mail,
+    Body, Content, Destination as Recipients, EmailContent, Message as Simple, MessageTag, Template,
 };
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
 use aws_sdk_sns::config::{Region, SharedHttpClient};
-use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_smithy_http_client::{Builder, tls};
 use otp::Medium;
 use otp::settings::{Lookup, SettingError, Variable};
 
 use crate::ledger::DynamoDb;
-use crate::{Deliver, Destination, Message, Settings, Undelivered};
+use crate::{Deliver, Destination, MailOptions, Message, Settings, TextOptions, Undelivered};
 
 /// A send that failed for a broken connection, a throttled service or a fault inside it is tried once
 /// more; one that gets no answer is not. Should the first have been sent all the same, the second
@@ -83,8 +84,21 @@ impl Environment {
 
 /// The services that send, as far as the media are enabled.
 pub struct Senders {
-    sms: Option<aws_sdk_sns::Client>,
-    email: Option<(aws_sdk_sesv2::Client, String)>,
+    sms: Option<Texting>,
+    email: Option<Mailing>,
+}
+
+/// What sends texts.
+struct Texting {
+    sns: aws_sdk_sns::Client,
+    options: TextOptions,
+}
+
+/// What sends e-mails.
+struct Mailing {
+    ses: aws_sdk_sesv2::Client,
+    from: String,
+    options: MailOptions,
 }
 
 /// Makes a service's client out of what is the same for all services: their builders are alike but
@@ -109,9 +123,16 @@ macro_rules! client {
 pub fn clients(settings: &Settings, environment: &Environment) -> (Senders, DynamoDb) {
     let http = http();
     let enabled = |medium| settings.media.contains(&medium);
-    let sms = enabled(Medium::Sms).then(|| client!(aws_sdk_sns, http.clone(), environment, sns));
+    let sms = enabled(Medium::Sms).then(|| Texting {
+        sns: client!(aws_sdk_sns, http.clone(), environment, sns),
+        options: settings.texts.clone(),
+    });
     let from = settings.email_from.clone().filter(|_| enabled(Medium::Email));
-    let email = from.map(|from| (client!(aws_sdk_sesv2, http.clone(), environment, ses), from));
+    let email = from.map(|from| Mailing {
+        ses: client!(aws_sdk_sesv2, http.clone(), environment, ses),
+        from,
+        options: settings.mails.clone(),
+    });
     let table = settings.ledger_table.clone();
     let ledger = DynamoDb::new(client!(aws_sdk_dynamodb, http, environment, dynamodb), table);
     (Senders { sms, email }, ledger)
@@ -128,48 +149,80 @@ impl Deliver for Senders {
     async fn deliver(&self, to: &Destination, message: &Message) -> Result<(), Undelivered> {
         // Boxed: the SDK's futures are kilobytes large and too deep a type for their callers.
         match (to.medium(), &self.sms, &self.email) {
-            (Medium::Sms, Some(sns), _) => Box::pin(text(sns, to, message)).await,
-            (Medium::Email, _, Some((ses, from))) => Box::pin(mail(ses, from, to, message)).await,
+            (Medium::Sms, Some(texting), _) => Box::pin(texting.send(to, message)).await,
+            (Medium::Email, _, Some(mailing)) => Box::pin(mailing.send(to, message)).await,
             // Destinations are of enabled media only.
             _ => Err(Undelivered),
         }
     }
 }
 
-/// The type that makes a text urgent and optimises it for delivery.
-const TRANSACTIONAL: (&str, &str) = ("AWS.SNS.SMS.SMSType", "Transactional");
-
-async fn text(
-    sns: &aws_sdk_sns::Client,
-    to: &Destination,
-    message: &Message,
-) -> Result<(), Undelivered> {
-    let (name, value) = TRANSACTIONAL;
-    let kind = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-    let kind = kind.map_err(|_| Undelivered)?;
-    let request = sns.publish().phone_number(to.expose()).message(message.expose_text());
-    let result = request.message_attributes(name, kind).send().await;
-    result.map(|_| ()).map_err(|error| undelivered("sns", &error))
+impl Texting {
+    async fn send(&self, to: &Destination, message: &Message) -> Result<(), Undelivered> {
+        let attributes = attributes(&self.options).map_err(|_| Undelivered)?;
+        let request = self.sns.publish().phone_number(to.expose()).message(message.expose_text());
+        let result = request.set_message_attributes(Some(attributes)).send().await;
+        result.map(|_| ()).map_err(|error| undelivered("sns", &error))
+    }
 }
 
-async fn mail(
-    ses: &aws_sdk_sesv2::Client,
-    from: &str,
-    to: &Destination,
-    message: &Message,
-) -> Result<(), Undelivered> {
-    let content = |text: &str| Content::builder().data(text).charset("UTF-8").build();
-    let subject = content(message.expose_subject()).map_err(|_| Undelivered)?;
-    let text = content(message.expose_text()).map_err(|_| Undelivered)?;
-    let mail = Mail::builder().subject(subject).body(Body::builder().text(text).build());
-    let result = ses
-        .send_email()
-        .from_email_address(from)
-        .destination(Recipients::builder().to_addresses(to.expose()).build())
-        .content(EmailContent::builder().simple(mail.build()).build())
-        .send()
-        .await;
-    result.map(|_| ()).map_err(|error| undelivered("ses", &error))
+/// The message attributes of a text. The type makes it urgent and optimises it for delivery.
+fn attributes(options: &TextOptions) -> Result<HashMap<String, MessageAttributeValue>, BuildError> {
+    let TextOptions { sender_id, origination_number, max_price, india } = options;
+    let (entity, template) = india.as_ref().map(|(entity, id)| (entity, id)).unzip();
+    [
+        ("AWS.SNS.SMS.SMSType", "String", Some("Transactional")),
+        ("AWS.SNS.SMS.SenderID", "String", sender_id.as_deref()),
+        ("AWS.SNS.SMS.MaxPrice", "Number", max_price.as_deref()),
+        ("AWS.MM.SMS.OriginationNumber", "String", origination_number.as_deref()),
+        ("AWS.MM.SMS.EntityId", "String", entity.map(String::as_str)),
+        ("AWS.MM.SMS.TemplateId", "String", template.map(String::as_str)),
+    ]
+    .into_iter()
+    .filter_map(|(name, kind, value)| {
+        let value = MessageAttributeValue::builder().data_type(kind).string_value(value?).build();
+        Some(value.map(|value| (name.to_owned(), value)))
+    })
+    .collect()
+}
+
+/// The tag that tells these mails from the sender's others, in statistics and events.
+const MESSAGE_TAG: (&str, &str) = ("message", "sign-in-code");
+
+impl Mailing {
+    async fn send(&self, to: &Destination, message: &Message) -> Result<(), Undelivered> {
+        let content = self.content(message).ok_or(Undelivered)?;
+        let (name, value) = MESSAGE_TAG;
+        let tag = MessageTag::builder().name(name).value(value).build();
+        let result = self
+            .ses
+            .send_email()
+            .from_email_address(&self.from)
+            .destination(Recipients::builder().to_addresses(to.expose()).build())
+            .content(content)
+            .email_tags(tag.map_err(|_| Undelivered)?)
+            .set_configuration_set_name(self.options.configuration_set.clone())
+            .send()
+            .await;
+        result.map(|_| ()).map_err(|error| undelivered("ses", &error))
+    }
+
+    /// What is in the mail: its subject and parts, or a stored template and what fills it.
+    fn content(&self, message: &Message) -> Option<EmailContent> {
+        let mail = message.mail()?;
+        if let Some(name) = &self.options.template {
+            let template = Template::builder().template_name(name);
+            let template = template.template_data(mail.expose_fields()).build();
+            return Some(EmailContent::builder().template(template).build());
+        }
+        let content = |text| Content::builder().data(text).charset("UTF-8").build().ok();
+        let text = content(message.expose_text())?;
+        let html = content(mail.expose_html())?;
+        let simple = Simple::builder()
+            .subject(content(mail.expose_subject())?)
+            .body(Body::builder().text(text).html(html).build());
+        Some(EmailContent::builder().simple(simple.build()).build())
+    }
 }
 
 /// Logs why a service did not send.

@@ -23,7 +23,7 @@ mod settings;
 pub use challenge::Response;
 pub use countries::Countries;
 pub use destination::{Destination, Destinations};
-pub use message::Message;
+pub use message::{Alphabet, Language, Mail, MailOptions, Message, Size, TextOptions, Words};
 pub use plan::{Issue, Plan, Policy, Round, Seconds, go_on, plan};
 pub use respond::{Create, Deliver, TIME_LIMIT, Undelivered};
 pub use settings::{FirstRound, Settings};

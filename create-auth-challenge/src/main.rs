@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use create_auth_challenge::aws::{self, Environment};
 use create_auth_challenge::{Create, Settings};
+use otp::Medium;
 use trigger::Trigger;
 
 fn main() -> ExitCode {
     trigger::start(
         |lookup| Ok((Settings::read(lookup)?, Environment::read(lookup)?)),
         async |(settings, environment)| {
+            warn_of_long_texts(&settings);
             let (senders, table) = aws::clients(&settings, &environment);
             let create = Create::new(settings, senders, table);
             trigger::serve(Trigger::Create, async |event| {
@@ -18,6 +20,18 @@ fn main() -> ExitCode {
             .await
         },
     )
+}
+
+/// Says which languages' texts cost more than they need, or are not read by the phone.
+fn warn_of_long_texts(settings: &Settings) {
+    if !settings.media.contains(&Medium::Sms) {
+        return;
+    }
+    let Settings { words, policy, codes, .. } = settings;
+    for (language, size, limit) in words.long_texts(policy.lifetime, codes.length) {
+        let (locale, units, parts) = (language.tag, size.units, size.parts());
+        tracing::warn!(locale, units, limit, parts, "texts in this language are long");
+    }
 }
 
 #[expect(clippy::disallowed_types, reason = "where nonces get their generator from")]

@@ -223,7 +223,7 @@ impl<D: Deliver, S: Store> Create<D, S> {
             let pause = timeout_at(call.deadline, tokio::time::sleep(took)).await;
             return pause.map_or(Err(Undelivered), |()| outcome).map_err(|_| Fault::DeliveryFailed);
         }
-        let Settings { codes, policy, app_name, .. } = &self.settings;
+        let Settings { codes, policy, words, .. } = &self.settings;
         let Record { nonce, issued_at, .. } = record;
         let code = Code::derive(
             &codes.key,
@@ -233,7 +233,10 @@ impl<D: Deliver, S: Store> Create<D, S> {
             codes.length,
         );
         let seconds = policy.expires_at(*issued_at).saturating_sub(call.seconds());
-        let message = Message::new(&code, seconds, app_name.as_deref());
+        let Request { client_metadata, user_attributes, .. } = &call.event.request;
+        let language =
+            words.language([client_metadata, user_attributes].map(|texts| texts.expose("locale")));
+        let message = Message::new(words, language, destination.medium(), &code, seconds);
         let before = call.left();
         let delivery = timeout_at(call.deadline, self.deliver.deliver(destination, &message));
         let outcome = delivery.await.unwrap_or_else(|_| {
@@ -306,8 +309,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::Countries;
     use crate::ledger::{IssueLimit, Item, ItemKey, StoreError};
+    use crate::{Countries, MailOptions, TextOptions, Words};
 
     const NOW: UnixSeconds = 1_767_225_600;
 
@@ -387,7 +390,9 @@ mod tests {
             first_round: FirstRound::Send,
             sms_countries: Countries::Only(vec![Region::from_code("JP").unwrap()]),
             email_from: Some("sign-in@example.com".to_owned()),
-            app_name: None,
+            words: Words::default(),
+            texts: TextOptions::default(),
+            mails: MailOptions::default(),
             ledger_table: "ledger".to_owned(),
             issue_limits: vec![IssueLimit { count: 5, window: Duration::from_secs(15 * 60) }],
         }
@@ -489,7 +494,8 @@ mod tests {
         assert_eq!(expired["publicChallengeParameters"]["EXPIRES_AT"], "1767226200");
 
         let sent = create.deliver.sent.borrow();
-        let code = |n: usize| sent[n].2.split(' ').next().unwrap();
+        let runs = |n: usize| sent[n].2.split(|c: char| !c.is_ascii_digit());
+        let code = |n| runs(n).find(|run| run.len() == 6).unwrap();
         assert_eq!(sent.len(), 3);
         assert_eq!((sent[1].0, sent[1].1.as_str()), (Medium::Email, "jane@example.com"));
         assert_eq!(code(0), code(1));

@@ -7,7 +7,7 @@ use otp::Medium;
 use otp::settings::{CodeSettings, Limits, Lookup, SettingError, Variable};
 
 use crate::ledger::IssueLimit;
-use crate::{Countries, Policy};
+use crate::{Countries, MailOptions, Policy, TextOptions, Words};
 
 const FIRST_ROUND: Variable = Variable::new("FIRST_ROUND", "send");
 const MEDIA: Variable = Variable::new("MEDIA", "SMS,EMAIL");
@@ -19,15 +19,11 @@ const EMAIL_FROM: Variable = Variable::new("EMAIL_FROM", "Example <sign-in@examp
 const LEDGER_TABLE: Variable = Variable::new("LEDGER_TABLE", "passwordless-ledger");
 const ISSUE_LIMITS: Variable = Variable::new("ISSUE_LIMITS", DEFAULT_ISSUE_LIMITS);
 const DEFAULT_ISSUE_LIMITS: &str = "5/15m,20/1d";
-const APP_NAME: Variable = Variable::new("APP_NAME", "Example");
 
 const NO_COUNTRIES: &str = "is not set, and MEDIA (by default SMS,EMAIL) has SMS: name the regions \
                             that texts may go to, or * for all, or set MEDIA=EMAIL";
 const NO_SENDER: &str =
     "is not set, and MEDIA (by default SMS,EMAIL) has EMAIL: set it, or MEDIA=SMS";
-
-/// The longest `APP_NAME`, in characters: it is part of every text message.
-const MAX_APP_NAME: usize = 30;
 
 /// What the function is told at start-up.
 #[derive(Debug)]
@@ -50,8 +46,12 @@ pub struct Settings {
     pub ledger_table: String,
     /// `ISSUE_LIMITS`: how many messages one destination may get, in which time.
     pub issue_limits: Vec<IssueLimit>,
-    /// `APP_NAME`: what messages call the application.
-    pub app_name: Option<String>,
+    /// What messages say.
+    pub words: Words,
+    /// How text messages travel.
+    pub texts: TextOptions,
+    /// How e-mails travel.
+    pub mails: MailOptions,
 }
 
 /// What a sign-in starts with.
@@ -85,7 +85,6 @@ impl Settings {
         if resend_after >= lifetime {
             return Err(RESEND_AFTER_SECONDS.error("is not shorter than CODE_LIFETIME_SECONDS"));
         }
-        refuse_unsupported(lookup)?;
         Ok(Self {
             codes: CodeSettings::read(lookup)?,
             policy: Policy { limits: Limits::read(lookup)?, lifetime, resend_after },
@@ -100,35 +99,11 @@ impl Settings {
             email_from,
             ledger_table: LEDGER_TABLE.required(lookup)?,
             issue_limits: issue_limits(lookup)?,
-            app_name: app_name(lookup)?,
+            words: Words::read(lookup)?,
+            texts: TextOptions::read(lookup)?,
+            mails: MailOptions::read(lookup)?,
         })
     }
-}
-
-/// Variables of the design that this release does not act on, each with the one value that says
-/// what it does anyway. Taking another in silence would let an operator believe in a bound that is
-/// not there.
-const UNSUPPORTED: [(&str, &str); 10] = [
-    ("ANDROID_APP_HASH", ""),
-    ("DEFAULT_LOCALE", "en"),
-    ("EMAIL_CONFIGURATION_SET", ""),
-    ("EMAIL_TEMPLATE", ""),
-    ("SMS_ENTITY_ID", ""),
-    ("SMS_MAX_PRICE_USD", ""),
-    ("SMS_ORIGINATION_NUMBER", ""),
-    ("SMS_SENDER_ID", ""),
-    ("SMS_TEMPLATE_ID", ""),
-    ("WEB_OTP_DOMAIN", ""),
-];
-
-fn refuse_unsupported(lookup: &Lookup<'_>) -> Result<(), SettingError> {
-    for (name, harmless) in UNSUPPORTED {
-        let variable = Variable::new(name, harmless);
-        if variable.optional(lookup).is_some_and(|value| value != harmless) {
-            return Err(variable.error("is not supported by this release: do not set it"));
-        }
-    }
-    Ok(())
 }
 
 fn media(lookup: &Lookup<'_>) -> Result<Vec<Medium>, SettingError> {
@@ -209,19 +184,6 @@ fn is_sender(from: &str) -> bool {
         && address.is_some_and(crate::destination::is_email)
 }
 
-fn app_name(lookup: &Lookup<'_>) -> Result<Option<String>, SettingError> {
-    let name = APP_NAME.optional(lookup);
-    match &name {
-        Some(name) if name.contains(char::is_control) => {
-            Err(APP_NAME.error("has a control character"))
-        }
-        Some(name) if name.chars().count() > MAX_APP_NAME => {
-            Err(APP_NAME.error(format_args!("is longer than {MAX_APP_NAME} characters")))
-        }
-        _ => Ok(name),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,7 +210,7 @@ mod tests {
             settings.policy,
             Policy { limits: Limits { attempts: 3, sends: 3 }, lifetime: 300, resend_after: 30 }
         );
-        assert_eq!(settings.app_name, None);
+        assert_eq!(settings.words.app_name, None);
         let limit =
             |count, minutes: u64| IssueLimit { count, window: Duration::from_secs(60 * minutes) };
         assert_eq!(settings.issue_limits, [limit(5, 15), limit(20, 24 * 60)]);
@@ -256,7 +218,6 @@ mod tests {
 
     #[test]
     fn every_impossible_value_names_its_variable() {
-        let long = "x".repeat(31);
         for (name, value, problem) in [
             ("EMAIL_FROM", "", NO_SENDER),
             ("EMAIL_FROM", "nobody", "is not an address or `Name <address>` in ASCII"),
@@ -289,12 +250,12 @@ mod tests {
             ("SMS_COUNTRIES", "EU", "is neither * nor a list of regions"),
             ("SMS_COUNTRIES", "001", "is neither * nor a list of regions"),
             ("FIRST_ROUND", "ask", "is not one of: send, choose"),
-            ("WEB_OTP_DOMAIN", "example.com", "is not supported by this release: do not set it"),
             ("MAX_ATTEMPTS", "0", "is not a whole number from 1 to 5"),
             ("MAX_SENDS", "0", "is not a whole number from 1 to 10"),
             ("REQUIRE_VERIFIED", "yes", "is not one of: true, false"),
             ("APP_NAME", "a\nb", "has a control character"),
-            ("APP_NAME", &long, "is longer than 30 characters"),
+            ("SMS_SENDER_ID", "1", "is not 1 to 11 letters and digits"),
+            ("EMAIL_TEMPLATE", "a b", "is not 1 to 64 letters"),
         ] {
             let error = read(&[KEY, FROM, TABLE, COUNTRIES, (name, value)]).unwrap_err();
             assert!(error.starts_with(&format!("{name} {problem}")), "{error}");

@@ -228,8 +228,7 @@ async fn functions(config: &Config, url: &str, calls: CallLog) -> Result<Functio
         Source::Directory(directory) => Programs::in_directory(directory)?,
         Source::Build | Source::Endpoint(_) => Programs::build(&config.progress).await?,
     };
-    let variable = |name: &str| config.variables.get(name).cloned();
-    let environment = settings::environment(variable, url, &mut generator());
+    let environment = settings::environment(&config.variables, url, &mut generator());
     let options = Options { output: config.output.clone(), calls, ..Options::default() };
     let functions = Functions::new(programs.launches(|_| environment.clone()), options);
     functions.warm().await?;

@@ -29,8 +29,11 @@ pub struct Message {
     pub to: String,
     /// The subject, of an e-mail only.
     pub subject: Option<String>,
-    /// The text.
+    /// The text; of an e-mail that a stored template makes, what fills it.
     pub body: String,
+    /// The HTML part, of an e-mail that has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
     /// When it was sent, Unix seconds.
     pub sent_at: f64,
 }

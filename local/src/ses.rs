@@ -11,33 +11,56 @@ pub type Reply = (u16, Option<&'static str>, Value);
 /// Answers `POST /v2/email/outbound-emails`. Mail that is taken is given to `send`, one message for
 /// each receiver.
 pub fn send_email(body: &[u8], message_id: &str, now: f64, mut send: impl FnMut(Message)) -> Reply {
-    let bad = |message: &str| (400, Some("BadRequestException"), json!({ "message": message }));
-    let Ok(request) = serde_json::from_slice::<SendEmail>(body) else {
-        return bad("The body is not a SendEmail request");
-    };
-    if request.from_email_address.is_none_or(|from| !from.contains('@')) {
-        return bad("FromEmailAddress is missing or malformed");
+    match read(body) {
+        Ok((to, mail)) => {
+            for to in to {
+                let Mail { subject, body, html } = mail.clone();
+                let (medium, subject) = (Medium::Email, Some(subject));
+                send(Message { medium, to, subject, body, html, sent_at: now });
+            }
+            (200, None, json!({ "MessageId": message_id }))
+        }
+        Err(message) => (400, Some("BadRequestException"), json!({ "message": message })),
     }
-    let Some(simple) = request.content.simple else {
-        return bad("Content.Simple is missing: raw and stored messages are not here");
-    };
-    let Some(text) = simple.body.text.or(simple.body.html) else {
-        return bad("Content.Simple.Body has neither Text nor Html");
+}
+
+/// What every receiver gets.
+#[derive(Clone)]
+struct Mail {
+    subject: String,
+    body: String,
+    html: Option<String>,
+}
+
+/// The receivers and the mail, or why there is none.
+fn read(body: &[u8]) -> Result<(Vec<String>, Mail), &'static str> {
+    let request: SendEmail =
+        serde_json::from_slice(body).map_err(|_| "The body is not a SendEmail request")?;
+    if request.from_email_address.is_none_or(|from| !from.contains('@')) {
+        return Err("FromEmailAddress is missing or malformed");
+    }
+    if request.configuration_set_name.is_some_and(|name| !is_name(&name, 64)) {
+        return Err("ConfigurationSetName is malformed");
+    }
+    let is_tag = |Tag { name, value }: &Tag| is_name(name, 255) && is_name(value, 255);
+    if !request.email_tags.iter().all(is_tag) {
+        return Err("An email tag has other characters than letters, digits, - and _");
+    }
+    let mail = match (request.content.simple, request.content.template) {
+        (Some(simple), None) => simple.mail()?,
+        (None, Some(template)) => template.mail()?,
+        _ => return Err("Content has neither Simple nor Template: raw messages are not here"),
     };
     let to = request.destination.to_addresses;
     if to.is_empty() || !to.iter().all(|address| address.contains('@')) {
-        return bad("Destination.ToAddresses is empty or malformed");
+        return Err("Destination.ToAddresses is empty or malformed");
     }
-    for to in to {
-        send(Message {
-            medium: Medium::Email,
-            to,
-            subject: Some(simple.subject.data.clone()),
-            body: text.data.clone(),
-            sent_at: now,
-        });
-    }
-    (200, None, json!({ "MessageId": message_id }))
+    Ok((to, mail))
+}
+
+fn is_name(text: &str, most: usize) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (1..=most).contains(&text.len()) && text.bytes().all(is_letter)
 }
 
 #[derive(Deserialize)]
@@ -46,6 +69,16 @@ struct SendEmail {
     from_email_address: Option<String>,
     destination: Receivers,
     content: Content,
+    configuration_set_name: Option<String>,
+    #[serde(default)]
+    email_tags: Vec<Tag>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag {
+    name: String,
+    value: String,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +92,7 @@ struct Receivers {
 #[serde(rename_all = "PascalCase")]
 struct Content {
     simple: Option<Simple>,
+    template: Option<Template>,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +100,40 @@ struct Content {
 struct Simple {
     subject: Text,
     body: Body,
+}
+
+impl Simple {
+    fn mail(self) -> Result<Mail, &'static str> {
+        let Self { subject: Text { data: subject }, body: Body { text, html } } = self;
+        // SES makes it a header line.
+        if subject.contains(['\r', '\n']) {
+            return Err("Content.Simple.Subject has more than one line");
+        }
+        let html = html.map(|html| html.data);
+        let body = text.map(|text| text.data).or_else(|| html.clone());
+        let body = body.ok_or("Content.Simple.Body has neither Text nor Html")?;
+        Ok(Mail { subject, body, html })
+    }
+}
+
+/// A stored template. None is stored here, so a mail is what would fill it.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Template {
+    template_name: Option<String>,
+    template_data: Option<String>,
+}
+
+impl Template {
+    fn mail(self) -> Result<Mail, &'static str> {
+        let name = self.template_name.filter(|name| is_name(name, 64));
+        let name = name.ok_or("Content.Template.TemplateName is missing or malformed")?;
+        let data: serde_json::Map<String, Value> =
+            serde_json::from_str(self.template_data.as_deref().unwrap_or("{}"))
+                .map_err(|_| "Content.Template.TemplateData is no JSON object")?;
+        let body = format!("{:#}", Value::Object(data));
+        Ok(Mail { subject: format!("template {name}"), body, html: None })
+    }
 }
 
 #[derive(Deserialize)]
@@ -108,17 +176,47 @@ mod tests {
         let [message] = sent.as_slice() else { panic!("{} sent", sent.len()) };
         assert_eq!((message.to.as_str(), message.body.as_str()), ("b@example.com", "text"));
         assert_eq!(message.subject.as_deref(), Some("subject"));
+        assert_eq!(message.html, None);
+        let (_, sent) = send(|request| {
+            request["Content"]["Simple"]["Body"]["Html"] = json!({ "Data": "<p>html" });
+            request["ConfigurationSetName"] = json!("set");
+            request["EmailTags"] = json!([{ "Name": "message", "Value": "sign-in-code" }]);
+        });
+        assert_eq!((sent[0].body.as_str(), sent[0].html.as_deref()), ("text", Some("<p>html")));
+    }
+
+    #[test]
+    fn mail_of_a_stored_template_is_what_fills_it() {
+        let template = |data: &str| {
+            let data = data.to_owned();
+            send(move |request| {
+                let template = json!({ "TemplateName": "Code", "TemplateData": data });
+                request["Content"] = json!({ "Template": template });
+            })
+        };
+        let (_, sent) = template("{\"code\":\"012345\"}");
+        assert_eq!(sent[0].subject.as_deref(), Some("template Code"));
+        assert_eq!(sent[0].body, "{\n  \"code\": \"012345\"\n}");
+        for data in ["", "[]", "{"] {
+            let ((status, ..), sent) = template(data);
+            assert_eq!((status, sent.len()), (400, 0), "{data}");
+        }
     }
 
     #[test]
     fn anything_else_is_refused_and_not_sent() {
-        let changes: [fn(&mut Value); 6] = [
+        let changes: [fn(&mut Value); 11] = [
             |request| *request = json!([]),
             |request| request["FromEmailAddress"] = json!(null),
             |request| request["Destination"] = json!({}),
             |request| request["Destination"]["ToAddresses"] = json!(["nobody"]),
             |request| request["Content"] = json!({ "Raw": {} }),
             |request| request["Content"]["Simple"]["Body"] = json!({}),
+            |request| request["Content"]["Simple"]["Subject"]["Data"] = json!("a\r\nBcc: b"),
+            |request| request["Content"]["Template"] = json!({ "TemplateName": "both" }),
+            |request| request["Content"] = json!({ "Template": { "TemplateData": "{}" } }),
+            |request| request["ConfigurationSetName"] = json!("a set"),
+            |request| request["EmailTags"] = json!([{ "Name": "to", "Value": "b@example.com" }]),
         ];
         for change in changes {
             let ((status, error, _), sent) = send(change);

@@ -46,10 +46,14 @@ const PASSED_ON: [&str; 33] = [
     "WEB_OTP_DOMAIN",
 ];
 
-/// The functions' variables: those of ours, looked up with `lookup`, that are settings; a fresh
-/// `CODE_KEY`, a made-up `EMAIL_FROM` and the embedded ledger where there are none; and `endpoint` in place of AWS.
+/// What the names of the variables start with that hold an operator's own words, one for each
+/// language. Which languages there are is create's to know.
+const WORDS: &str = "MESSAGE_";
+
+/// The functions' variables: those of ours that are settings; a fresh `CODE_KEY`, a made-up
+/// `EMAIL_FROM` and the embedded ledger where there are none; and `endpoint` in place of AWS.
 pub fn environment(
-    lookup: impl Fn(&str) -> Option<String>,
+    ours: &BTreeMap<String, String>,
     endpoint: &str,
     rng: &mut impl CryptoRng,
 ) -> BTreeMap<String, String> {
@@ -62,8 +66,11 @@ pub fn environment(
         ("LEDGER_TABLE", LEDGER_TABLE.to_owned()),
         ("SMS_COUNTRIES", "*".to_owned()),
     ];
-    let given = PASSED_ON.iter().filter_map(|name| Some((*name, lookup(name)?)));
-    defaults.into_iter().chain(given).map(|(name, value)| (name.to_owned(), value)).collect()
+    let defaults = defaults.map(|(name, value)| (name.to_owned(), value));
+    let is_setting = |name: &str| PASSED_ON.contains(&name) || name.starts_with(WORDS);
+    let given = ours.iter().filter(|(name, _)| is_setting(name));
+    let given = given.map(|(name, value)| (name.clone(), value.clone()));
+    defaults.into_iter().chain(given).collect()
 }
 
 #[cfg(test)]
@@ -75,11 +82,15 @@ mod tests {
 
     #[test]
     fn what_is_ours_reaches_the_functions_and_nothing_else_does() {
-        let ours = [("MAX_SENDS", "2"), ("EMAIL_FROM", "a@b"), ("HOME", "/home"), ("APP_NAME", "")];
-        let lookup = |name: &str| {
-            ours.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
-        };
-        let environment = environment(lookup, "http://127.0.0.1:1", &mut StdRng::seed_from_u64(1));
+        let ours = [
+            ("MAX_SENDS", "2"),
+            ("EMAIL_FROM", "a@b"),
+            ("HOME", "/home"),
+            ("APP_NAME", ""),
+            ("MESSAGE_SMS_PT_BR", "{code}"),
+        ];
+        let ours = ours.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let environment = environment(&ours, "http://127.0.0.1:1", &mut StdRng::seed_from_u64(1));
         let get = |name: &str| environment.get(name).map(String::as_str);
         assert_eq!(get("MAX_SENDS"), Some("2"));
         assert_eq!(get("EMAIL_FROM"), Some("a@b"));
@@ -87,6 +98,7 @@ mod tests {
         assert_eq!(get("SMS_COUNTRIES"), Some("*"));
         assert_eq!(get("AWS_ENDPOINT_URL"), Some("http://127.0.0.1:1"));
         assert_eq!(get("CODE_KEY").map(str::len), Some(43));
+        assert_eq!(get("MESSAGE_SMS_PT_BR"), Some("{code}"));
         assert_eq!(get("HOME"), None);
     }
 

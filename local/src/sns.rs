@@ -40,13 +40,78 @@ fn publish(form: &Form, now: f64) -> Result<Message, Refusal> {
     if body.len() > MAX_MESSAGE_BYTES {
         return Err(invalid("Invalid parameter: Message too long"));
     }
+    attributes(form).map_err(invalid)?;
     Ok(Message {
         medium: Medium::Sms,
         to: to.to_owned(),
         subject: None,
         body: body.to_owned(),
+        html: None,
         sent_at: now,
     })
+}
+
+/// Checks the message attributes: each has a type and a value, and those that are options of a text
+/// have one that SNS takes.
+fn attributes(form: &Form) -> Result<(), &'static str> {
+    let mut seen = 0;
+    for number in 1..=MAX_ATTRIBUTES {
+        let field = |name: &str| {
+            form.get(&format!("MessageAttributes.entry.{number}.{name}")).map(String::as_str)
+        };
+        let Some(name) = field("Name") else { break };
+        let kind = field("Value.DataType").unwrap_or_default();
+        let value = field("Value.StringValue").unwrap_or_default();
+        if kind != "String" && kind != "Number" {
+            return Err(
+                "Invalid parameter: MessageAttributes Reason: DataType must be a String or \
+                        a Number here",
+            );
+        }
+        if value.is_empty() || kind == "Number" && value.parse::<f64>().is_err() {
+            return Err(
+                "Invalid parameter: MessageAttributes Reason: a value is empty or no number",
+            );
+        }
+        if !takes(name, kind, value) {
+            return Err(
+                "Invalid parameter: MessageAttributes Reason: an option of the text is not \
+                        one that can be",
+            );
+        }
+        seen += 1;
+    }
+    let given = form
+        .keys()
+        .filter(|name| name.starts_with("MessageAttributes.entry.") && name.ends_with(".Name"));
+    if given.count() == seen { Ok(()) } else { Err("Invalid parameter: MessageAttributes") }
+}
+
+/// The most attributes that are read.
+const MAX_ATTRIBUTES: usize = 10;
+
+/// Whether SNS takes `value` for the attribute `name`. Others than its own mean nothing to it.
+fn takes(name: &str, kind: &str, value: &str) -> bool {
+    let alphanumeric = value.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match name {
+        "AWS.SNS.SMS.SMSType" => {
+            kind == "String" && ["Transactional", "Promotional"].contains(&value)
+        }
+        "AWS.SNS.SMS.SenderID" => {
+            let letter = value.bytes().any(|byte| byte.is_ascii_alphabetic());
+            kind == "String" && value.len() <= 11 && alphanumeric && letter
+        }
+        "AWS.SNS.SMS.MaxPrice" => kind == "Number" && !value.starts_with('-'),
+        "AWS.MM.SMS.OriginationNumber" => {
+            let digits = value.strip_prefix('+').unwrap_or(value);
+            let number = digits.bytes().all(|byte| byte.is_ascii_digit());
+            kind == "String" && (5..=15).contains(&digits.len()) && number
+        }
+        "AWS.MM.SMS.EntityId" | "AWS.MM.SMS.TemplateId" => {
+            kind == "String" && (6..=50).contains(&value.len()) && alphanumeric
+        }
+        _ => !name.starts_with("AWS."),
+    }
 }
 
 fn is_phone_number(text: &str) -> bool {
@@ -97,5 +162,47 @@ mod tests {
             assert_eq!((status, sent), (400, None));
             assert!(body.contains(&format!("<Code>{code}</Code>")), "{body}");
         }
+    }
+
+    #[test]
+    fn options_of_a_text() {
+        let send = |name: &str, kind: &str, value: &str| {
+            let attribute = "MessageAttributes.entry.1";
+            let names = ["Name", "Value.DataType", "Value.StringValue"]
+                .map(|field| format!("{attribute}.{field}"));
+            let mut fields =
+                vec![("Action", "Publish"), ("PhoneNumber", "+819012345678"), ("Message", "hi")];
+            fields.extend(names.iter().map(String::as_str).zip([name, kind, value]));
+            publish(&fields)
+        };
+        for (name, kind, value, good) in [
+            ("AWS.SNS.SMS.SMSType", "String", "Transactional", true),
+            ("AWS.SNS.SMS.SMSType", "String", "Urgent", false),
+            ("AWS.SNS.SMS.SMSType", "", "Transactional", false),
+            ("AWS.SNS.SMS.SenderID", "String", "Example", true),
+            ("AWS.SNS.SMS.SenderID", "String", "123", false),
+            ("AWS.SNS.SMS.SenderID", "String", "TwelveLetter", false),
+            ("AWS.SNS.SMS.MaxPrice", "Number", "0.50", true),
+            ("AWS.SNS.SMS.MaxPrice", "String", "0.50", false),
+            ("AWS.SNS.SMS.MaxPrice", "Number", "cheap", false),
+            ("AWS.MM.SMS.OriginationNumber", "String", "+12065550100", true),
+            ("AWS.MM.SMS.OriginationNumber", "String", "Example", false),
+            ("AWS.MM.SMS.EntityId", "String", "1101456789012345678", true),
+            ("AWS.MM.SMS.TemplateId", "String", "11-07", false),
+            ("AWS.SNS.SMS.Sender", "String", "Example", false),
+            ("mine", "String", "anything", true),
+            ("mine", "String", "", false),
+        ] {
+            let (status, body, sent) = send(name, kind, value);
+            assert_eq!((status == 200, sent.is_some()), (good, good), "{name} {value}: {body}");
+            assert_eq!(body.contains("<Code>InvalidParameter</Code>"), !good);
+        }
+        let gap = [
+            ("Action", "Publish"),
+            ("PhoneNumber", "+819012345678"),
+            ("Message", "hi"),
+            ("MessageAttributes.entry.2.Name", "mine"),
+        ];
+        assert_eq!(publish(&gap).2, None);
     }
 }

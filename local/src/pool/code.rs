@@ -89,6 +89,7 @@ pub(crate) fn message(ctx: &Ctx<'_>, contact: Contact, to: &str, subject: &str, 
         to: to.to_owned(),
         subject: (contact == Contact::Email).then(|| subject.to_owned()),
         body,
+        html: None,
         sent_at: ctx.now.as_secs_f64(),
     });
 }

@@ -1,0 +1,125 @@
+//! An e-mail: its subject, its text and HTML parts, and the fields of a stored template.
+
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::template::{Piece, pieces};
+use super::{Values, Words};
+use crate::message::Language;
+
+/// The HTML part: no remote content, no script, nothing that tells on its reader.
+const HTML: &str = include_str!("mail.html");
+
+/// What an e-mail has besides its text.
+pub struct Mail {
+    subject: Zeroizing<String>,
+    html: Zeroizing<String>,
+    fields: Zeroizing<String>,
+}
+
+impl Mail {
+    /// The subject.
+    #[must_use]
+    pub fn expose_subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The HTML part.
+    #[must_use]
+    pub fn expose_html(&self) -> &str {
+        &self.html
+    }
+
+    /// What a stored template may use, as JSON.
+    #[must_use]
+    pub fn expose_fields(&self) -> &str {
+        &self.fields
+    }
+}
+
+/// The mail in `language`, and its text part.
+pub(super) fn mail(
+    language: &Language,
+    words: &Words,
+    values: &Values<'_>,
+) -> (Zeroizing<String>, Mail) {
+    let with_app = words.app_name.is_some();
+    let either = |with, without| if with_app { with } else { without };
+    let title = values.fill(either(language.mail_title_app, language.mail_title));
+    let expires = values.fill(language.mail_expires);
+    let custom = words.custom(language).and_then(|custom| custom.subject.as_deref());
+    let subject = match custom {
+        Some(custom) => values.fill(custom),
+        None if words.code_in_subject => {
+            values.fill(either(language.mail_subject_app, language.mail_subject))
+        }
+        None => title.clone(),
+    };
+    let (code, Language { mail_enter, mail_warning, mail_ignore, .. }) = (values.code, language);
+    let text = [
+        title.as_str(),
+        "\n\n",
+        mail_enter,
+        "\n\n",
+        code,
+        "\n\n",
+        &expires,
+        "\n\n",
+        mail_warning,
+        "\n",
+        mail_ignore,
+        "\n",
+    ];
+    let fields = json!({
+        "code": code,
+        "app": words.app_name.as_deref().unwrap_or_default(),
+        "minutes": values.minutes,
+        "time": values.time,
+        "locale": language.tag,
+        "direction": language.direction(),
+        "title": title,
+        "enter": mail_enter,
+        "expires": expires,
+        "warning": mail_warning,
+        "ignore": mail_ignore,
+    });
+    let mail = Mail {
+        subject: subject.into(),
+        html: html(language, code, &title, &expires).into(),
+        fields: fields.to_string().into(),
+    };
+    (text.concat().into(), mail)
+}
+
+fn html(language: &Language, code: &str, title: &str, expires: &str) -> String {
+    let value = |name: &str| match name {
+        "lang" => language.tag,
+        "dir" => language.direction(),
+        "start" if language.right_to_left => "right",
+        "start" => "left",
+        // Ten digits have to fit on the narrowest phone.
+        "spacing" if code.len() > 8 => "0.08em",
+        "spacing" => "0.25em",
+        "title" => title,
+        "enter" => language.mail_enter,
+        "code" => code,
+        "expires" => expires,
+        "warning" => language.mail_warning,
+        _ => language.mail_ignore,
+    };
+    let fill = |piece| match piece {
+        Piece::Text(text) => text.to_owned(),
+        Piece::Placeholder(name) => escape(value(name)),
+    };
+    let pieces: Vec<_> = pieces(HTML).into_iter().map(fill).map(Zeroizing::new).collect();
+    pieces.iter().map(|piece| piece.as_str()).collect::<Vec<_>>().concat()
+}
+
+/// `text` as it stands for itself in HTML, between tags and in a quoted attribute.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}

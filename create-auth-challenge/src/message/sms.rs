@@ -1,0 +1,141 @@
+//! A text message: what is in it, and how many parts are billed for it.
+
+use super::{Values, Words};
+use crate::message::Language;
+
+/// The GSM 7-bit default alphabet (3GPP TS 23.038 §6.2.1), without its letters and digits of ASCII.
+const GSM: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
+
+/// Its extension, whose characters count twice (§6.2.1.1).
+const GSM_EXTENSION: &str = "\u{c}^{}\\[~]|€";
+
+/// How a text travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alphabet {
+    /// Seven bits a character.
+    Gsm,
+    /// Sixteen bits a unit: one character that GSM has not makes the whole text so.
+    Ucs2,
+}
+
+/// The size of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// How it travels.
+    pub alphabet: Alphabet,
+    /// Its length: characters of GSM, those of the extension twice; or units of UTF-16.
+    pub units: usize,
+}
+
+impl Size {
+    /// The size of `text`.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let septets = text.chars().map(|c| match c {
+            c if c.is_ascii_alphanumeric() || GSM.contains(c) => Some(1),
+            c if GSM_EXTENSION.contains(c) => Some(2),
+            _ => None,
+        });
+        match septets.sum() {
+            Some(units) => Self { alphabet: Alphabet::Gsm, units },
+            None => Self { alphabet: Alphabet::Ucs2, units: text.encode_utf16().count() },
+        }
+    }
+
+    /// The most units that one part holds.
+    #[must_use]
+    pub fn of_one_part(alphabet: Alphabet) -> usize {
+        match alphabet {
+            Alphabet::Gsm => 160,
+            Alphabet::Ucs2 => 70,
+        }
+    }
+
+    /// The parts that are billed. Of several, each gives 6 bytes to its header (§9.2.3.24.1).
+    #[must_use]
+    pub fn parts(self) -> usize {
+        if self.units <= Self::of_one_part(self.alphabet) {
+            return 1;
+        }
+        self.units.div_ceil(match self.alphabet {
+            Alphabet::Gsm => 153,
+            Alphabet::Ucs2 => 67,
+        })
+    }
+}
+
+/// The most units of GSM in a text with the hash of an Android app: its SMS Retriever takes 140 bytes,
+/// and does not say whether it counts them before or after seven bits have become one.
+const MAX_RETRIEVER_UNITS: usize = 140;
+
+/// The most units of a text that is one part, and that what reads it on the phone takes.
+pub(super) fn limit(alphabet: Alphabet, words: &Words) -> usize {
+    match alphabet {
+        Alphabet::Gsm if words.app_hash.is_some() => MAX_RETRIEVER_UNITS,
+        _ => Size::of_one_part(alphabet),
+    }
+}
+
+/// Is `text` within its limit?
+pub(super) fn fits(text: &str, words: &Words) -> bool {
+    let Size { alphabet, units } = Size::of(text);
+    units <= limit(alphabet, words)
+}
+
+/// The text in `language`, or in the operator's own words for it. The warning is left out where it
+/// would cost a second part.
+pub(super) fn text(language: &Language, words: &Words, values: &Values<'_>) -> String {
+    let tail = tail(words, values.code);
+    if let Some(custom) = words.custom(language).and_then(|custom| custom.sms.as_deref()) {
+        return [&values.fill(custom), tail.as_str()].concat();
+    }
+    let template = if words.app_name.is_some() { language.sms_text_app } else { language.sms_text };
+    let text = values.fill(template);
+    let warned = [&text, language.blank(), language.sms_warning, &tail].concat();
+    if fits(&warned, words) { warned } else { [text, tail].concat() }
+}
+
+/// The lines that are for the phone. A browser reads the last one (WICG sms-one-time-codes §3), so
+/// the hash of an app, which Android's SMS Retriever looks for anywhere, stands before it.
+fn tail(words: &Words, code: &str) -> String {
+    let hash = words.app_hash.as_deref().map(|hash| ["\n", hash].concat());
+    let line = words.web_otp_domain.as_deref().map(|domain| ["\n@", domain, " #", code].concat());
+    [hash, line].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let gsm = |units| Size { alphabet: Alphabet::Gsm, units };
+        let ucs2 = |units| Size { alphabet: Alphabet::Ucs2, units };
+        for (text, expected, parts) in [
+            ("", gsm(0), 1),
+            ("Hello, world @ 5 o'clock\n", gsm(25), 1),
+            ("àèéìòùÄÖÑÜäöñüßÉÇΔ£", gsm(19), 1),
+            ("[~]{}^|\\€", gsm(18), 1),
+            ("ç", ucs2(1), 1),
+            ("`", ucs2(1), 1),
+            ("’", ucs2(1), 1),
+            ("È", ucs2(1), 1),
+            ("\t", ucs2(1), 1),
+            ("日本", ucs2(2), 1),
+            ("😀", ucs2(2), 1),
+            (&"x".repeat(160), gsm(160), 1),
+            (&"x".repeat(161), gsm(161), 2),
+            (&"x".repeat(306), gsm(306), 2),
+            (&"x".repeat(307), gsm(307), 3),
+            (&"€".repeat(80), gsm(160), 1),
+            (&"あ".repeat(70), ucs2(70), 1),
+            (&"あ".repeat(71), ucs2(71), 2),
+            (&"あ".repeat(135), ucs2(135), 3),
+        ] {
+            let size = Size::of(text);
+            assert_eq!((size, size.parts()), (expected, parts), "{text}");
+        }
+        // 127 characters and the escape (3GPP TS 23.038 §6.2.1).
+        assert_eq!(GSM.chars().count() + 26 + 26 + 10, 127);
+    }
+}
