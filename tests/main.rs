@@ -28,3 +28,5 @@ mod sign_in;
 #[cfg(test)]
 #[path = "../local/tests/pool/srp_client.rs"]
 mod srp_client;
+#[cfg(test)]
+mod words;
