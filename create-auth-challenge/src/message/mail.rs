@@ -92,13 +92,16 @@ pub(super) fn mail(
 }
 
 fn html(language: &Language, code: &str, title: &str, expires: &str) -> String {
+    let is_long = code.len() > 6;
     let value = |name: &str| match name {
         "lang" => language.tag,
         "dir" => language.direction(),
         "start" if language.right_to_left => "right",
         "start" => "left",
-        // Ten digits have to fit on the narrowest phone.
-        "spacing" if code.len() > 8 => "0.08em",
+        // Ten digits have to fit on a phone of 320 pixels.
+        "size" if is_long => "28px",
+        "size" => "32px",
+        "spacing" if is_long => "0.1em",
         "spacing" => "0.25em",
         "title" => title,
         "enter" => language.mail_enter,
