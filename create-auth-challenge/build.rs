@@ -35,7 +35,7 @@ const ENGLISH: &str = "en.toml";
 
 fn main() -> ExitCode {
     say("rerun-if-changed=messages");
-    match generate() {
+    match generate(Path::new("messages")) {
         Ok(table) => match fs::write(out_directory().join("catalogues.rs"), table) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(&error.to_string()),
@@ -59,9 +59,9 @@ fn fail(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The table of all catalogues, as Rust, in the order of their tags.
-fn generate() -> Result<String, String> {
-    let files = fs::read_dir("messages").map_err(|error| format!("messages: {error}"))?;
+/// The table of all catalogues in `directory`, as Rust, in the order of their tags.
+pub(crate) fn generate(directory: &Path) -> Result<String, String> {
+    let files = fs::read_dir(directory).map_err(|error| format!("messages: {error}"))?;
     let files: Result<Vec<_>, _> = files.map(|file| Ok(file?.path())).collect();
     let mut files = files.map_err(|error: std::io::Error| format!("messages: {error}"))?;
     files.sort();

@@ -277,7 +277,7 @@ mod tests {
         );
         assert_eq!(
             text(&phone, "ar"),
-            "012345 رمز تسجيل الدخول إلى \u{2068}Example\u{2069}. صالح لمدة 5 دقائق.\n\
+            "012345 رمز دخول \u{2068}Example\u{2069}. صالح لمدة 5 دقائق.\n\
              FA+9qCX9VSu\n@example.com #012345",
         );
     }
@@ -347,5 +347,31 @@ mod tests {
                 format!("{} is your sign-in code. It is valid for {time}. Do not", code.expose());
             assert!(message.expose_text().starts_with(&start), "{}", message.expose_text());
         }
+    }
+
+    /// The table of `docs/MESSAGES.md`: it holds for six digits and five minutes, the defaults.
+    fn table() -> String {
+        let settings = [
+            words(&[]),
+            words(&[("APP_NAME", "Example")]),
+            words(&[("APP_NAME", "Example"), ("WEB_OTP_DOMAIN", "example.com")]),
+        ];
+        let row = |language: &Language| {
+            let size = |words| Size::of(&text(words, language.tag));
+            let alphabet = match size(&settings[0]).alphabet {
+                Alphabet::Gsm => "GSM",
+                Alphabet::Ucs2 => "UCS-2",
+            };
+            let sizes = settings.iter().map(size).map(|s| format!("{} in {}", s.units, s.parts()));
+            let sizes = sizes.collect::<Vec<_>>().join(" | ");
+            format!("| `{}` | {} | {alphabet} | {sizes} |\n", language.tag, language.name)
+        };
+        Language::all().iter().map(row).collect()
+    }
+
+    #[test]
+    fn the_table_in_the_documentation_is_true() {
+        let documentation = include_str!("../../../docs/MESSAGES.md");
+        assert!(documentation.contains(&table()), "docs/MESSAGES.md lacks this:\n\n{}", table());
     }
 }
