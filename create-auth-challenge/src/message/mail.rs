@@ -1,11 +1,10 @@
 //! An e-mail: its subject, its text and HTML parts, and the fields of a stored template.
 
-use serde_json::json;
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::template::{Piece, pieces};
-use super::{Values, Words};
-use crate::message::Language;
+use super::{Language, Values, Words};
 
 /// The HTML part: no remote content, no script, nothing that tells on its reader.
 const HTML: &str = include_str!("mail.html");
@@ -14,7 +13,7 @@ const HTML: &str = include_str!("mail.html");
 pub struct Mail {
     subject: Zeroizing<String>,
     html: Zeroizing<String>,
-    fields: Zeroizing<String>,
+    fields: Zeroizing<Vec<u8>>,
 }
 
 impl Mail {
@@ -33,7 +32,34 @@ impl Mail {
     /// What a stored template may use, as JSON.
     #[must_use]
     pub fn expose_fields(&self) -> &str {
-        &self.fields
+        // JSON is UTF-8.
+        std::str::from_utf8(&self.fields).unwrap_or_default()
+    }
+}
+
+/// What a stored template may use.
+#[derive(Serialize)]
+struct Fields<'a> {
+    code: &'a str,
+    app: &'a str,
+    minutes: &'a str,
+    time: &'a str,
+    locale: &'a str,
+    direction: &'a str,
+    title: &'a str,
+    enter: &'a str,
+    expires: &'a str,
+    warning: &'a str,
+    ignore: &'a str,
+}
+
+impl Fields<'_> {
+    fn json(&self) -> Zeroizing<Vec<u8>> {
+        // Room for all of them: a buffer that grows would leave copies of the code behind.
+        let mut json = Zeroizing::new(Vec::with_capacity(4_096));
+        // Texts can be written, and a vector takes them.
+        let _ = serde_json::to_writer(&mut *json, self);
+        json
     }
 }
 
@@ -70,28 +96,25 @@ pub(super) fn mail(
         mail_ignore,
         "\n",
     ];
-    let fields = json!({
-        "code": code,
-        "app": words.app_name.as_deref().unwrap_or_default(),
-        "minutes": values.minutes,
-        "time": values.time,
-        "locale": language.tag,
-        "direction": language.direction(),
-        "title": title,
-        "enter": mail_enter,
-        "expires": expires,
-        "warning": mail_warning,
-        "ignore": mail_ignore,
-    });
-    let mail = Mail {
-        subject: subject.into(),
-        html: html(language, code, &title, &expires).into(),
-        fields: fields.to_string().into(),
+    let fields = Fields {
+        code,
+        app: words.app_name.as_deref().unwrap_or_default(),
+        minutes: values.minutes,
+        time: values.time,
+        locale: language.tag,
+        direction: language.direction(),
+        title: &title,
+        enter: mail_enter,
+        expires: &expires,
+        warning: mail_warning,
+        ignore: mail_ignore,
     };
+    let mail =
+        Mail { subject, html: html(language, code, &title, &expires), fields: fields.json() };
     (text.concat().into(), mail)
 }
 
-fn html(language: &Language, code: &str, title: &str, expires: &str) -> String {
+fn html(language: &Language, code: &str, title: &str, expires: &str) -> Zeroizing<String> {
     let is_long = code.len() > 6;
     let value = |name: &str| match name {
         "lang" => language.tag,
@@ -110,19 +133,26 @@ fn html(language: &Language, code: &str, title: &str, expires: &str) -> String {
         "warning" => language.mail_warning,
         _ => language.mail_ignore,
     };
-    let fill = |piece| match piece {
-        Piece::Text(text) => text.to_owned(),
+    let escaped = |piece| match piece {
+        Piece::Text(text) => Zeroizing::new(text.to_owned()),
         Piece::Placeholder(name) => escape(value(name)),
     };
-    let pieces: Vec<_> = pieces(HTML).into_iter().map(fill).map(Zeroizing::new).collect();
-    pieces.iter().map(|piece| piece.as_str()).collect::<Vec<_>>().concat()
+    let pieces: Vec<_> = pieces(HTML).into_iter().map(escaped).collect();
+    pieces.iter().map(|piece| piece.as_str()).collect::<Vec<_>>().concat().into()
 }
 
 /// `text` as it stands for itself in HTML, between tags and in a quoted attribute.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+fn escape(text: &str) -> Zeroizing<String> {
+    let mut escaped = Zeroizing::new(String::with_capacity(6 * text.len()));
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }

@@ -53,7 +53,7 @@ impl Message {
             minutes: &number,
         };
         match medium {
-            Medium::Sms => Self { text: sms::text(language, words, &values).into(), mail: None },
+            Medium::Sms => Self { text: sms::text(language, words, &values), mail: None },
             Medium::Email => {
                 let (text, mail) = mail::mail(language, words, &values);
                 Self { text, mail: Some(mail) }
@@ -84,7 +84,7 @@ struct Values<'a> {
 
 impl Values<'_> {
     /// `template` with its placeholders filled in. What is filled in is not searched for more.
-    fn fill(&self, template: &str) -> String {
+    fn fill(&self, template: &str) -> Zeroizing<String> {
         let fill = |piece| match piece {
             Piece::Text(text) => text,
             Piece::Placeholder("code") => self.code,
@@ -95,7 +95,7 @@ impl Values<'_> {
             Piece::Placeholder(_) => "",
         };
         // One allocation: pieces that grow would leave copies of the code behind.
-        pieces(template).into_iter().map(fill).collect::<Vec<_>>().concat()
+        pieces(template).into_iter().map(fill).collect::<Vec<_>>().concat().into()
     }
 }
 

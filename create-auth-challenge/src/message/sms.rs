@@ -1,7 +1,8 @@
 //! A text message: what is in it, and how many parts are billed for it.
 
-use super::{Values, Words};
-use crate::message::Language;
+use zeroize::Zeroizing;
+
+use super::{Language, Values, Words};
 
 /// The GSM 7-bit default alphabet (3GPP TS 23.038 §6.2.1), without its letters and digits of ASCII.
 const GSM: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
@@ -84,23 +85,28 @@ pub(super) fn fits(text: &str, words: &Words) -> bool {
 
 /// The text in `language`, or in the operator's own words for it. The warning is left out where it
 /// would cost a second part.
-pub(super) fn text(language: &Language, words: &Words, values: &Values<'_>) -> String {
-    let tail = tail(words, values.code);
-    if let Some(custom) = words.custom(language).and_then(|custom| custom.sms.as_deref()) {
-        return [&values.fill(custom), tail.as_str()].concat();
+pub(super) fn text(language: &Language, words: &Words, values: &Values<'_>) -> Zeroizing<String> {
+    let custom = words.custom(language).and_then(|custom| custom.sms.as_deref());
+    let template = custom.unwrap_or(match words.app_name {
+        Some(_) => language.sms_text_app,
+        None => language.sms_text,
+    });
+    let (text, tail) = (values.fill(template), tail(words, values.code));
+    let warned = [text.as_str(), language.blank(), language.sms_warning, &tail].concat();
+    let warned = Zeroizing::new(warned);
+    if custom.is_none() && fits(&warned, words) {
+        warned
+    } else {
+        [text.as_str(), &tail].concat().into()
     }
-    let template = if words.app_name.is_some() { language.sms_text_app } else { language.sms_text };
-    let text = values.fill(template);
-    let warned = [&text, language.blank(), language.sms_warning, &tail].concat();
-    if fits(&warned, words) { warned } else { [text, tail].concat() }
 }
 
 /// The lines that are for the phone. A browser reads the last one (WICG sms-one-time-codes §3), so
 /// the hash of an app, which Android's SMS Retriever looks for anywhere, stands before it.
-fn tail(words: &Words, code: &str) -> String {
-    let hash = words.app_hash.as_deref().map(|hash| ["\n", hash].concat());
-    let line = words.web_otp_domain.as_deref().map(|domain| ["\n@", domain, " #", code].concat());
-    [hash, line].into_iter().flatten().collect()
+fn tail(words: &Words, code: &str) -> Zeroizing<String> {
+    let hash = words.app_hash.iter().flat_map(|hash| ["\n", hash]);
+    let line = words.web_otp_domain.iter().flat_map(|domain| ["\n@", domain, " #", code]);
+    hash.chain(line).collect::<Vec<_>>().concat().into()
 }
 
 #[cfg(test)]
