@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
+use crate::independent;
 use crate::phone;
 
 /// How long building and starting the functions may take, on a slow machine and from clean.
@@ -74,6 +75,7 @@ pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
         variables.extend(senders.iter().map(|url| (name, url.clone())));
     }
     variables.extend(settings);
+    let ledger = independent::Ledger::for_test(&mut variables).await;
     let config = Config {
         variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         output: Output::Capture(output.clone()),
@@ -94,6 +96,9 @@ pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
     tokio::select! {
         ended = &mut server => panic!("local ended before the test did: {ended:?}"),
         done = timeout(TEST_LIMIT, test(&context)) => done.expect("the test ends in time"),
+    }
+    if let Some(ledger) = ledger {
+        ledger.assert_used().await;
     }
     let calls = context.functions.calls().calls();
     let died = calls.iter().any(|call| call.outcome == Outcome::Died);

@@ -14,6 +14,8 @@ mod functions;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod independent;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod panics;

@@ -1,11 +1,13 @@
 """What the client suites share: building and running `local`, and reading what it has sent."""
 
 import atexit
+import contextlib
 import itertools
 import json
 import os
 import queue
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -20,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # In seconds. The first also holds for the three functions, which `local` builds when it starts.
 BUILD_LIMIT = 20 * 60
 REQUEST_LIMIT = 10
+START_LIMIT = 60
 END_LIMIT = 20
 
 # These suites sign the same people in again and again; the ledger has tests of its own.
@@ -68,6 +71,27 @@ def client_environment(home, **variables):
         "AWS_EC2_METADATA_DISABLED": "true",
         **variables,
     }
+
+
+@contextlib.contextmanager
+def service(command, place):
+    """Runs `command` in `place`, whose first line is the address that it answers on. Fails if it
+    has ended before its user has done with it."""
+    process = subprocess.Popen(
+        command, cwd=place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        ready, _, _ = select.select([process.stdout], [], [], START_LIMIT)
+        address = process.stdout.readline().strip() if ready else ""
+        if not address.startswith("http://127.0.0.1:"):
+            raise AssertionError(f"{command} does not start: {address!r}")
+        yield address
+        if process.poll() is not None:
+            raise AssertionError(f"{command} died with {process.returncode}")
+    finally:
+        process.kill()
+        process.wait(END_LIMIT)
+        process.stdout.close()
 
 
 class Local:

@@ -1,0 +1,94 @@
+//! A DynamoDB that is not `local`'s: with its address in LEDGER_ENDPOINT every test's ledger is a
+//! table of its own there. `tests/clients/run dynamodb` starts one.
+
+use std::collections::BTreeMap;
+use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableStatus,
+};
+use tokio::time::{sleep, timeout};
+
+/// How long a table may take to be there.
+const TABLE_LIMIT: Duration = Duration::from_secs(20);
+
+/// How often to look whether it is.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// The attribute that is the ledger's key.
+const KEY: &str = "destination";
+
+/// A test's table.
+pub(crate) struct Ledger {
+    client: Client,
+    table: String,
+}
+
+impl Ledger {
+    /// Makes a table, and has `variables` point to it; if there is such a DynamoDB, and the test has
+    /// no other of its own.
+    pub(crate) async fn for_test(variables: &mut BTreeMap<&'static str, String>) -> Option<Self> {
+        const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+        if variables.contains_key(ENDPOINT) {
+            return None;
+        }
+        let endpoint = endpoint()?;
+        let ledger = Self { client: client(&endpoint), table: name() };
+        ledger.create().await;
+        variables.extend([(ENDPOINT, endpoint), ("LEDGER_TABLE", ledger.table.clone())]);
+        Some(ledger)
+    }
+
+    async fn create(&self) {
+        let kind = ScalarAttributeType::S;
+        let attribute = AttributeDefinition::builder().attribute_name(KEY).attribute_type(kind);
+        let key = KeySchemaElement::builder().attribute_name(KEY).key_type(KeyType::Hash);
+        let create = self.client.create_table().table_name(&self.table);
+        let create = create.attribute_definitions(attribute.build().unwrap());
+        let create = create.key_schema(key.build().unwrap());
+        create.billing_mode(BillingMode::PayPerRequest).send().await.unwrap();
+        let active = async {
+            loop {
+                let described = self.client.describe_table().table_name(&self.table).send();
+                let table = described.await.unwrap().table.unwrap();
+                if table.table_status == Some(TableStatus::Active) {
+                    break;
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        timeout(TABLE_LIMIT, active).await.expect("the table is there in time");
+    }
+
+    /// Fails if nothing was stored: then the test's ledger was another.
+    pub(crate) async fn assert_used(&self) {
+        let items = self.client.scan().table_name(&self.table).send().await.unwrap();
+        assert!(items.count > 0, "the functions used another ledger");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how this run is told of another DynamoDB")]
+fn endpoint() -> Option<String> {
+    std::env::var("LEDGER_ENDPOINT").ok()
+}
+
+/// A name that no other test has.
+fn name() -> String {
+    static TABLES: AtomicUsize = AtomicUsize::new(0);
+    format!("ledger-{}-{}", process::id(), TABLES.fetch_add(1, Ordering::Relaxed))
+}
+
+fn client(endpoint: &str) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint)
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    Client::from_conf(config.build())
+}
