@@ -31,8 +31,14 @@ pub(crate) enum Mood {
     Refusing,
     /// There is too much to do.
     Throttling,
-    /// Something else is answered.
+    /// Something else is answered, as a refusal.
     Babbling,
+    /// Something else is answered, as if all were well.
+    Raving,
+    /// The answer comes in drops and has no end.
+    Trickling,
+    /// The credentials are no longer good.
+    Expired,
     /// Something fails inside.
     Broken,
     /// The connection is closed in the middle of the answer.
@@ -41,11 +47,14 @@ pub(crate) enum Mood {
 
 impl Mood {
     /// Those in which a send fails.
-    pub(crate) const ILL: [Self; 6] = [
+    pub(crate) const ILL: [Self; 9] = [
         Self::Stalled,
         Self::Refusing,
         Self::Throttling,
         Self::Babbling,
+        Self::Raving,
+        Self::Trickling,
+        Self::Expired,
         Self::Broken,
         Self::Closing,
     ];
@@ -126,13 +135,25 @@ async fn take(State(aws): State<Aws>, uri: Uri, body: Bytes) -> Response {
         Mood::Babbling => {
             (StatusCode::BAD_REQUEST, format!("\u{0}<<<{{] {quoted}")).into_response()
         }
+        Mood::Raving => format!("\u{0}<<<{{] {quoted}").into_response(),
+        Mood::Trickling => trickling(),
+        Mood::Expired => refused(StatusCode::FORBIDDEN, "ExpiredToken", "ExpiredTokenException"),
         Mood::Broken => (StatusCode::INTERNAL_SERVER_ERROR, quoted).into_response(),
         Mood::Closing => closing(sent),
     }
 }
 
+/// An answer that is under way for ever.
+pub(crate) fn trickling() -> Response {
+    let drops = stream::unfold((), async |()| {
+        sleep(HALF_WAY).await;
+        Some((Ok::<_, io::Error>(" "), ()))
+    });
+    Body::from_stream(drops).into_response()
+}
+
 /// Half of `answer`, and then nothing more.
-fn closing(answer: String) -> Response {
+pub(crate) fn closing(answer: String) -> Response {
     let half = answer.split_at(answer.len() / 2).0.to_owned();
     let half = stream::once(async { Ok(half) });
     let end = stream::once(async {

@@ -45,7 +45,13 @@ fn failed(trigger: Trigger, with: &str) -> Refused {
 /// says clearly, or not in time, is not.
 fn requests(mood: Mood) -> usize {
     match mood {
-        Mood::Well | Mood::Refusing | Mood::Babbling | Mood::Stalled => 1,
+        Mood::Well
+        | Mood::Refusing
+        | Mood::Babbling
+        | Mood::Raving
+        | Mood::Stalled
+        | Mood::Trickling
+        | Mood::Expired => 1,
         Mood::Throttling | Mood::Broken | Mood::Closing => 2,
     }
 }
@@ -88,7 +94,14 @@ async fn a_failed_send_is_a_delivery_that_failed_and_says_no_more() {
         }
         assert!(t.messages().is_empty());
         let log = String::from_utf8(t.output.bytes()).unwrap();
-        for code in ["InvalidParameter", "MessageRejected", "Throttling", "TooManyRequests"] {
+        for code in [
+            "InvalidParameter",
+            "MessageRejected",
+            "Throttling",
+            "TooManyRequests",
+            "ExpiredToken\"",
+            "ExpiredTokenException",
+        ] {
             assert!(log.contains(code), "the operator sees the service's {code}: {log}");
         }
         for name in [PHONE, EMAIL] {

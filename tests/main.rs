@@ -8,6 +8,8 @@ mod choice;
 #[cfg(test)]
 mod countries;
 #[cfg(test)]
+mod dynamodb;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod functions;

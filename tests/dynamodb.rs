@@ -1,0 +1,288 @@
+//! What happens when the ledger's DynamoDB is not well: nothing is sent that it did not admit, no
+//! challenge is made that it did not close, and the client is told that we are not available.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use local::dynamodb::{DynamoDb, LEDGER_TABLE};
+use local::lambda::{Outcome, Trigger};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use crate::aws::{closing, trickling};
+use crate::harness::{Context, Setup, run_test};
+use crate::phone;
+
+/// How long a slow answer takes: four of them leave a first round time to send.
+const SLOW: Duration = Duration::from_millis(200);
+
+/// Longer than any call is waited for.
+const NEVER: Duration = Duration::from_secs(3_600);
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    /// It is answered.
+    Well,
+    /// It is answered after a while.
+    Slow,
+    /// It is not answered.
+    Stalled,
+    /// The answer comes in drops and has no end.
+    Trickling,
+    /// It is done, and the connection closed in the middle of the answer.
+    Closing,
+    /// A body that is no JSON.
+    Raving,
+    /// JSON of another shape.
+    Babbling,
+    /// A fault inside, with no name.
+    Broken,
+    /// This error, with this status.
+    Error(u16, &'static str),
+    /// There is an item, and it is not the ledger's (of reads).
+    Rubbish,
+    /// Somebody else is always faster (of writes).
+    Outrun,
+}
+
+/// Those in which any call fails.
+const ILL: [Mood; 14] = [
+    Mood::Stalled,
+    Mood::Trickling,
+    Mood::Closing,
+    Mood::Raving,
+    Mood::Babbling,
+    Mood::Broken,
+    Mood::Error(400, "ProvisionedThroughputExceededException"),
+    Mood::Error(400, "ThrottlingException"),
+    Mood::Error(500, "InternalServerError"),
+    Mood::Error(400, "ExpiredTokenException"),
+    Mood::Error(400, "UnrecognizedClientException"),
+    Mood::Error(400, "AccessDeniedException"),
+    Mood::Error(400, "ResourceNotFoundException"),
+    Mood::Error(400, "RequestLimitExceeded"),
+];
+
+/// The calls of a first round, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    AdmitReads,
+    AdmitWrites,
+    CloseReads,
+    CloseWrites,
+}
+
+/// What will become of the next calls: so many are answered, the others meet the mood.
+struct Outlook {
+    well: usize,
+    then: Mood,
+}
+
+/// A DynamoDB that is not always well. What it answers when it is ill quotes the request.
+#[derive(Clone)]
+struct Table {
+    url: String,
+    database: DynamoDb,
+    outlook: Arc<Mutex<Outlook>>,
+}
+
+impl Table {
+    async fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let table = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            database: DynamoDb::new(LEDGER_TABLE).unwrap(),
+            outlook: Arc::new(Mutex::new(Outlook { well: 0, then: Mood::Well })),
+        };
+        let router = Router::new().fallback(take).with_state(table.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        table
+    }
+
+    fn setup(&self) -> Setup {
+        Setup::with(&[("AWS_ENDPOINT_URL_DYNAMODB", &self.url)])
+    }
+
+    /// Answers all calls before `step`, and from then on meets them in `mood`.
+    fn set(&self, step: Step, mood: Mood) {
+        *self.outlook.lock().unwrap() = Outlook { well: step as usize, then: mood };
+    }
+
+    /// What becomes of this call.
+    fn mood(&self) -> Mood {
+        let mut outlook = self.outlook.lock().unwrap();
+        match outlook.well.checked_sub(1) {
+            Some(well) => {
+                outlook.well = well;
+                Mood::Well
+            }
+            None => outlook.then,
+        }
+    }
+}
+
+async fn take(State(table): State<Table>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").unwrap().to_str().unwrap().to_owned();
+    let answer = || {
+        let reply = table.database.call(&target, &body);
+        let kind = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
+        (StatusCode::from_u16(reply.status).unwrap(), kind, reply.body).into_response()
+    };
+    let quoted = String::from_utf8_lossy(&body).into_owned();
+    let error = |status, name: &str| {
+        let error = json!({ "__type": format!("com.amazon#{name}"), "message": quoted });
+        (StatusCode::from_u16(status).unwrap(), error.to_string()).into_response()
+    };
+    match table.mood() {
+        Mood::Well => answer(),
+        Mood::Slow => {
+            sleep(SLOW).await;
+            answer()
+        }
+        Mood::Stalled => {
+            sleep(NEVER).await;
+            answer()
+        }
+        Mood::Trickling => trickling(),
+        Mood::Closing => {
+            closing(String::from_utf8(table.database.call(&target, &body).body).unwrap())
+        }
+        Mood::Raving => format!("\u{0}<<<{{] {quoted}").into_response(),
+        Mood::Babbling => {
+            json!({ "Item": [quoted], "Attributes": [quoted] }).to_string().into_response()
+        }
+        Mood::Broken => (StatusCode::INTERNAL_SERVER_ERROR, quoted).into_response(),
+        Mood::Error(status, name) => error(status, name),
+        Mood::Rubbish => {
+            let item = json!({ "Item": { "destination": { "S": "x" }, "version": { "S": "x" } } });
+            item.to_string().into_response()
+        }
+        Mood::Outrun => error(400, "ConditionalCheckFailedException"),
+    }
+}
+
+/// A user of this case's own, so that no case meets what another left open or used up.
+async fn user(t: &Context, number: usize) -> String {
+    let phone = format!("+8190123{number:05}");
+    t.create_user(&phone, &[("phone_number", &phone), ("phone_number_verified", "true")]).await;
+    phone
+}
+
+/// Every way to be ill at `step`.
+async fn ill_at(step: Step) {
+    let own = if matches!(step, Step::AdmitReads | Step::CloseReads) {
+        Mood::Rubbish
+    } else {
+        Mood::Outrun
+    };
+    let table = Table::start().await;
+    run_test(table.setup(), async |t| {
+        let unavailable = "CreateAuthChallenge failed with error UNAVAILABLE: try again later.";
+        let mut codes = Vec::new();
+        for (number, mood) in ILL.into_iter().chain([own]).enumerate() {
+            let phone = user(t, number).await;
+            table.set(step, mood);
+            let (calls, sent) = (t.functions.calls().calls().len(), t.messages().len());
+            let (exception, message) = t.start(&phone).await.unwrap_err();
+            assert_eq!(exception, "UserLambdaValidationException", "{mood:?}");
+            assert_eq!(message, unavailable, "{mood:?}");
+            // Nothing is sent that is not admitted, and one message that is.
+            let sent = t.messages().split_off(sent);
+            assert_eq!(sent.len(), usize::from(step >= Step::CloseReads), "{mood:?}");
+            // Create failed by itself, once, before Cognito gave it up.
+            let calls = t.functions.calls().calls().split_off(calls);
+            let is_create = |name| name == Trigger::CreateAuthChallenge.name();
+            let create: Vec<_> = calls.iter().filter(|call| is_create(call.trigger)).collect();
+            let [create] = create.as_slice() else { panic!("{mood:?}: {} calls", create.len()) };
+            assert_eq!(create.outcome, Outcome::Error, "{mood:?}");
+            assert!(create.duration_ms < 4_000.0, "{mood:?}: {} ms", create.duration_ms);
+
+            // Once it is well, the sign-in that is tried again works, with the code on its way.
+            table.set(Step::AdmitReads, Mood::Well);
+            let (challenge, code) = t.start_and_read(&phone).await;
+            // A close that was done, though nobody was told, is done: that code goes on in nothing.
+            let closed = (step, mood) == (Step::CloseWrites, Mood::Closing);
+            let again = sent.iter().all(|message| phone::code(message) == code);
+            assert_eq!(again, !closed, "{mood:?}; equal by chance once in a million");
+            t.answer(&challenge, &code).await.unwrap().access_token();
+            codes.push(code);
+        }
+        let log = String::from_utf8(t.output.bytes()).unwrap();
+        for code in ["ThrottlingException", "AccessDeniedException", "ResourceNotFoundException"] {
+            assert!(log.contains(code), "the operator sees the service's {code}: {log}");
+        }
+        for secret in ["+8190123", "open_nonce", "destination"] {
+            assert!(!log.contains(secret), "but not its message, nor the request");
+        }
+        let secret = |code: &String| log.contains(&format!("\"{code}"));
+        assert!(!codes.iter().any(secret), "nor a code");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ill_when_the_admission_is_read() {
+    ill_at(Step::AdmitReads).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ill_when_the_admission_is_written() {
+    ill_at(Step::AdmitWrites).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ill_when_the_close_is_read() {
+    ill_at(Step::CloseReads).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ill_when_the_close_is_written() {
+    ill_at(Step::CloseWrites).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_answers_are_waited_for() {
+    let table = Table::start().await;
+    run_test(table.setup(), async |t| {
+        let phone = user(t, 0).await;
+        table.set(Step::AdmitReads, Mood::Slow);
+        let (challenge, code) = t.start_and_read(&phone).await;
+        t.answer(&challenge, &code).await.unwrap().access_token();
+        assert_eq!(t.messages().len(), 1);
+    })
+    .await;
+}
+
+/// A later round's message is not admitted: the sign-in lives on with the code that its user has.
+#[tokio::test(flavor = "multi_thread")]
+async fn ill_at_a_resend_sends_nothing_and_keeps_the_sign_in() {
+    let table = Table::start().await;
+    let mut setup = table.setup();
+    setup.settings.push(("RESEND_AFTER_SECONDS", "0".to_owned()));
+    run_test(setup, async |t| {
+        for (number, mood) in [Mood::Stalled, Mood::Raving, ILL[7]].into_iter().enumerate() {
+            let phone = user(t, number).await;
+            table.set(Step::AdmitReads, Mood::Well);
+            let (challenge, code) = t.start_and_read(&phone).await;
+            let sent = t.messages().len();
+            let name = challenge.parameter("USERNAME").to_owned();
+            let mut challenge = challenge;
+            for step in [Step::AdmitReads, Step::AdmitWrites] {
+                table.set(step, mood);
+                let reply = t.respond(&challenge, &name, "-", &[("action", "resend")]).await;
+                challenge = reply.unwrap().challenge();
+                assert_eq!(challenge.parameter("RESENDS_LEFT"), "2", "{mood:?}");
+                assert_eq!(t.messages().len(), sent, "{mood:?}");
+            }
+            t.answer(&challenge, &code).await.unwrap().access_token();
+        }
+    })
+    .await;
+}
