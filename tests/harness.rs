@@ -20,8 +20,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-use crate::independent;
 use crate::phone;
+use crate::table::Ledger;
 
 /// How long building and starting the functions may take, on a slow machine and from clean.
 const START_LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -45,6 +45,7 @@ pub(crate) struct Context {
     pub(crate) outbox: Outbox,
     pub(crate) functions: Functions,
     pub(crate) output: Capture,
+    pub(crate) ledger: Option<Ledger>,
 }
 
 /// What a test starts with: the functions' settings, and where they find SNS and SES if not in
@@ -75,7 +76,8 @@ pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
         variables.extend(senders.iter().map(|url| (name, url.clone())));
     }
     variables.extend(settings);
-    let ledger = independent::Ledger::for_test(&mut variables).await;
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let ledger = Ledger::for_test(&url, &mut variables).await;
     let config = Config {
         variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         output: Output::Capture(output.clone()),
@@ -90,6 +92,7 @@ pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
         outbox: local.outbox(),
         functions: local.functions().unwrap(),
         output,
+        ledger,
     };
     let (end, ended) = oneshot::channel::<()>();
     let mut server = tokio::spawn(local.serve(async move { drop(ended.await) }));
@@ -97,7 +100,7 @@ pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
         ended = &mut server => panic!("local ended before the test did: {ended:?}"),
         done = timeout(TEST_LIMIT, test(&context)) => done.expect("the test ends in time"),
     }
-    if let Some(ledger) = ledger {
+    if let Some(ledger) = &context.ledger {
         ledger.assert_used().await;
     }
     let calls = context.functions.calls().calls();

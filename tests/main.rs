@@ -2,6 +2,8 @@
 //! with a real client. Each test starts its own `local` on port 0.
 
 #[cfg(test)]
+mod attack;
+#[cfg(test)]
 mod aws;
 #[cfg(test)]
 mod choice;
@@ -15,8 +17,6 @@ mod faults;
 mod functions;
 #[cfg(test)]
 mod harness;
-#[cfg(test)]
-mod independent;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
@@ -32,5 +32,7 @@ mod sign_in;
 #[cfg(test)]
 #[path = "../local/tests/pool/srp_client.rs"]
 mod srp_client;
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod words;

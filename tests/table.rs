@@ -1,7 +1,8 @@
-//! A DynamoDB that is not `local`'s: with its address in LEDGER_ENDPOINT every test's ledger is a
-//! table of its own there. `tests/clients/run dynamodb` starts one.
+//! The ledger's table as a test sees it: in `local`, or in a DynamoDB that is not `local`'s. With the
+//! address of one in LEDGER_ENDPOINT every test has a table of its own there; `tests/clients/run
+//! dynamodb` starts one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,8 +11,10 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableStatus,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType, TableStatus,
 };
+use local::dynamodb::LEDGER_TABLE;
 use tokio::time::{sleep, timeout};
 
 /// How long a table may take to be there.
@@ -27,21 +30,38 @@ const KEY: &str = "destination";
 pub(crate) struct Ledger {
     client: Client,
     table: String,
+    is_local: bool,
 }
 
 impl Ledger {
-    /// Makes a table, and has `variables` point to it; if there is such a DynamoDB, and the test has
-    /// no other of its own.
-    pub(crate) async fn for_test(variables: &mut BTreeMap<&'static str, String>) -> Option<Self> {
+    /// The table in the `local` at `url`; or, if there is another DynamoDB, a new one there, to which
+    /// `variables` point from now on. None for a test that has a ledger of its own making.
+    pub(crate) async fn for_test(
+        url: &str,
+        variables: &mut BTreeMap<&'static str, String>,
+    ) -> Option<Self> {
         const ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
         if variables.contains_key(ENDPOINT) {
             return None;
         }
-        let endpoint = endpoint()?;
-        let ledger = Self { client: client(&endpoint), table: name() };
+        let Some(endpoint) = endpoint() else {
+            let table = LEDGER_TABLE.to_owned();
+            return Some(Self { client: client(url), table, is_local: true });
+        };
+        let ledger = Self { client: client(&endpoint), table: name(), is_local: false };
         ledger.create().await;
         variables.extend([(ENDPOINT, endpoint), ("LEDGER_TABLE", ledger.table.clone())]);
         Some(ledger)
+    }
+
+    /// When messages were admitted, Unix milliseconds, oldest first: a list for each destination.
+    pub(crate) async fn times(&self) -> Vec<Vec<u64>> {
+        let items = self.client.scan().table_name(&self.table).send().await.unwrap();
+        let time = |value: &AttributeValue| value.as_n().unwrap().parse().unwrap();
+        let times = |item: &HashMap<_, AttributeValue>| {
+            item["times"].as_l().unwrap().iter().map(time).collect()
+        };
+        items.items().iter().map(times).collect()
     }
 
     async fn create(&self) {
@@ -65,10 +85,10 @@ impl Ledger {
         timeout(TABLE_LIMIT, active).await.expect("the table is there in time");
     }
 
-    /// Fails if nothing was stored: then the test's ledger was another.
+    /// Fails if there is another DynamoDB and nothing was stored there: then the functions' ledger was
+    /// in `local`.
     pub(crate) async fn assert_used(&self) {
-        let items = self.client.scan().table_name(&self.table).send().await.unwrap();
-        assert!(items.count > 0, "the functions used another ledger");
+        assert!(self.is_local || !self.times().await.is_empty(), "another ledger was used");
     }
 }
 

@@ -1,0 +1,542 @@
+//! An attacker with all the time, sessions and cunning there are: how many answers are compared, and
+//! what requests to resend give away.
+//!
+//! The first half plays whole days against the functions' own code in one process, with a clock that
+//! leaps; the second plays seconds against the real binaries, with limits to that scale.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use create_auth_challenge::ledger::{Item, ItemKey, Store, StoreError};
+use create_auth_challenge::{Create, Deliver, Destination, Message, Settings, Undelivered};
+use define_auth_challenge::Rules;
+use futures_util::future::join_all;
+use otp::settings::CodeSettings;
+use rand::rngs::ChaCha20Rng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use trigger::{Event, Fault, Request};
+
+use crate::harness::{Challenge, Context, Reply, Setup, run_test};
+use crate::phone;
+
+const PHONE: &str = "+819012345678";
+const KEY: &str = "an example key of some 40 different bytes";
+const POOL: &str = "us-east-1_LocalPool";
+const SUB: &str = "5d1c7f9e-0a63-4a0e-9c6e-2f1d3b7a8c90";
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const DAY: u64 = 24 * 60 * MINUTE;
+
+/// When the first day starts, Unix milliseconds.
+const START: u64 = 1_767_225_600_000;
+
+/// The defaults: `ISSUE_LIMITS`, `MAX_ATTEMPTS`, `CODE_LIFETIME_SECONDS`.
+const WINDOWS: [(usize, u64); 2] = [(5, 15 * MINUTE), (20, DAY)];
+const ATTEMPTS: usize = 3;
+const LIFETIME: u64 = 300 * SECOND;
+
+/// The most that a pool lets a session wait for its answer.
+const SESSION_LIFETIME: u64 = 15 * MINUTE;
+
+// Days.
+
+/// The victim's phone: when each message came, and its code.
+type Inbox = Rc<RefCell<Vec<(u64, String)>>>;
+
+/// Delivers to the victim's phone, at the time of this clock.
+struct Phone {
+    inbox: Inbox,
+    now: Rc<RefCell<u64>>,
+}
+
+impl Deliver for Phone {
+    async fn deliver(&self, to: &Destination, message: &Message) -> Result<(), Undelivered> {
+        assert_eq!(to.expose(), PHONE);
+        let code = message.expose_text().split(' ').next().unwrap().to_owned();
+        self.inbox.borrow_mut().push((*self.now.borrow(), code));
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Table(RefCell<BTreeMap<ItemKey, Item>>);
+
+impl Store for Table {
+    async fn load(&self, key: &ItemKey) -> Result<Item, StoreError> {
+        Ok(self.0.borrow().get(key).cloned().unwrap_or_default())
+    }
+
+    async fn store(&self, key: &ItemKey, item: &Item, _: u64) -> Result<(), StoreError> {
+        self.0.borrow_mut().insert(key.clone(), item.clone());
+        Ok(())
+    }
+}
+
+/// A sign-in that waits for an answer, as Cognito keeps it.
+struct Session {
+    /// The entries of the challenges answered before.
+    entries: Vec<Value>,
+    metadata: String,
+    private: Value,
+    since: u64,
+}
+
+/// What a response came to.
+enum Outcome {
+    Goes(Session),
+    Ended,
+    Tokens,
+}
+
+/// A comparison of an answer with a code that was alive.
+struct Guess {
+    at: u64,
+    /// How many digits were right, from the first.
+    right: usize,
+}
+
+/// Cognito in miniature around the functions' own code, for one user, with a clock to be set.
+struct World {
+    now: Rc<RefCell<u64>>,
+    create: Create<Phone, Table>,
+    rules: Rules,
+    codes: CodeSettings,
+    inbox: Inbox,
+    generator: ChaCha20Rng,
+    guesses: Vec<Guess>,
+    /// Answers that were compared, dead codes included.
+    compared: usize,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let lookup = |name: &str| match name {
+            "CODE_KEY" => Some(KEY.to_owned()),
+            "EMAIL_FROM" => Some("sign-in@example.com".to_owned()),
+            "LEDGER_TABLE" => Some("ledger".to_owned()),
+            "SMS_COUNTRIES" => Some("*".to_owned()),
+            _ => None,
+        };
+        let (now, inbox) = (Rc::new(RefCell::new(START)), Inbox::default());
+        let deliver = Phone { inbox: inbox.clone(), now: now.clone() };
+        Self {
+            create: Create::new(Settings::read(&lookup).unwrap(), deliver, Table::default()),
+            rules: define_auth_challenge::read(&lookup).unwrap(),
+            codes: CodeSettings::read(&lookup).unwrap(),
+            generator: ChaCha20Rng::seed_from_u64(seed),
+            guesses: Vec::new(),
+            compared: 0,
+            now,
+            inbox,
+        }
+    }
+
+    fn now(&self) -> u64 {
+        *self.now.borrow()
+    }
+
+    fn leap(&self, pause: u64) {
+        *self.now.borrow_mut() += pause;
+    }
+
+    fn event(&self, fields: &[(&str, Value)]) -> Event {
+        let mut request = json!({ "userAttributes": {
+            "sub": SUB, "phone_number": PHONE, "phone_number_verified": "true",
+        }});
+        for (name, value) in fields {
+            request[*name] = value.clone();
+        }
+        let request: Request = serde_json::from_value(request).unwrap();
+        Event { user_pool_id: POOL.to_owned(), user_name: SUB.into(), request }
+    }
+
+    /// Define, and create if define wants a challenge.
+    async fn next(&mut self, entries: Vec<Value>, metadata: &Value) -> Result<Outcome, Fault> {
+        let session = ("session", json!(entries));
+        let event = self.event(&[session.clone(), ("clientMetadata", metadata.clone())]);
+        let decision = define_auth_challenge::respond(&event.request, &self.rules);
+        let decision = serde_json::to_value(decision).unwrap();
+        if decision["issueTokens"] == true {
+            return Ok(Outcome::Tokens);
+        }
+        if decision["challengeName"] != "CUSTOM_CHALLENGE" {
+            return Ok(Outcome::Ended);
+        }
+        let name = ("challengeName", json!("CUSTOM_CHALLENGE"));
+        let event = self.event(&[session, name, ("clientMetadata", metadata.clone())]);
+        let now = self.now();
+        let response = self.create.respond(&event, now, &mut self.generator).await?;
+        let response = serde_json::to_value(response).unwrap();
+        Ok(Outcome::Goes(Session {
+            entries,
+            metadata: response["challengeMetadata"].as_str().unwrap().to_owned(),
+            private: response["privateChallengeParameters"].clone(),
+            since: now,
+        }))
+    }
+
+    async fn start(&mut self) -> Result<Session, Fault> {
+        match self.next(Vec::new(), &Value::Null).await? {
+            Outcome::Goes(session) => Ok(session),
+            _ => panic!("a sign-in that ends before it starts"),
+        }
+    }
+
+    async fn respond(&mut self, session: Session, answer: &str, metadata: &Value) -> Outcome {
+        if self.now() >= session.since + SESSION_LIFETIME {
+            return Outcome::Ended;
+        }
+        let event = self.event(&[
+            ("privateChallengeParameters", session.private.clone()),
+            ("challengeAnswer", json!(answer)),
+            ("clientMetadata", metadata.clone()),
+        ]);
+        let verdict = verify_auth_challenge::respond(&event, &self.codes, self.now() / 1_000);
+        let verdict = serde_json::to_value(verdict.unwrap()).unwrap()["answerCorrect"] == true;
+        self.note(&session, answer, metadata);
+        let Session { mut entries, metadata: record, .. } = session;
+        entries.push(json!({
+            "challengeName": "CUSTOM_CHALLENGE",
+            "challengeResult": verdict,
+            "challengeMetadata": record,
+        }));
+        self.next(entries, metadata).await.unwrap_or(Outcome::Ended)
+    }
+
+    /// Counts the answer, if it was compared; told from its session alone, and not by verify.
+    fn note(&mut self, session: &Session, answer: &str, metadata: &Value) {
+        if metadata["action"] == "resend" {
+            return;
+        }
+        self.compared += 1;
+        let expires_at: u64 = session.private["expires_at"].as_str().unwrap().parse().unwrap();
+        if self.now() / 1_000 >= expires_at {
+            return;
+        }
+        let record = otp::Record::parse(&session.metadata).unwrap();
+        let CodeSettings { key, length } = &self.codes;
+        let code = otp::Code::derive(key, POOL, SUB, &record.nonce, *length);
+        let digits = code.expose().bytes().zip(answer.bytes());
+        let right = digits.take_while(|(digit, guessed)| digit == guessed).count();
+        self.guesses.push(Guess { at: self.now(), right });
+    }
+
+    fn guess(&mut self) -> String {
+        format!("{:06}", self.generator.random_range(0..1_000_000))
+    }
+
+    /// The most of `times` (in order) that are in any span of `length`.
+    fn most(times: &[u64], length: u64) -> usize {
+        let inside = |start: usize| {
+            let end = times.partition_point(|time| *time < times[start] + length);
+            end - start
+        };
+        (0..times.len()).map(inside).max().unwrap_or(0)
+    }
+
+    fn messages(&self) -> Vec<u64> {
+        self.inbox.borrow().iter().map(|(at, _)| *at).collect()
+    }
+
+    /// That no window saw more messages than its limit, nor more comparisons than these allow: those
+    /// of its own messages, and of those whose codes were alive when it began.
+    fn assert_bounded(&self) {
+        let (messages, guesses) = (self.messages(), self.guesses.iter().map(|guess| guess.at));
+        let guesses: Vec<u64> = guesses.collect();
+        for (count, window) in WINDOWS {
+            assert!(Self::most(&messages, window) <= count);
+            let most = ATTEMPTS * Self::most(&messages, window + LIFETIME);
+            assert!(Self::most(&guesses, window) <= most);
+        }
+        assert!(self.compared <= ATTEMPTS * messages.len());
+    }
+}
+
+/// Whatever else a client may say with an answer; none of it asks for a resend.
+fn junk(generator: &mut ChaCha20Rng) -> Value {
+    match generator.random_range(0..6) {
+        0 => json!({ "action": "resend!" }),
+        1 => json!({ "action": null, "medium": "SMS" }),
+        2 => json!({ "medium": "x".repeat(generator.random_range(0..5_000)) }),
+        3 => json!({ "locale": "\u{202e}\u{0}", "action": "answer" }),
+        4 => json!({}),
+        _ => Value::Null,
+    }
+}
+
+/// Starts as many sign-ins as it is given and guesses at once.
+async fn greedy(world: &mut World, days: u64) {
+    while world.now() < START + days * DAY {
+        match world.start().await {
+            Ok(session) => guess_all(world, session).await,
+            Err(Fault::TooManyCodes(seconds)) => world.leap(seconds * SECOND),
+            Err(fault) => panic!("{fault}"),
+        }
+    }
+}
+
+/// Answers until the sign-in ends.
+async fn guess_all(world: &mut World, mut session: Session) {
+    loop {
+        let (guess, metadata) = (world.guess(), junk(&mut world.generator));
+        match world.respond(session, &guess, &metadata).await {
+            Outcome::Goes(next) => session = next,
+            Outcome::Ended => return,
+            Outcome::Tokens => panic!("once in 10,000 days, and the seeds are fixed"),
+        }
+    }
+}
+
+/// Does anything at any time, with pauses shorter than `hurry`.
+async fn erratic(world: &mut World, days: u64, hurry: u64) {
+    let mut sessions: Vec<Session> = Vec::new();
+    while world.now() < START + days * DAY {
+        let pause = world.generator.random_range(0..hurry);
+        world.leap(pause);
+        if sessions.is_empty() || world.generator.random_range(0..4) == 0 {
+            sessions.extend(world.start().await.ok());
+            continue;
+        }
+        let at = world.generator.random_range(0..sessions.len());
+        let session = sessions.swap_remove(at);
+        let medium = ["SMS", "EMAIL", "", "PIGEON"][world.generator.random_range(0..4)];
+        let resend = world.generator.random_range(0..3) == 0;
+        let metadata = if resend {
+            json!({ "action": "resend", "medium": medium })
+        } else {
+            junk(&mut world.generator)
+        };
+        let guess = world.guess();
+        match world.respond(session, &guess, &metadata).await {
+            Outcome::Goes(next) => sessions.push(next),
+            Outcome::Ended => {}
+            Outcome::Tokens => panic!("once in 10,000 days, and the seeds are fixed"),
+        }
+    }
+}
+
+fn days(future: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_time().start_paused(true).build().unwrap().block_on(future);
+}
+
+#[test]
+fn a_greedy_day_has_sixty_guesses_and_a_chance_of_as_many_in_a_million() {
+    const DAYS: u64 = 100;
+    days(async {
+        let mut world = World::new(1);
+        greedy(&mut world, DAYS).await;
+        world.assert_bounded();
+        let guesses = world.guesses.len();
+        // The bound is reached: the simulation finds all there is to find.
+        assert_eq!(world.messages().len(), 20 * 100);
+        assert_eq!(guesses, 60 * 100);
+        // A thousand times as likely as the whole code are its first three digits.
+        let right = world.guesses.iter().filter(|guess| guess.right >= 3).count();
+        println!("{guesses} guesses in {DAYS} days: 3 digits right {right} times, 6 expected");
+        // Six are expected: 20 or more come by chance once in 100,000 times, and the seed is fixed.
+        assert!(right < 20, "{right}");
+    });
+}
+
+#[test]
+fn no_day_of_any_attacker_has_more_guesses_than_the_limits_allow() {
+    const ATTACKERS: u64 = 60;
+    days(async {
+        let (mut guesses, mut compared, mut messages, mut most) = (0, 0, 0, 0);
+        for seed in 0..ATTACKERS {
+            let mut world = World::new(seed);
+            let hurries = [MINUTE, LIFETIME + SECOND, SESSION_LIFETIME + SECOND];
+            erratic(&mut world, 2, hurries[seed as usize % hurries.len()]).await;
+            world.assert_bounded();
+            let times: Vec<u64> = world.guesses.iter().map(|guess| guess.at).collect();
+            guesses += times.len();
+            compared += world.compared;
+            messages += world.messages().len();
+            most = most.max(World::most(&times, DAY));
+        }
+        println!(
+            "{ATTACKERS} attackers, 2 days each: {messages} messages, {compared} answers compared, \
+             {guesses} with a code alive, at most {most} of these in 24 hours"
+        );
+        assert!(most <= 75, "60, and those of five sign-ins from just before");
+        assert!(messages > 0 && guesses > 0);
+    });
+}
+
+/// Sign-ins kept for the last minutes of one day's window add to the first of the next.
+#[test]
+fn a_patient_attacker_carries_five_sign_ins_into_a_day_and_no_more() {
+    days(async {
+        let mut world = World::new(2);
+        // Fifteen messages in good time, five at the end, whose answers wait four minutes.
+        for _ in 0..3 {
+            for _ in 0..5 {
+                let session = world.start().await.unwrap();
+                guess_all(&mut world, session).await;
+            }
+            world.leap(15 * MINUTE);
+        }
+        world.leap(DAY - 45 * MINUTE - 4 * MINUTE);
+        let mut kept = Vec::new();
+        for _ in 0..5 {
+            kept.push(world.start().await.unwrap());
+        }
+        world.leap(4 * MINUTE);
+        let begins = world.now();
+        for session in kept {
+            guess_all(&mut world, session).await;
+        }
+        greedy(&mut world, 2).await;
+        world.assert_bounded();
+        let first_day = world.guesses.iter().filter(|g| (begins..begins + DAY).contains(&g.at));
+        assert_eq!(first_day.count(), 75);
+    });
+}
+
+// Seconds, with the real binaries.
+
+/// How long each attacker goes on.
+const RUN: Duration = Duration::from_secs(8);
+
+/// Windows of seconds in place of minutes and a day.
+const SCALED: [(usize, u64); 2] = [(4, 2 * SECOND), (10, 20 * SECOND)];
+
+/// A guess that is none of the codes sent so far, so that no chance ends the test.
+fn wrong_guess(t: &Context, generator: &mut ChaCha20Rng) -> String {
+    let codes: Vec<String> = t.messages().iter().map(phone::code).collect();
+    loop {
+        let guess = format!("{:06}", generator.random_range(0..1_000_000));
+        if !codes.contains(&guess) {
+            return guess;
+        }
+    }
+}
+
+/// One of several attackers on the same number: how many of its answers were compared.
+async fn attack(t: &Context, seed: u64) -> usize {
+    let mut generator = ChaCha20Rng::seed_from_u64(seed);
+    let (mut sessions, mut used): (Vec<Challenge>, Vec<Challenge>) = Default::default();
+    let (mut compared, ends) = (0, Instant::now() + RUN);
+    while Instant::now() < ends {
+        if sessions.is_empty() || generator.random_range(0..4) == 0 {
+            match t.start(PHONE).await {
+                Ok(challenge) => sessions.push(challenge),
+                Err(_) => sleep(Duration::from_millis(generator.random_range(0..200))).await,
+            }
+            continue;
+        }
+        let at = generator.random_range(0..sessions.len());
+        let session = sessions.swap_remove(at);
+        let name = session.parameter("USERNAME").to_owned();
+        let huge = "x".repeat(generator.random_range(0..2_000));
+        let metadata: &[(&str, &str)] = match generator.random_range(0..6) {
+            0 => &[("action", "resend")],
+            1 => &[("action", " Resend "), ("medium", "EMAIL")],
+            2 => &[("action", "resend!"), ("medium", "SMS")],
+            3 => &[("locale", "ja"), ("junk", &huge)],
+            _ => &[],
+        };
+        let resend = metadata.iter().any(|(_, value)| value.trim().eq_ignore_ascii_case("resend"));
+        let guess = wrong_guess(t, &mut generator);
+        let reply = t.respond(&session, &name, &guess, metadata).await;
+        compared += usize::from(!resend);
+        match reply {
+            Ok(Reply::Challenge(next)) => sessions.push(next),
+            Ok(Reply::Tokens { .. }) => panic!("tokens for a wrong guess"),
+            Err((exception, message)) => {
+                assert_eq!(exception, "NotAuthorizedException");
+                assert_eq!(message, "Incorrect username or password.");
+            }
+        }
+        // What was used once is compared no more.
+        used.push(session);
+        let old = &used[generator.random_range(0..used.len())];
+        let (_, message) = t.respond(old, &name, &guess, &[]).await.unwrap_err();
+        assert_eq!(message, "Invalid session for the user, session can only be used once.");
+    }
+    compared
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attackers_at_once_compare_no_more_than_the_limits_allow() {
+    const ATTACKERS: u64 = 8;
+    let settings = [("ISSUE_LIMITS", "4/2s,10/20s"), ("RESEND_AFTER_SECONDS", "0")];
+    run_test(Setup::with(&settings), async |t| {
+        t.create_user(PHONE, &[("phone_number", PHONE), ("phone_number_verified", "true")]).await;
+        let compared = join_all((0..ATTACKERS).map(|seed| attack(t, seed))).await;
+        let compared: usize = compared.iter().sum();
+        let messages = t.messages().len();
+        // The ledger still has the time of each of them.
+        let times = t.ledger.as_ref().unwrap().times().await;
+        let [times] = times.as_slice() else { panic!("one destination: {}", times.len()) };
+        assert!(messages <= times.len(), "{messages} messages, {} admitted", times.len());
+        for (count, window) in SCALED {
+            assert!(World::most(times, window) <= count, "{count} in {window} ms: {times:?}");
+        }
+        println!(
+            "{messages} messages, {compared} answers compared, {} at most",
+            ATTEMPTS * messages
+        );
+        assert!(compared <= ATTEMPTS * messages, "{compared} compared, {messages} messages");
+        assert!(messages >= SCALED[0].0 && compared > 0, "they got somewhere");
+    })
+    .await;
+}
+
+/// How many sign-ins a thousand requests to resend take, at twice `MAX_SENDS` each and the one that
+/// ends it.
+const ORACLE_SIGN_INS: usize = 1_000_usize.div_ceil(7);
+
+/// Asks for resends with `answer` until the sign-in ends: what each reply says but for times.
+async fn resends(t: &Context, name: &str, right: bool) -> Vec<Vec<(String, String)>> {
+    let mut challenge = t.start(name).await.unwrap();
+    let messages = t.messages();
+    let own = messages.iter().rfind(|message| message.to == name).unwrap();
+    let code = phone::code(own);
+    let answer = if right { code } else { phone::mistype(&code) };
+    let user = challenge.parameter("USERNAME").to_owned();
+    let mut replies = Vec::new();
+    loop {
+        match t.respond(&challenge, &user, &answer, &[("action", "resend")]).await {
+            Ok(reply) => challenge = reply.challenge(),
+            Err(refused) => {
+                replies.push(vec![refused]);
+                return replies;
+            }
+        }
+        let timeless =
+            |(name, _): &(&String, &String)| !name.ends_with("_AT") && *name != "USERNAME";
+        let mut parameters: Vec<_> = challenge.parameters.iter().filter(timeless).collect();
+        parameters.sort();
+        replies.push(parameters.into_iter().map(|(n, v)| (n.clone(), v.clone())).collect());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_requests_to_resend_with_the_right_code_learn_nothing() {
+    // Of two users, whose numbers look alike: one answers right, the other wrong.
+    const USERS: [(&str, bool); 2] = [("+819012345678", true), ("+819112345678", false)];
+    run_test(Setup::default(), async |t| {
+        for (user, _) in USERS {
+            t.create_user(user, &[("phone_number", user), ("phone_number_verified", "true")]).await;
+        }
+        let mut asked = 0;
+        for sign_ins in 1..=ORACLE_SIGN_INS {
+            let [right, wrong] = USERS.map(|(user, right)| resends(t, user, right));
+            let (right, wrong) = tokio::join!(right, wrong);
+            assert_eq!(right, wrong);
+            assert_eq!(right.len(), 7, "capped");
+            asked += right.len();
+            // One message each: the requests came too early, and none was an answer.
+            assert_eq!(t.messages().len(), sign_ins * USERS.len());
+        }
+        assert!(asked >= 1_000, "{asked}");
+    })
+    .await;
+}
