@@ -75,6 +75,51 @@ async fn an_unknown_user_meets_the_same_limit() {
     .await;
 }
 
+/// How many seconds may be between two calls that are made one after the other.
+const SECONDS_APART: u64 = 2;
+
+/// `refused` but for the number in it, and that number.
+fn wait(refused: &(String, String)) -> (String, u64) {
+    let (exception, message) = refused;
+    let digits: String = message.chars().filter(char::is_ascii_digit).collect();
+    (format!("{exception}: {}", message.replace(&digits, "N")), digits.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_are_told_in_the_same_words_whether_there_is_a_user_or_not() {
+    const UNKNOWN: &str = "+819112345678";
+    let setup = Setup::with(&[("ISSUE_LIMITS", "2/15m"), ("RESEND_AFTER_SECONDS", "0")]);
+    run_test(setup, async |t| {
+        create_user(t).await;
+        let mut seen = Vec::new();
+        for name in [PHONE, UNKNOWN] {
+            let mut challenge = t.start(name).await.unwrap();
+            let user = challenge.parameter("USERNAME").to_owned();
+            let mut left = Vec::new();
+            // The first of these is sent; the others are more than the ledger admits.
+            for _ in 0..3 {
+                let reply = t.respond(&challenge, &user, "-", &[("action", "resend")]).await;
+                challenge = reply.unwrap().challenge();
+                let at = |name: &str| challenge.parameter(name).parse::<u64>().unwrap();
+                let resend_in = at("RESEND_AT") - (at("EXPIRES_AT") - 300);
+                left.push((challenge.parameter("RESENDS_LEFT").to_owned(), resend_in));
+            }
+            seen.push((left, wait(&t.start(name).await.unwrap_err())));
+        }
+        let [(known, (words, seconds)), (unknown, (other_words, other_seconds))] = &seen[..] else {
+            panic!("two users")
+        };
+        assert_eq!(words, other_words);
+        assert!(seconds.abs_diff(*other_seconds) <= SECONDS_APART, "{seconds}, {other_seconds}");
+        for ((left, at), (other_left, other_at)) in known.iter().zip(unknown) {
+            assert_eq!(left, other_left);
+            assert!(at.abs_diff(*other_at) <= SECONDS_APART, "{at}, {other_at}");
+        }
+        assert_eq!(t.messages().len(), 2, "none of them for the unknown user");
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_send_that_stalled_the_same_code_is_sent_and_then_another() {
     let aws = Aws::start(Mood::Stalled).await;
