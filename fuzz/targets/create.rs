@@ -11,7 +11,7 @@ use create_auth_challenge::ledger::{Item, ItemKey, Store, StoreError};
 use create_auth_challenge::{Create, Deliver, Destination, Message, Settings, Undelivered};
 use fuzz::{CODE_KEY, NOW, is_unknown, response, run, subject, tree};
 use libfuzzer_sys::fuzz_target;
-use otp::{Code, CodeKey, CodeLength, PrivateParameters, Record};
+use otp::{Code, CodeKey, CodeLength, Expected, Note};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha20Rng;
 use serde_json::Value;
@@ -48,12 +48,13 @@ impl Store for Table {
     }
 }
 
-fn settings() -> Settings {
+fn settings(first_round: &str) -> Settings {
     let read = |name: &str| match name {
         "CODE_KEY" => Some(CODE_KEY.to_owned()),
         // Longer than chance could have it in a time or a hash.
         "CODE_LENGTH" => Some("10".to_owned()),
         "EMAIL_FROM" => Some("sign-in@example.com".to_owned()),
+        "FIRST_ROUND" => Some(first_round.to_owned()),
         "ISSUE_LIMITS" => Some(format!("{}/15m", CALLS - 1)),
         "LEDGER_TABLE" => Some("ledger".to_owned()),
         "SMS_COUNTRIES" => Some("*".to_owned()),
@@ -63,8 +64,14 @@ fn settings() -> Settings {
 }
 
 fuzz_target!(|event: &str| {
+    for first_round in ["send", "choose"] {
+        call(event, settings(first_round));
+    }
+});
+
+fn call(event: &str, settings: Settings) {
     let outbox = Outbox::default();
-    let create = Create::new(settings(), &outbox, Table::default());
+    let create = Create::new(settings, &outbox, Table::default());
     for call in 0..CALLS {
         let mut generator = ChaCha20Rng::seed_from_u64(call as u64);
         let before = outbox.0.borrow().len();
@@ -84,16 +91,23 @@ fuzz_target!(|event: &str| {
         let there = sent.iter().filter(|(other, _)| other == to).count();
         assert!(there < CALLS, "{there} messages to one destination");
     }
-});
+}
 
 fn check(event: &str, response: &Value, sent: Option<&(String, String)>) {
-    let record = response["challengeMetadata"].as_str().and_then(|text| Record::parse(text).ok());
-    let record = record.expect("a record");
+    let note = response["challengeMetadata"].as_str().and_then(|text| Note::parse(text).ok());
     let public = response["publicChallengeParameters"].as_object().expect("public parameters");
     assert!(public.values().all(Value::is_string));
-    let private =
-        PrivateParameters::parse(|name| response["privateChallengeParameters"][name].as_str());
-    assert_eq!(private.map(|private| private.nonce), Ok(record.nonce));
+    let private = Expected::parse(|name| response["privateChallengeParameters"][name].as_str());
+    let record = match (note.expect("a note"), private.expect("private parameters")) {
+        (Note::Code(record), Expected::Code(private)) => {
+            assert_eq!(private.nonce, record.nonce);
+            record
+        }
+        (Note::Choice, Expected::Choice { .. }) => {
+            return assert!(sent.is_none(), "a message before the choice");
+        }
+        (note, private) => panic!("{note:?} and {private:?}"),
+    };
 
     let Some(event) = tree(event) else { return };
     let (pool, subject) = (event["userPoolId"].as_str(), subject(&event));

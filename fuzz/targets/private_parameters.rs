@@ -1,29 +1,39 @@
-//! The private challenge parameters, one to a line: refused, or read as what encodes to the same.
+//! The private challenge parameters, one to a line (nonce, end of life, choice): refused, or read as
+//! what encodes to the same.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use otp::PrivateParameters;
+use otp::{Expected, Medium};
 
 fuzz_target!(|text: &str| {
-    let mut lines = text.splitn(2, '\n');
-    let (nonce, expires_at) = (lines.next(), lines.next());
-    let read = |nonce, expires_at| {
-        PrivateParameters::parse(|name| match name {
-            "nonce" => nonce,
-            "expires_at" => expires_at,
-            _ => None,
-        })
-    };
-    match read(nonce, expires_at) {
-        Ok(parameters) => {
-            let [(_, nonce_again), (_, expires_again)] = parameters.encode();
-            assert_eq!(Some(nonce_again.as_str()), nonce);
-            assert_eq!(read(Some(&nonce_again), Some(&expires_again)), Ok(parameters));
+    let mut lines = text.splitn(3, '\n');
+    let (nonce, expires_at, choice) = (lines.next(), lines.next(), lines.next());
+    let read = Expected::parse(|name| match name {
+        "nonce" => nonce,
+        "expires_at" => expires_at,
+        "other_choice" => choice,
+        _ => None,
+    });
+    match read {
+        Ok(expected) => {
+            match expected {
+                Expected::Code(_) => assert_eq!(choice, None),
+                Expected::Choice { other } => {
+                    assert_eq!(choice, Some(other.map_or("", Medium::name)))
+                }
+            }
+            let encoded = expected.encode();
+            let get = |wanted: &str| {
+                let found = encoded.iter().find(|(name, _)| *name == wanted);
+                found.map(|(_, value)| value.as_str())
+            };
+            assert!(get("nonce").is_none() || get("nonce") == nonce);
+            assert_eq!(Expected::parse(get), Ok(expected));
         }
         Err(error) => {
-            let nonce = error.0 == "nonce";
-            let told = if nonce { "nonce" } else { "expires_at" };
+            let names = ["nonce", "expires_at", "other_choice"];
+            let told = names.iter().find(|name| error.0 == **name).expect("one of the names");
             let words = format!("the private challenge parameter `{told}` is absent or malformed");
             assert_eq!(error.to_string(), words);
         }

@@ -49,6 +49,10 @@ fn judge(event: &str, settings: &CodeSettings) -> Option<bool> {
 /// The code of the event, if its parts are texts; numbers in their place are read as texts too, but
 /// not by this.
 fn code(event: &Value, settings: &CodeSettings) -> Option<String> {
+    // With this the answer is a choice.
+    if !matches!(event["request"]["privateChallengeParameters"]["other_choice"], Value::Null) {
+        return None;
+    }
     let nonce = Nonce::decode(text(&event["request"], "privateChallengeParameters", "nonce")?)?;
     let (pool, subject) = (event["userPoolId"].as_str()?, subject(event)?);
     expires_at(&event["request"])?;
