@@ -82,10 +82,23 @@ impl Language {
         if self.right_to_left { "rtl" } else { "ltr" }
     }
 
+    /// The words that are for this number of minutes alone.
+    fn exact_time(&self, minutes: u64) -> Option<&'static str> {
+        let exact = self.times.iter().find(|(number, _)| u64::from(*number) == minutes);
+        exact.map(|(_, words)| *words)
+    }
+
+    /// The numbers of minutes up to `most` that may be the longest in words: those that have words of
+    /// their own, and the largest of the others.
+    pub(super) fn telling_minutes(&self, most: u64) -> impl Iterator<Item = u64> {
+        let has_own = |minutes: &u64| self.exact_time(*minutes).is_some();
+        let other = (0..=most).rev().find(|minutes| !has_own(minutes));
+        (0..=most).filter(has_own).chain(other)
+    }
+
     /// So many minutes, in words.
     pub(super) fn time(&self, minutes: u64) -> String {
-        let exact = self.times.iter().find(|(number, _)| u64::from(*number) == minutes);
-        let words = exact.map_or(self.time_other, |(_, words)| words);
+        let words = self.exact_time(minutes).unwrap_or(self.time_other);
         let number = minutes.to_string();
         let fill = |piece| match piece {
             Piece::Text(text) => text,
@@ -191,6 +204,14 @@ mod tests {
             let language = Language::find(tag).unwrap();
             assert_eq!([0, 1, 2, 10].map(|minutes| language.time(minutes)), expected);
         }
+        let telling = |tag, most| {
+            let mut minutes: Vec<_> = Language::find(tag).unwrap().telling_minutes(most).collect();
+            minutes.sort_unstable();
+            minutes
+        };
+        assert_eq!(telling("ja", 5), [0, 5]);
+        assert_eq!(telling("ar", 10), [0, 1, 2, 10]);
+        assert_eq!(telling("ar", 1), [0, 1]);
     }
 
     proptest! {

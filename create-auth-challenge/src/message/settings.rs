@@ -92,7 +92,8 @@ impl Words {
             custom.insert(language.tag, words.read_custom(language, lookup)?);
         }
         let words = Self { custom, ..words };
-        for language in Language::all() {
+        let own = |language: &&Language| words.custom(language).is_some_and(|c| c.sms.is_some());
+        for language in Language::all().iter().filter(own) {
             if words.sample(language, MAX_MINUTES, CodeLength::MAX).len() > MAX_SMS_BYTES {
                 let problem = format_args!("makes a text of more than {MAX_SMS_BYTES} bytes");
                 return Err(sms_variable(language).error(problem));
@@ -119,8 +120,9 @@ impl Words {
         lifetime: UnixSeconds,
         length: CodeLength,
     ) -> Vec<(&'static Language, Size, usize)> {
-        let longest = |language| {
-            let texts = (0..=lifetime / 60).map(|minutes| self.sample(language, minutes, length));
+        let longest = |language: &'static Language| {
+            let minutes = language.telling_minutes(lifetime / 60);
+            let texts = minutes.map(|minutes| self.sample(language, minutes, length));
             let long = texts.filter(|text| !sms::fits(text, self)).map(|text| Size::of(&text));
             let size = long.max_by_key(|size| size.units)?;
             Some((language, size, sms::limit(size.alphabet, self)))

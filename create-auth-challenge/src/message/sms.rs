@@ -33,7 +33,7 @@ impl Size {
     #[must_use]
     pub fn of(text: &str) -> Self {
         let septets = text.chars().map(|c| match c {
-            c if c.is_ascii_alphanumeric() || GSM.contains(c) => Some(1),
+            c if c.is_ascii_alphanumeric() || c == ' ' || GSM.contains(c) => Some(1),
             c if GSM_EXTENSION.contains(c) => Some(2),
             _ => None,
         });
