@@ -210,7 +210,8 @@ impl<D: Deliver, S: Store> Create<D, S> {
         Ok(Record { nonce, issued_at, sent_at, medium, sends, wrong })
     }
 
-    /// Sends the code. For an unknown user it does not, but goes as a recent send went.
+    /// Sends the code. For an unknown user it writes the message, too, but goes as a recent send went
+    /// and sends nothing.
     async fn send<R: TryCryptoRng>(
         &self,
         call: Call<'_>,
@@ -218,11 +219,6 @@ impl<D: Deliver, S: Store> Create<D, S> {
         destination: &Destination,
         generator: &mut R,
     ) -> Result<(), Fault> {
-        if call.event.request.user_not_found {
-            let Sent { took, outcome } = self.pace.draw(generator);
-            let pause = timeout_at(call.deadline, tokio::time::sleep(took)).await;
-            return pause.map_or(Err(Undelivered), |()| outcome).map_err(|_| Fault::DeliveryFailed);
-        }
         let Settings { codes, policy, words, .. } = &self.settings;
         let Record { nonce, issued_at, .. } = record;
         let code = Code::derive(
@@ -237,6 +233,11 @@ impl<D: Deliver, S: Store> Create<D, S> {
         let language =
             words.language([client_metadata, user_attributes].map(|texts| texts.expose("locale")));
         let message = Message::new(words, language, destination.medium(), &code, seconds);
+        if call.event.request.user_not_found {
+            let Sent { took, outcome } = self.pace.draw(generator);
+            let pause = timeout_at(call.deadline, tokio::time::sleep(took)).await;
+            return pause.map_or(Err(Undelivered), |()| outcome).map_err(|_| Fault::DeliveryFailed);
+        }
         let before = call.left();
         let delivery = timeout_at(call.deadline, self.deliver.deliver(destination, &message));
         let outcome = delivery.await.unwrap_or_else(|_| {
