@@ -116,7 +116,6 @@ class Stack(unittest.TestCase):
             function = functions.get_function_configuration(FunctionName=ids[name])
             self.assertEqual((function["Timeout"], function["Handler"]), (5, "bootstrap"))
             self.assertEqual(function["Runtime"], "provided.al2023")
-            self.assertEqual(function["LoggingConfig"]["LogGroup"], ids[f"{name}Logs"])
             variables[name] = function["Environment"]["Variables"]
         create = variables["CreateAuthChallenge"]
         self.assertEqual(create["LEDGER_TABLE"], ids["Ledger"])
