@@ -1,5 +1,6 @@
 //! Where a code may go.
 
+use numbering::{Number, Place};
 use otp::Medium;
 use secrecy::{ExposeSecret as _, SecretString};
 use trigger::{Fault, Texts};
@@ -35,6 +36,16 @@ impl Destination {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.address.expose_secret()
+    }
+
+    /// The region of a phone number, by its two letters, if it has one.
+    #[must_use]
+    pub fn country(&self) -> Option<&'static str> {
+        let is_number = self.medium == Medium::Sms;
+        match Number::of(self.expose()).filter(|_| is_number)?.place {
+            Place::Region(region) => Some(region.code()),
+            Place::Nowhere | Place::Unassigned => None,
+        }
     }
 
     /// May a message go there, if texts go to `countries`?

@@ -5,16 +5,19 @@ use std::process::ExitCode;
 use create_auth_challenge::aws::{self, Environment};
 use create_auth_challenge::{Create, Settings};
 use otp::Medium;
-use trigger::Trigger;
+use trigger::{Metrics, Trigger};
 
 fn main() -> ExitCode {
     trigger::start(
-        |lookup| Ok((Settings::read(lookup)?, Environment::read(lookup)?)),
-        async |(settings, environment)| {
+        |lookup| {
+            let settings = Settings::read(lookup)?;
+            Ok((settings, Environment::read(lookup)?, Metrics::read(lookup)?))
+        },
+        async |(settings, environment, metrics)| {
             warn_of_long_texts(&settings);
             let (senders, table) = aws::clients(&settings, &environment);
-            let create = Create::new(settings, senders, table);
-            trigger::serve(Trigger::Create, async |event| {
+            let create = Create::new(settings, senders, table).counting(metrics.clone());
+            trigger::serve(Trigger::Create, &metrics, async |event| {
                 create.respond(event, trigger::now_millis(), &mut generator()).await
             })
             .await

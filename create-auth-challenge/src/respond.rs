@@ -7,7 +7,7 @@ use otp::{Ask, Code, Nonce, Note, Record, UnixSeconds};
 use rand::TryCryptoRng;
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout_at};
-use trigger::{Event, Fault, Request};
+use trigger::{Count, Event, Fault, Metrics, Request};
 
 use crate::challenge::{NotSent, Response, Terms};
 use crate::ledger::{Ledger, NotAdmitted, Refused, Store, UnixMillis, Wanted};
@@ -40,6 +40,7 @@ pub struct Create<D, S> {
     deliver: D,
     ledger: Ledger<S>,
     pace: Pace,
+    metrics: Metrics,
 }
 
 /// One call: what it is about, its time of day, and when it must be over.
@@ -68,10 +69,17 @@ impl<'a> Call<'a> {
 }
 
 impl<D: Deliver, S: Store> Create<D, S> {
-    /// The function with `settings`, sending with `deliver` what the ledger in `store` admits.
+    /// The function with `settings`, sending with `deliver` what the ledger in `store` admits. It
+    /// counts nothing.
     pub fn new(settings: Settings, deliver: D, store: S) -> Self {
         let ledger = Ledger::new(store, settings.codes.key.clone(), settings.issue_limits.clone());
-        Self { settings, deliver, ledger, pace: Pace::default() }
+        Self { settings, deliver, ledger, pace: Pace::default(), metrics: Metrics::default() }
+    }
+
+    /// The same, counting what it issues and sends in `metrics`.
+    #[must_use]
+    pub fn counting(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Issues the challenge, in at most [`TIME_LIMIT`].
@@ -147,7 +155,12 @@ impl<D: Deliver, S: Store> Create<D, S> {
         // be another's too, so there is none.
         let closed = self.ledger.close(destination, &nonce, call.now);
         match timeout_at(call.deadline, closed).await {
-            Ok(Ok(())) => Ok(record),
+            Ok(Ok(())) => {
+                if !call.event.request.user_not_found {
+                    self.metrics.count(Count::Issued);
+                }
+                Ok(record)
+            }
             Ok(Err(_)) | Err(_) => Err(Fault::Unavailable),
         }
     }
@@ -245,7 +258,12 @@ impl<D: Deliver, S: Store> Create<D, S> {
             tracing::warn!(medium, limit = ?TIME_LIMIT, "not sent: no answer");
             Err(Undelivered)
         });
-        self.pace.note(Sent { took: before.saturating_sub(call.left()), outcome });
+        let (medium, took) = (destination.medium(), before.saturating_sub(call.left()));
+        self.metrics.count(match outcome {
+            Ok(()) => Count::Delivered { medium, country: destination.country(), took },
+            Err(Undelivered) => Count::Undelivered { medium },
+        });
+        self.pace.note(Sent { took, outcome });
         outcome.map_err(|Undelivered| Fault::DeliveryFailed)
     }
 }

@@ -2,13 +2,16 @@
 
 use std::process::ExitCode;
 
-use trigger::Trigger;
+use trigger::{Metrics, Trigger};
 
 fn main() -> ExitCode {
-    trigger::start(define_auth_challenge::read, async |rules| {
-        trigger::serve(Trigger::Define, async |event| {
-            Ok(define_auth_challenge::respond(&event.request, &rules))
-        })
-        .await
-    })
+    trigger::start(
+        |lookup| Ok((define_auth_challenge::read(lookup)?, Metrics::read(lookup)?)),
+        async |(rules, metrics)| {
+            trigger::serve(Trigger::Define, &metrics, async |event| {
+                Ok(define_auth_challenge::respond(&event.request, &rules))
+            })
+            .await
+        },
+    )
 }

@@ -10,7 +10,7 @@ use rand::CryptoRng;
 use crate::dynamodb::LEDGER_TABLE;
 
 /// The variables that are passed on as they are.
-const PASSED_ON: [&str; 33] = [
+const PASSED_ON: [&str; 34] = [
     "ANDROID_APP_HASH",
     "APP_NAME",
     "AWS_ENDPOINT_URL_DYNAMODB",
@@ -31,6 +31,7 @@ const PASSED_ON: [&str; 33] = [
     "MAX_ATTEMPTS",
     "MAX_SENDS",
     "MEDIA",
+    "METRICS_NAMESPACE",
     "REQUIRE_VERIFIED",
     "RESEND_AFTER_SECONDS",
     "RUST_BACKTRACE",

@@ -4,13 +4,13 @@
 use std::panic::panic_any;
 use std::process::ExitCode;
 
-use trigger::{Event, Trigger};
+use trigger::{Event, Metrics, Trigger};
 
 fn main() -> ExitCode {
     trigger::start(
         |_| Ok(()),
         async |()| {
-            trigger::serve(Trigger::Create, async |event| {
+            trigger::serve(Trigger::Create, &Metrics::default(), async |event| {
                 panics(event);
                 Ok(())
             })

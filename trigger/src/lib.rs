@@ -10,8 +10,10 @@
 mod event;
 mod fault;
 mod log;
+mod metrics;
 mod start;
 
 pub use event::{Entry, Event, Request, Texts, Trigger, answer};
 pub use fault::Fault;
+pub use metrics::{Count, Metrics};
 pub use start::{now, now_millis, serve, start};

@@ -11,7 +11,7 @@ use otp::settings::{Lookup, SettingError};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{Event, Fault, Trigger, answer, log};
+use crate::{Count, Event, Fault, Metrics, Trigger, answer, log};
 
 /// Starts a function: logging, settings, then `run`. Ends only on an error, which is told on
 /// standard error; a refused setting names its variable there.
@@ -36,11 +36,11 @@ pub fn start<S>(
 }
 
 /// Answers `trigger`'s events with `respond` until the Runtime API goes away. A panic in `respond`
-/// is an internal fault of that one call.
+/// is an internal fault of that one call. Faults are counted in `metrics`.
 ///
 /// # Errors
 /// When the Runtime API cannot be reached.
-pub async fn serve<R, F>(trigger: Trigger, respond: F) -> Result<(), Error>
+pub async fn serve<R, F>(trigger: Trigger, metrics: &Metrics, respond: F) -> Result<(), Error>
 where
     R: Serialize,
     F: AsyncFn(&Event) -> Result<R, Fault>,
@@ -54,6 +54,9 @@ where
             .unwrap_or(Err(Fault::Internal("the function panicked")));
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let request_id = event.context.request_id.as_str();
+        if let Err(fault) = &result {
+            metrics.count(Count::Refused(*fault));
+        }
         match &result {
             Ok(_) => tracing::info!(request_id, duration_us, "answered"),
             Err(fault @ Fault::Internal(reason)) => {

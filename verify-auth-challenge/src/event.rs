@@ -4,7 +4,7 @@ use otp::settings::CodeSettings;
 use otp::{Ask, Expected, UnixSeconds};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use trigger::{Event, Fault};
+use trigger::{Count, Event, Fault};
 
 use crate::compare::{Subject, is_other_choice, is_right};
 
@@ -13,6 +13,16 @@ use crate::compare::{Subject, is_other_choice, is_right};
 #[serde(rename_all = "camelCase")]
 pub struct Response {
     answer_correct: bool,
+    #[serde(skip)]
+    count: Option<Count>,
+}
+
+impl Response {
+    /// What is to be counted: nothing, if there was no code to answer with.
+    #[must_use]
+    pub fn count(&self) -> Option<Count> {
+        self.count
+    }
 }
 
 /// Judges the answer.
@@ -34,11 +44,21 @@ pub fn respond(
         user_sub: event.subject(),
         not_found: request.user_not_found,
     };
-    let answer_correct = match expected {
-        Expected::Code(challenge) => is_right(answer, ask, challenge, subject, settings, now),
-        Expected::Choice { other } => is_other_choice(answer, other),
-    };
-    Ok(Response { answer_correct })
+    Ok(match expected {
+        Expected::Code(challenge) => {
+            let answer_correct = is_right(answer, ask, challenge, subject, settings, now);
+            let count = match answer_correct {
+                true => Some(Count::Verified),
+                false if ask.is_resend() => None,
+                false if now >= challenge.expires_at => Some(Count::Expired),
+                false => Some(Count::Wrong),
+            };
+            Response { answer_correct, count }
+        }
+        Expected::Choice { other } => {
+            Response { answer_correct: is_other_choice(answer, other), count: None }
+        }
+    })
 }
 
 #[cfg(test)]

@@ -3,13 +3,20 @@
 use std::process::ExitCode;
 
 use otp::settings::CodeSettings;
-use trigger::Trigger;
+use trigger::{Metrics, Trigger};
 
 fn main() -> ExitCode {
-    trigger::start(CodeSettings::read, async |settings| {
-        trigger::serve(Trigger::Verify, async |event| {
-            verify_auth_challenge::respond(event, &settings, trigger::now())
-        })
-        .await
-    })
+    trigger::start(
+        |lookup| Ok((CodeSettings::read(lookup)?, Metrics::read(lookup)?)),
+        async |(settings, metrics)| {
+            trigger::serve(Trigger::Verify, &metrics, async |event| {
+                let response = verify_auth_challenge::respond(event, &settings, trigger::now())?;
+                if let Some(count) = response.count() {
+                    metrics.count(count);
+                }
+                Ok(response)
+            })
+            .await
+        },
+    )
 }
