@@ -27,19 +27,27 @@ def install(place, pins, steps):
     stamp.write_text(wanted)
 
 
-def python_suite(source, place, arguments, requirements=None):
-    """Runs the unittest tests in `source` with its requirements in a virtual environment."""
-    requirements = requirements or source / "requirements.txt"
+def python_tools(place, requirements):
+    """Installs `requirements` in a virtual environment; gives back its Python."""
     if not importlib.util.find_spec("ensurepip"):
         sys.exit("run: Python cannot make virtual environments; install python3-venv")
+    place.mkdir(parents=True, exist_ok=True)
     python = place / "venv" / "bin" / "python"
     make = [sys.executable, "-m", "venv", "--clear", "venv"]
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     install(place, [requirements], [make, [*pip, "--requirement", requirements]])
+    return python
+
+
+def python_suite(source, place, arguments, requirements=None, more_tools=()):
+    """Runs the unittest tests in `source` with its requirements in a virtual environment, and the
+    commands of `more_tools` after those on the path."""
+    python = python_tools(place, requirements or source / "requirements.txt")
+    path = [str(python.parent), *map(str, more_tools), os.environ["PATH"]]
     # A proxy is for other hosts than this one.
     direct = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"]))
     environment = common.own_environment(
-        PATH=f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+        PATH=os.pathsep.join(path),
         PYTHONPATH=os.pathsep.join([str(HERE), str(source.parent)]),
         PYTHONDONTWRITEBYTECODE="1",
         # Nor is the user's own AWS configuration read.

@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
+import tomllib
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import botocore.session
 import combinations
 from combinations import ROOT, TEMPLATE
 
@@ -142,6 +145,18 @@ class Combinations(unittest.TestCase):
         )
 
 
+class Sessions(unittest.TestCase):
+    def test_a_session_outlives_its_code(self):
+        template = combinations.load()
+        sessions = template["Mappings"]["AuthSessions"]
+        lifetimes = combinations.values(template, "CodeLifetimeSeconds")
+        self.assertEqual(list(sessions), [str(lifetime) for lifetime in lifetimes])
+        for lifetime in lifetimes:
+            minutes = sessions[str(lifetime)]["Minutes"]
+            self.assertTrue(3 <= minutes <= 15, minutes)
+            self.assertEqual(60 * minutes - lifetime, 120)
+
+
 class Rights(unittest.TestCase):
     """Who may do what, in every combination of the parameters that decide it."""
 
@@ -211,6 +226,38 @@ class Rights(unittest.TestCase):
             self.assertEqual(stars, tracing if traced == "true" else set())
             self.assertEqual(policies["GuestRole"], {})
             self.assertEqual(policies["SignedInRole"], {})
+
+    def test_what_is_allowed_is_what_the_code_calls(self):
+        roles = {"define": "DefineAuthChallengeRole", "verify": "VerifyAuthChallengeRole"}
+        roles["create"] = "CreateAuthChallengeRole"
+        policies = self.policies(EmailTemplate="T", EmailConfigurationSet="C")
+        # Rights without a call of that name: the runtime logs, and SES asks for a right of another
+        # name when a mail is made from a template.
+        besides = self.LOGS | {"ses:SendTemplatedEmail"}
+        for function, role in roles.items():
+            self.assertEqual(set(policies[role]) - besides, self.calls(f"{function}-auth-challenge"))
+
+    def calls(self, package):
+        """The operations of AWS that a package calls, as IAM's actions.
+
+        A call is a method without arguments, named like an operation of a service whose SDK the
+        package depends on.
+        """
+        manifest = tomllib.loads((ROOT / package / "Cargo.toml").read_text())
+        source = "".join(file.read_text() for file in (ROOT / package / "src").rglob("*.rs"))
+        methods = set(re.findall(r"\.(\w+)\(\)", source))
+        services = [
+            name.removeprefix("aws-sdk-")
+            for name in manifest["dependencies"]
+            if name.startswith("aws-sdk-")
+        ]
+        session = botocore.session.get_session()
+        return {
+            f"{'ses' if service == 'sesv2' else service}:{operation}"
+            for service in services
+            for operation in session.get_service_model(service).operation_names
+            if re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower() in methods
+        }
 
     def test_only_the_pool_may_call(self):
         resources = combinations.load()["Resources"].values()

@@ -1,0 +1,156 @@
+"""`sam build` makes three files that Amazon Linux 2023 runs, `cargo lambda build` makes the same,
+and a person signs in through `local` on exactly these."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import unittest
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import boto3
+from common import ROOT, Local, target_directory
+from botocore import UNSIGNED
+from botocore.config import Config
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection
+
+# In seconds: three whole-program optimisations on two processors.
+BUILD_LIMIT = 40 * 60
+
+# What Amazon Linux 2023 has.
+GLIBC = (2, 34)
+LIBRARIES = {"libc.so.6", "libgcc_s.so.1", "libm.so.6", "ld-linux-x86-64.so.2"}
+
+# Each package is a cold start's download; a jump means that something came in unnoticed. In bytes.
+MOST = {"define": 2_000_000, "create": 9_000_000, "verify": 2_000_000}
+
+NAMES = {
+    "DefineAuthChallenge": "define",
+    "CreateAuthChallenge": "create",
+    "VerifyAuthChallenge": "verify",
+}
+
+# As `sam` runs it for anyone, but that it tells nobody.
+ENVIRONMENT = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def run(*command, cwd=ROOT):
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=BUILD_LIMIT,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+class Build(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.place = Path(os.environ["SUITE_DIRECTORY"], "build")
+        shutil.rmtree(cls.place, ignore_errors=True)
+        run("sam", "build", "--build-dir", str(cls.place))
+        cls.functions = cls.place.parent / "functions"
+        shutil.rmtree(cls.functions, ignore_errors=True)
+        for resource, name in NAMES.items():
+            directory = cls.functions / f"{name}-auth-challenge"
+            directory.mkdir(parents=True)
+            shutil.copy(cls.place / resource / "bootstrap", directory)
+
+    def binaries(self):
+        for name in NAMES.values():
+            yield name, self.functions / f"{name}-auth-challenge" / "bootstrap"
+
+    def test_nothing_but_the_binary_is_packaged(self):
+        for resource in NAMES:
+            files = [file.name for file in (self.place / resource).rglob("*")]
+            self.assertEqual(files, ["bootstrap"])
+
+    def test_amazon_linux_2023_has_what_they_need(self):
+        for name, path in self.binaries():
+            with self.subTest(name), path.open("rb") as file:
+                elf = ELFFile(file)
+                self.assertEqual(elf.get_machine_arch(), "x64")
+                dynamic = elf.get_section_by_name(".dynamic").iter_tags()
+                needed = {tag.needed for tag in dynamic if tag.entry.d_tag == "DT_NEEDED"}
+                self.assertLessEqual(needed, LIBRARIES)
+                versions = set()
+                for section in elf.iter_sections():
+                    if isinstance(section, GNUVerNeedSection):
+                        for _, symbols in section.iter_versions():
+                            versions |= {symbol.name for symbol in symbols}
+                glibc = [re.fullmatch(r"GLIBC_(\d+)\.(\d+)(\.\d+)?", v) for v in versions]
+                glibc = [(int(match[1]), int(match[2])) for match in glibc if match]
+                self.assertTrue(glibc, "it is linked to glibc")
+                self.assertLessEqual(max(glibc), GLIBC)
+                newest = ".".join(map(str, max(glibc)))
+                print(f"{name}: glibc {newest}, {path.stat().st_size} bytes", flush=True)
+                # Unwinding is what keeps one bad call from ending the process.
+                self.assertIsNotNone(elf.get_section_by_name(".eh_frame"))
+
+    def test_packages_are_small(self):
+        for name, path in self.binaries():
+            package = BytesIO()
+            with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.write(path, "bootstrap")
+            size = len(package.getvalue())
+            print(f"{name}: a package of {size} bytes", flush=True)
+            self.assertLess(size, MOST[name])
+
+    def test_cargo_lambda_makes_the_same(self):
+        def digest(path):
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+
+        for name, path in self.binaries():
+            package = f"{name}-auth-challenge"
+            run("cargo", "lambda", "build", "--release", "--package", package)
+            theirs = target_directory() / "lambda" / package / "bootstrap"
+            self.assertEqual(digest(theirs), digest(path), name)
+
+    def test_a_person_signs_in_on_them(self):
+        local = Local("build", "--functions", str(self.functions), METRICS_NAMESPACE="Passwordless/test")
+        try:
+            client = boto3.client(
+                "cognito-idp",
+                endpoint_url=local.url,
+                region_name=local.region,
+                config=Config(signature_version=UNSIGNED),
+            )
+            phone = "+819012345678"
+            name = {"ClientId": local.client_id, "Username": phone}
+            client.sign_up(**name, Password="Unused-and-forgotten-1")
+            client.confirm_sign_up(**name, ConfirmationCode=local.last_code(phone))
+            challenge = client.initiate_auth(
+                ClientId=local.client_id,
+                AuthFlow="CUSTOM_AUTH",
+                AuthParameters={"USERNAME": phone},
+            )
+            code = local.last_code(phone)
+            wrong = f"{code[:-1]}{(int(code[-1]) + 1) % 10}"
+            for answer in [wrong, code]:
+                self.assertNotIn("AuthenticationResult", challenge)
+                challenge = client.respond_to_auth_challenge(
+                    ClientId=local.client_id,
+                    ChallengeName="CUSTOM_CHALLENGE",
+                    Session=challenge["Session"],
+                    ChallengeResponses={"USERNAME": phone, "ANSWER": answer},
+                )
+            self.assertIn("AccessToken", challenge["AuthenticationResult"])
+            self.assertEqual(len(local.sent_to(phone)), 2)
+        finally:
+            local.stop()
+        # What they count, on the way.
+        log = local.log.read_text()
+        for metric in ["Issued", "Delivered", "Wrong", "Verified"]:
+            self.assertIn(f'"{metric}":1', log)
+        self.assertIn('"Country":"JP"', log)
+        self.assertNotIn(phone.strip("+"), log)
+        self.assertNotIn(code, log)
