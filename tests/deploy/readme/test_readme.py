@@ -28,7 +28,7 @@ import combinations
 from common import ROOT, own_environment
 
 README = (ROOT / "README.md").read_text()
-BLOCK = re.compile(r"(?:^<!-- (.+) -->\n)?^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"(?:^<!-- ([^\n]+) -->\n)?^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXPORTS = re.compile(r"(export .*\n)+")
 
 # In seconds. A command may build all of the workspace.
