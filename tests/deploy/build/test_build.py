@@ -153,4 +153,3 @@ class Build(unittest.TestCase):
             self.assertIn(f'"{metric}":1', log)
         self.assertIn('"Country":"JP"', log)
         self.assertNotIn(phone.strip("+"), log)
-        self.assertNotIn(code, log)
