@@ -1,0 +1,81 @@
+//! What the functions cost, beside a function that does nothing and the same triggers on Node.js,
+//! interleaved in one run:
+//!
+//! ```sh
+//! cargo bench -p bench --bench functions [-- --json] [--runs COLD] [--warm CALLS]
+//! ```
+//!
+//! Each runs as on Lambda: a process with a Runtime API of its own. Create calls DynamoDB four times
+//! and SNS once over TLS (`cloud`). Ratios are what to look at: the absolute times are the machine's.
+
+mod cloud;
+mod measure;
+mod node;
+mod quota;
+mod report;
+mod subject;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cloud::Cloud;
+use node::Node;
+use quota::Quota;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a build or an installation may take.
+const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
+
+/// How long one start or one call may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the command line asks for.
+struct Options {
+    json: bool,
+    /// Cold starts of each subject.
+    cold: usize,
+    /// Warm calls of each subject.
+    warm: usize,
+}
+
+impl Options {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let mut options = Self { json: false, cold: 40, warm: 600 };
+        while let Some(argument) = arguments.next() {
+            let mut number = || {
+                let number = arguments.next().and_then(|number| number.parse().ok());
+                number
+                    .filter(|number| *number > 0)
+                    .ok_or_else(|| format!("{argument} takes a number"))
+            };
+            match argument.as_str() {
+                "--json" => options.json = true,
+                "--runs" => options.cold = number()?,
+                "--warm" => options.warm = number()?,
+                // Cargo's.
+                "--bench" => {}
+                _ => return Err(format!("{argument}: there are --json, --runs and --warm").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let options = Options::read(std::env::args().skip(1))?;
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(&folder)?;
+    let mut cloud = Cloud::start(&folder).await?;
+    let node = Node::find(&folder).await?;
+    let subjects = subject::all(&cloud, node.as_ref()).await?;
+    let costs = measure::costs(&subjects, &mut cloud, &options).await?;
+    let quota = match Quota::new() {
+        Ok(quota) => Ok(measure::throttled(&subjects, &mut cloud, &quota, options.cold).await?),
+        Err(reason) => Err(reason),
+    };
+    let report = report::Report::new(node.as_ref(), &subjects, &costs, quota)?;
+    report.print(options.json)
+}

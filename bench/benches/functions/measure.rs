@@ -1,0 +1,222 @@
+//! Starts, calls and watches the subjects, in turn, so that whatever else the machine does falls on
+//! all of them.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use local::lambda::{Capture, Instance, Output, TRIGGER_TIMEOUT};
+use tokio::time::timeout;
+
+use crate::cloud::Cloud;
+use crate::quota::Quota;
+use crate::subject::Subject;
+use crate::{Failure, Options, PATIENCE};
+
+/// What one subject costs: medians.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    /// From the start of the process until it asks for an event.
+    pub(crate) ready: Duration,
+    /// From the start of the process to its first answer, with the event there when it is asked for.
+    pub(crate) answer: Duration,
+    /// What all its threads had of a processor until then.
+    pub(crate) cpu: Duration,
+    /// A later call.
+    pub(crate) warm: Duration,
+    /// The slowest of a hundred later calls.
+    pub(crate) p99: Duration,
+    /// The most memory that it ever had, in KiB, after all calls.
+    pub(crate) memory: u64,
+}
+
+/// What the first answer takes under a quota: medians.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Throttled {
+    /// From event to answer with no quota.
+    pub(crate) free: Duration,
+    /// The same with the quota from the event on, as on Lambda.
+    pub(crate) call: Duration,
+    /// From the start of the process to the answer, with the quota from the event on.
+    pub(crate) start: Duration,
+    /// The same with the quota from the start on.
+    pub(crate) all: Duration,
+}
+
+/// Measures all that needs no privilege.
+pub(crate) async fn costs(
+    subjects: &[Subject],
+    cloud: &mut Cloud,
+    options: &Options,
+) -> Result<Vec<Cost>, Failure> {
+    let mut numbers = 0..;
+    let mut next = move || numbers.next().unwrap_or_default();
+    let mut cold: Vec<Vec<Cold>> = subjects.iter().map(|_| Vec::new()).collect();
+    for _ in 0..options.cold {
+        for (subject, cold) in subjects.iter().zip(&mut cold) {
+            let (mut instance, measured) = first(subject, cloud, next(), None, false).await?;
+            instance.end().await;
+            cold.push(measured);
+        }
+    }
+    let mut running = Vec::new();
+    for subject in subjects {
+        running.push((first(subject, cloud, next(), None, false).await?.0, Vec::new()));
+    }
+    for _ in 0..options.warm {
+        for (subject, (instance, times)) in subjects.iter().zip(&mut running) {
+            times.push(call(subject, instance, cloud, next()).await?);
+        }
+    }
+    let mut costs = Vec::new();
+    for ((mut instance, times), cold) in running.into_iter().zip(cold) {
+        let memory = peak_memory(instance.pid())?;
+        instance.end().await;
+        costs.push(Cost {
+            ready: middle(cold.iter().map(|cold| cold.ready)),
+            answer: middle(cold.iter().map(|cold| cold.answer)),
+            cpu: middle(cold.iter().map(|cold| cold.cpu)),
+            warm: middle(times.iter().copied()),
+            p99: percentile(times.into_iter(), 99),
+            memory,
+        });
+    }
+    Ok(costs)
+}
+
+/// Measures first answers under `quota`.
+pub(crate) async fn throttled(
+    subjects: &[Subject],
+    cloud: &mut Cloud,
+    quota: &Quota,
+    runs: usize,
+) -> Result<Vec<Throttled>, Failure> {
+    /// Events of other numbers than before.
+    const FROM: usize = 1_000_000;
+    let mut numbers = FROM..;
+    let mut measured: Vec<[Vec<Cold>; 3]> = subjects.iter().map(|_| Default::default()).collect();
+    for _ in 0..runs {
+        for (subject, measured) in subjects.iter().zip(&mut measured) {
+            let ways = [(None, false), (Some(quota), false), (Some(quota), true)];
+            for ((quota, at_once), measured) in ways.into_iter().zip(measured) {
+                let number = numbers.next().unwrap_or_default();
+                let (mut instance, cold) = first(subject, cloud, number, quota, at_once).await?;
+                instance.end().await;
+                measured.push(cold);
+            }
+        }
+    }
+    let medians = measured.iter().map(|[free, call, all]| Throttled {
+        free: middle(free.iter().map(Cold::call)),
+        call: middle(call.iter().map(Cold::call)),
+        start: middle(call.iter().map(|cold| cold.answer)),
+        all: middle(all.iter().map(|cold| cold.answer)),
+    });
+    Ok(medians.collect())
+}
+
+/// One cold start.
+struct Cold {
+    ready: Duration,
+    answer: Duration,
+    cpu: Duration,
+}
+
+impl Cold {
+    fn call(&self) -> Duration {
+        self.answer.saturating_sub(self.ready)
+    }
+}
+
+/// Starts `subject` and has it answer its first event, within `quota` from the event on or at once.
+async fn first(
+    subject: &Subject,
+    cloud: &mut Cloud,
+    number: usize,
+    quota: Option<&Quota>,
+    at_once: bool,
+) -> Result<(Instance, Cold), Failure> {
+    let event = subject.event(number);
+    let output = Output::Capture(Capture::default());
+    let started = now();
+    let mut instance = timeout(PATIENCE, Instance::start(&subject.launch, &output))
+        .await?
+        .map_err(|error| format!("{}: {error:?}", subject.name()))?;
+    let throttle = |instance: &Instance| quota.map_or(Ok(()), |quota| quota.apply(instance.pid()));
+    if at_once {
+        throttle(&instance)?;
+    }
+    if let Err(error) = timeout(PATIENCE, instance.ready()).await? {
+        return Err(format!("{}: {error:?}: {}", subject.name(), instance.start_up_output()).into());
+    }
+    let ready = started.elapsed();
+    if !at_once {
+        throttle(&instance)?;
+    }
+    let answer = invoke(subject, &mut instance, event).await?;
+    let elapsed = started.elapsed();
+    let cpu = processor_time(instance.pid())?;
+    subject.check(&answer, cloud.take()?)?;
+    Ok((instance, Cold { ready, answer: elapsed, cpu }))
+}
+
+/// One warm call.
+async fn call(
+    subject: &Subject,
+    instance: &mut Instance,
+    cloud: &mut Cloud,
+    number: usize,
+) -> Result<Duration, Failure> {
+    let event = subject.event(number);
+    let started = now();
+    let answer = invoke(subject, instance, event).await?;
+    let elapsed = started.elapsed();
+    subject.check(&answer, cloud.take()?)?;
+    Ok(elapsed)
+}
+
+/// Ends with an error, too, when the process does.
+async fn invoke(
+    subject: &Subject,
+    instance: &mut Instance,
+    event: Bytes,
+) -> Result<Bytes, Failure> {
+    let answer = timeout(PATIENCE, instance.invoke(event, TRIGGER_TIMEOUT)).await?;
+    answer.map_err(|error| {
+        format!("{}: {error:?}: {}", subject.name(), instance.start_up_output()).into()
+    })
+}
+
+/// The most memory that process `pid` ever had resident, in KiB.
+fn peak_memory(pid: u32) -> Result<u64, Failure> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.ok_or("the system does not say how much memory a process has")?.parse()?)
+}
+
+/// What the threads of process `pid` that still run had of a processor.
+fn processor_time(pid: u32) -> Result<Duration, Failure> {
+    let mut sum = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end as we look.
+        let Ok(times) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+        sum += times.split(' ').next().unwrap_or_default().parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(sum))
+}
+
+fn middle(times: impl Iterator<Item = Duration>) -> Duration {
+    percentile(times, 50)
+}
+
+fn percentile(times: impl Iterator<Item = Duration>, share: usize) -> Duration {
+    let mut times: Vec<Duration> = times.collect();
+    times.sort_unstable();
+    times.get(times.len() * share / 100).copied().unwrap_or_default()
+}
+
+#[expect(clippy::disallowed_methods, reason = "it is what a benchmark does")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,82 @@
+//! A share of one processor, as a function of 128 MB has: a control group with a quota.
+//!
+//! Lambda gives a function one processor at 1,769 MB and a proportional share below; it does not say
+//! in which periods. Here they are of 20 ms. What a process may use of a period and has not used by
+//! its end is lost; when it has used all, it waits for the next.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Failure;
+
+/// In microseconds.
+const PERIOD: u32 = 20_000;
+
+/// Of each period, in microseconds: 128 MB of 1,769 MB.
+const SHARE: u32 = PERIOD * 128 / 1_769;
+
+/// A control group that processes can be put into. Removed when dropped, which needs them to have
+/// ended.
+pub(crate) struct Quota(PathBuf);
+
+impl Quota {
+    /// Makes the group.
+    ///
+    /// # Errors
+    /// With the reason, where the system does not let us.
+    pub(crate) fn new() -> Result<Self, String> {
+        let mounts = fs::read_to_string("/proc/mounts").map_err(|error| error.to_string())?;
+        let mut reasons = Vec::new();
+        for mount in mounts.lines() {
+            let mut fields = mount.split(' ').skip(1);
+            let (Some(at), Some(kind), Some(options)) =
+                (fields.next(), fields.next(), fields.next())
+            else {
+                continue;
+            };
+            let second = kind == "cgroup2" && has_processors(Path::new(at));
+            let first = kind == "cgroup" && options.split(',').any(|option| option == "cpu");
+            if !first && !second {
+                continue;
+            }
+            let group = Path::new(at).join(format!("bench-{}", std::process::id()));
+            match make(&group, second) {
+                Ok(()) => return Ok(Self(group)),
+                Err(error) => reasons.push(format!("{at}: {error}")),
+            }
+        }
+        let none = "no control group has processor time to share".to_owned();
+        Err(if reasons.is_empty() { none } else { reasons.join("; ") })
+    }
+
+    /// Puts process `pid`, with all its threads, into the group.
+    pub(crate) fn apply(&self, pid: u32) -> Result<(), Failure> {
+        Ok(fs::write(self.0.join("cgroup.procs"), pid.to_string())?)
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        // An empty folder at worst.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+fn has_processors(mount: &Path) -> bool {
+    let given = fs::read_to_string(mount.join("cgroup.subtree_control")).unwrap_or_default();
+    given.split_whitespace().any(|controller| controller == "cpu")
+}
+
+fn make(group: &Path, second: bool) -> std::io::Result<()> {
+    fs::create_dir(group)?;
+    let written = if second {
+        fs::write(group.join("cpu.max"), format!("{SHARE} {PERIOD}"))
+    } else {
+        fs::write(group.join("cpu.cfs_period_us"), PERIOD.to_string())
+            .and_then(|()| fs::write(group.join("cpu.cfs_quota_us"), SHARE.to_string()))
+    };
+    if written.is_err() {
+        let _ = fs::remove_dir(group);
+    }
+    written
+}
