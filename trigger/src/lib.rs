@@ -12,6 +12,7 @@ mod fault;
 mod log;
 mod metrics;
 mod start;
+mod time;
 
 pub use event::{Entry, Event, Request, Texts, Trigger, answer};
 pub use fault::Fault;
