@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 use local::outbox::{Medium, Message};
@@ -102,7 +102,11 @@ impl Aws {
     }
 }
 
-async fn take(State(aws): State<Aws>, uri: Uri, body: Bytes) -> Response {
+async fn take(State(aws): State<Aws>, method: Method, uri: Uri, body: Bytes) -> Response {
+    if method == Method::GET {
+        // It only opens a connection.
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let mut message = None;
     let take = |taken| message = Some(taken);
     let sent = if uri.path() == "/v2/email/outbound-emails" {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use local::dynamodb::{DynamoDb, LEDGER_TABLE};
 use local::lambda::{Outcome, Trigger};
@@ -128,7 +128,16 @@ impl Table {
     }
 }
 
-async fn take(State(table): State<Table>, headers: HeaderMap, body: Bytes) -> Response {
+async fn take(
+    State(table): State<Table>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if method == Method::GET {
+        // It only opens a connection.
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let target = headers.get("x-amz-target").unwrap().to_str().unwrap().to_owned();
     let answer = || {
         let reply = table.database.call(&target, &body);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use local::lambda::{Outcome, Trigger};
 use local::outbox::Medium;
+use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::aws::{Aws, Mood};
@@ -190,6 +191,27 @@ async fn a_function_killed_in_a_call_fails_that_sign_in_only() {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_is_silent_or_not_there_stops_no_start() {
+    let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let gone = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let urls = [&silent, &gone].map(|on| format!("http://{}", on.local_addr().unwrap()));
+    drop(gone);
+    for url in urls {
+        // The test would not begin if create did not start.
+        run_test(Setup { senders: Some(url), ..Setup::default() }, async |t| {
+            create_users(t).await;
+            let log = t.output.bytes();
+            assert!(log.is_empty(), "nobody asked: {}", String::from_utf8_lossy(&log));
+            let refused = t.start(PHONE).await.unwrap_err();
+            assert!(refused.1.contains("DELIVERY_FAILED"), "{refused:?}");
+            assert!(t.messages().is_empty());
+        })
+        .await;
+    }
+    drop(silent);
 }
 
 /// How often Cognito calls a function that does not answer.

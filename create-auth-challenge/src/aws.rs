@@ -1,6 +1,9 @@
 //! Amazon SNS, SES and DynamoDB, with the region and credentials that Lambda puts into the
 //! environment and nothing else: no profile files, no metadata service, no SSO.
 
+mod connect;
+mod tls;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -9,14 +12,17 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sesv2::types::{
     Body, Content, Destination as Recipients, EmailContent, Message as Simple, MessageTag, Template,
 };
+use aws_sdk_sns::config::Region;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
-use aws_sdk_sns::config::{Region, SharedHttpClient};
 use aws_sdk_sns::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::types::MessageAttributeValue;
-use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_http_client::HttpClientError;
 use otp::Medium;
 use otp::settings::{Lookup, SettingError, Variable};
+
+pub use connect::{CONNECT_LIMIT, connect};
+use tls::Trust;
 
 use crate::ledger::DynamoDb;
 use crate::{Deliver, Destination, MailOptions, Message, Settings, TextOptions, Undelivered};
@@ -25,9 +31,6 @@ use crate::{Deliver, Destination, MailOptions, Message, Settings, TextOptions, U
 /// more; one that gets no answer is not. Should the first have been sent all the same, the second
 /// carries the same code.
 const ATTEMPTS: u32 = 2;
-
-/// How long an idle connection is kept: those of before Lambda froze the process are dead.
-const IDLE_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long a connection may take to open.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -38,6 +41,7 @@ pub struct Environment {
     region: Region,
     credentials: Credentials,
     endpoints: Endpoints,
+    trust: Trust,
 }
 
 /// Other addresses than AWS's own, by the variables that all of its SDKs understand.
@@ -62,14 +66,17 @@ impl Endpoints {
 
 impl Environment {
     /// Reads `AWS_REGION`, the credentials, and `AWS_ENDPOINT_URL` (another address for every
-    /// service) or `AWS_ENDPOINT_URL_SNS`, `…_SESV2` and `…_DYNAMODB`.
+    /// service) or `AWS_ENDPOINT_URL_SNS`, `…_SESV2` and `…_DYNAMODB`; and whether `SSL_CERT_FILE` or
+    /// `SSL_CERT_DIR` names other roots than Amazon's.
     ///
     /// # Errors
     /// When the region or the credentials are missing. Lambda always sets them.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingError> {
         let required = |name, example| Variable::new(name, example).required(lookup);
+        let region = required("AWS_REGION", "us-east-1")?;
         Ok(Self {
-            region: Region::new(required("AWS_REGION", "us-east-1")?),
+            trust: Trust::read(&region, lookup),
+            region: Region::new(region),
             credentials: Credentials::new(
                 required("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")?,
                 required("AWS_SECRET_ACCESS_KEY", "the secret of that access key")?,
@@ -105,7 +112,7 @@ struct Mailing {
 /// not of one type.
 macro_rules! client {
     ($service:ident, $http:expr, $environment:expr, $endpoint:ident) => {{
-        let Environment { region, credentials, endpoints } = $environment;
+        let Environment { region, credentials, endpoints, .. } = $environment;
         let mut config = $service::Config::builder()
             .behavior_version($service::config::BehaviorVersion::latest())
             .region(region.clone())
@@ -119,9 +126,14 @@ macro_rules! client {
 }
 
 /// Everything that the settings ask for: the senders of the enabled media, and the ledger's table.
-#[must_use]
-pub fn clients(settings: &Settings, environment: &Environment) -> (Senders, DynamoDb) {
-    let http = http();
+///
+/// # Errors
+/// When the HTTP client refuses its configuration.
+pub fn clients(
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<(Senders, DynamoDb), HttpClientError> {
+    let http = tls::client(environment.trust)?;
     let enabled = |medium| settings.media.contains(&medium);
     let sms = enabled(Medium::Sms).then(|| Texting {
         sns: client!(aws_sdk_sns, http.clone(), environment, sns),
@@ -135,14 +147,7 @@ pub fn clients(settings: &Settings, environment: &Environment) -> (Senders, Dyna
     });
     let table = settings.ledger_table.clone();
     let ledger = DynamoDb::new(client!(aws_sdk_dynamodb, http, environment, dynamodb), table);
-    (Senders { sms, email }, ledger)
-}
-
-/// TLS by rustls on ring: AWS-LC, the SDK's default, gathers entropy from CPU jitter for tens of
-/// milliseconds at the first handshake of a process; ring asks the operating system.
-fn http() -> SharedHttpClient {
-    let ring = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    Builder::new().tls_provider(ring).pool_idle_timeout(IDLE_LIMIT).build_https()
+    Ok((Senders { sms, email }, ledger))
 }
 
 impl Deliver for Senders {

@@ -15,7 +15,8 @@ fn main() -> ExitCode {
         },
         async |(settings, environment, metrics)| {
             warn_of_long_texts(&settings);
-            let (senders, table) = aws::clients(&settings, &environment);
+            let (senders, table) = aws::clients(&settings, &environment)?;
+            aws::connect(&senders, &table).await;
             let create = Create::new(settings, senders, table).counting(metrics.clone());
             trigger::serve(Trigger::Create, &metrics, async |event| {
                 create.respond(event, trigger::now_millis(), &mut generator()).await

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use local::client::Client;
 use local::dynamodb::{DynamoDb, LEDGER_TABLE};
@@ -149,7 +149,16 @@ async fn create_user(client: &Client, phone_number: &str) -> Result<(), Failure>
 }
 
 #[expect(clippy::disallowed_methods, reason = "it is what a benchmark does")]
-async fn count(State(counter): State<Counter>, headers: HeaderMap, body: Bytes) -> Response {
+async fn count(
+    State(counter): State<Counter>,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if method == Method::GET {
+        // It only opens a connection.
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     let target = target.unwrap_or_default();
     let is_read = target.ends_with(".GetItem");

@@ -2,8 +2,10 @@
 //! --bench sign_ins`. Client, server and functions share the machine's cores.
 //!
 //! A sign-in is InitiateAuth, the text from the outbox, and RespondToAuthChallenge with its code:
-//! four trigger calls, three calls of the ledger's table, one message, two RS256 signatures.
+//! four trigger calls, four calls of the ledger's table, one message, two RS256 signatures. The first
+//! table is of sign-ins at once, the second of users that the pool has.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,7 +20,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 /// How many sign-ins are under way at once, one row each.
-const CONCURRENCY: [usize; 4] = [1, 2, 8, 32];
+const CONCURRENCY: [usize; 4] = [1, 10, 100, 1_000];
+
+/// How many users the pool has besides, one row each.
+const CROWDS: [usize; 4] = [0, 1_000, 10_000, 100_000];
+
+/// How many sign-ins are under way in the rows of users.
+const AMONG_MANY: usize = 8;
 
 /// Sign-ins measured in each row, after as many tenths of it to warm up.
 const SIGN_INS: usize = 1_000;
@@ -42,16 +50,65 @@ async fn main() -> Result<(), Failure> {
     println!("{:>10} {:>12} {:>10} {:>10}", "at once", "sign-ins/s", "p50 ms", "p99 ms");
     for (row, concurrency) in CONCURRENCY.into_iter().enumerate() {
         let people = people(&url, row, concurrency).await?;
-        run(&people, &outbox, SIGN_INS / 10).await?;
-        let (elapsed, mut times) = run(&people, &outbox, SIGN_INS).await?;
-        times.sort_unstable();
-        let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
-        let a_second = times.len() as f64 / elapsed.as_secs_f64();
-        let [p50, p99] = [50, 99].map(|share| at(share).as_secs_f64() * 1e3);
-        println!("{concurrency:>10} {a_second:>12.0} {p50:>10.2} {p99:>10.2}");
+        measure(concurrency, &people, &outbox).await?;
+    }
+    println!("\n{:>10} {:>12} {:>10} {:>10}", "users", "sign-ins/s", "p50 ms", "p99 ms");
+    let people = people(&url, CONCURRENCY.len(), AMONG_MANY).await?;
+    let mut there = 0;
+    for crowd in CROWDS {
+        join(&people, there..crowd).await?;
+        there = crowd;
+        measure(crowd, &people, &outbox).await?;
     }
     end.send(()).map_err(|()| "local has ended")?;
     server.await??;
+    Ok(())
+}
+
+/// Has `people` sign in and prints the row of `label`.
+#[expect(clippy::print_stdout, reason = "a table is what it is for")]
+async fn measure(label: usize, people: &[Arc<Person>], outbox: &Outbox) -> Result<(), Failure> {
+    run(people, outbox, SIGN_INS / 10).await?;
+    let (elapsed, mut times) = run(people, outbox, SIGN_INS).await?;
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
+    let a_second = times.len() as f64 / elapsed.as_secs_f64();
+    let [p50, p99] = [50, 99].map(|share| at(share).as_secs_f64() * 1e3);
+    println!("{label:>10} {a_second:>12.0} {p50:>10.2} {p99:>10.2}");
+    Ok(())
+}
+
+/// Creates the users of those `numbers`, with the clients of `people`.
+async fn join(people: &[Arc<Person>], numbers: Range<usize>) -> Result<(), Failure> {
+    let mut tasks = JoinSet::new();
+    for (offset, person) in people.iter().enumerate() {
+        let (person, step) = (Arc::clone(person), people.len());
+        let own = numbers.clone().skip(offset).step_by(step);
+        tasks.spawn(async move {
+            for number in own {
+                create(&person.client, &format!("+8180{number:08}")).await?;
+            }
+            Ok::<_, Failure>(())
+        });
+    }
+    while let Some(joined) = tasks.join_next().await {
+        joined??;
+    }
+    Ok(())
+}
+
+async fn create(client: &Client, phone_number: &str) -> Result<(), Failure> {
+    let attribute = |name: &str, value: &str| json!({ "Name": name, "Value": value });
+    let user = json!({
+        "UserPoolId": DEFAULT_POOL_ID,
+        "Username": phone_number,
+        "MessageAction": "SUPPRESS",
+        "UserAttributes": [
+            attribute("phone_number", phone_number),
+            attribute("phone_number_verified", "true"),
+        ],
+    });
+    client.call("AdminCreateUser", &user).await?;
     Ok(())
 }
 
@@ -72,17 +129,7 @@ async fn people(url: &str, row: usize, count: usize) -> Result<Vec<Arc<Person>>,
         let phone_numbers = (0..NUMBERS).map(phone_number).collect();
         let person = Person { client: Client::new(url.to_owned()), phone_numbers };
         for phone_number in &person.phone_numbers {
-            let attribute = |name: &str, value: &str| json!({ "Name": name, "Value": value });
-            let user = json!({
-                "UserPoolId": DEFAULT_POOL_ID,
-                "Username": phone_number,
-                "MessageAction": "SUPPRESS",
-                "UserAttributes": [
-                    attribute("phone_number", phone_number),
-                    attribute("phone_number_verified", "true"),
-                ],
-            });
-            person.client.call("AdminCreateUser", &user).await?;
+            create(&person.client, phone_number).await?;
         }
         people.push(Arc::new(person));
     }

@@ -48,6 +48,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use clock::Clock;
 use credentials::Vault;
@@ -126,17 +127,20 @@ pub enum StartError {
     Endpoint(#[from] lambda::InvalidEndpoint),
 }
 
-/// A user pool that is ready to serve.
+/// A user pool that serves, until it is dropped.
 pub struct Local {
-    listener: TcpListener,
     address: SocketAddr,
     functions: Option<Functions>,
     services: server::Services,
     state: Option<PathBuf>,
+    /// The one task that serves, and what ends it.
+    server: JoinSet<io::Result<()>>,
+    end: oneshot::Sender<()>,
 }
 
 impl Local {
-    /// Builds and starts the functions, and makes the user pool that will answer on `listener`.
+    /// Builds and starts the functions, and makes the user pool that answers on `listener`: from
+    /// here on, because a function that starts opens its connections.
     ///
     /// # Errors
     /// When `listener` is not on loopback or a function cannot be built or started.
@@ -174,7 +178,17 @@ impl Local {
         );
         let sts = Sts::new(identities.clone(), vault, clock.clone(), generator());
         let services = server::Services { pools, identities, sts, dynamodb, outbox, calls, clock };
-        Ok(Self { listener, address, functions, services, state: config.state })
+        let (end, ended) = oneshot::channel();
+        let mut server = JoinSet::new();
+        let router = server::router(services.clone());
+        server.spawn(async move {
+            let ended = async move { drop(ended.await) };
+            axum::serve(listener, router).with_graceful_shutdown(ended).await
+        });
+        if let Some(functions) = &functions {
+            functions.warm().await?;
+        }
+        Ok(Self { address, functions, services, state: config.state, server, end })
     }
 
     /// Where it answers, such as `http://127.0.0.1:9500`.
@@ -203,7 +217,7 @@ impl Local {
         self,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let Self { listener, functions, services, state, .. } = self;
+        let Self { functions, services, state, mut server, end, .. } = self;
         let (stop, stopped) = oneshot::channel();
         let keep =
             state.map(|path| tokio::spawn(state_file::keep(services.pools.clone(), path, stopped)));
@@ -212,9 +226,14 @@ impl Local {
             if let Some(functions) = functions {
                 functions.shutdown().await;
             }
+            drop(end);
         };
-        let served =
-            axum::serve(listener, server::router(services)).with_graceful_shutdown(ended).await;
+        tokio::pin!(ended);
+        let served = tokio::select! {
+            served = server.join_next() => served,
+            () = &mut ended => server.join_next().await,
+        };
+        let served = served.unwrap_or(Ok(Ok(()))).map_err(io::Error::other)?;
         drop(stop);
         if let Some(keep) = keep {
             keep.await.map_err(io::Error::other)??;
@@ -230,9 +249,7 @@ async fn functions(config: &Config, url: &str, calls: CallLog) -> Result<Functio
     };
     let environment = settings::environment(&config.variables, url, &mut generator());
     let options = Options { output: config.output.clone(), calls, ..Options::default() };
-    let functions = Functions::new(programs.launches(|_| environment.clone()), options);
-    functions.warm().await?;
-    Ok(functions)
+    Ok(Functions::new(programs.launches(|_| environment.clone()), options))
 }
 
 fn url(address: SocketAddr) -> String {

@@ -2,8 +2,10 @@
 //! interleaved in one run:
 //!
 //! ```sh
-//! cargo bench -p bench --bench functions [-- --json] [--runs COLD] [--warm CALLS]
+//! cargo bench -p bench --bench functions [-- --json] [--runs COLD] [--warm CALLS] [--before DIR]
 //! ```
+//!
+//! `--before` adds the functions that are built in that folder, to compare with.
 //!
 //! Each runs as on Lambda: a process with a Runtime API of its own. Create calls DynamoDB four times
 //! and SNS once over TLS (`cloud`). Ratios are what to look at: the absolute times are the machine's.
@@ -38,11 +40,13 @@ struct Options {
     cold: usize,
     /// Warm calls of each subject.
     warm: usize,
+    /// Where other builds of the functions are.
+    before: Option<PathBuf>,
 }
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let mut options = Self { json: false, cold: 40, warm: 600 };
+        let mut options = Self { json: false, cold: 40, warm: 600, before: None };
         while let Some(argument) = arguments.next() {
             let mut number = || {
                 let number = arguments.next().and_then(|number| number.parse().ok());
@@ -54,9 +58,15 @@ impl Options {
                 "--json" => options.json = true,
                 "--runs" => options.cold = number()?,
                 "--warm" => options.warm = number()?,
+                "--before" => options.before = arguments.next().map(PathBuf::from),
                 // Cargo's.
                 "--bench" => {}
-                _ => return Err(format!("{argument}: there are --json, --runs and --warm").into()),
+                _ => {
+                    return Err(format!(
+                        "{argument}: there are --json, --runs, --warm and --before"
+                    )
+                    .into());
+                }
             }
         }
         Ok(options)
@@ -70,7 +80,7 @@ async fn main() -> Result<(), Failure> {
     fs::create_dir_all(&folder)?;
     let mut cloud = Cloud::start(&folder).await?;
     let node = Node::find(&folder).await?;
-    let subjects = subject::all(&cloud, node.as_ref()).await?;
+    let subjects = subject::all(&cloud, node.as_ref(), options.before.as_deref()).await?;
     let costs = measure::costs(&subjects, &mut cloud, &options).await?;
     let quota = match Quota::new() {
         Ok(quota) => Ok(measure::throttled(&subjects, &mut cloud, &quota, options.cold).await?),

@@ -52,8 +52,11 @@ pub(crate) async fn costs(
     let mut numbers = 0..;
     let mut next = move || numbers.next().unwrap_or_default();
     let mut cold: Vec<Vec<Cold>> = subjects.iter().map(|_| Vec::new()).collect();
-    for _ in 0..options.cold {
-        for (subject, cold) in subjects.iter().zip(&mut cold) {
+    for round in 0..options.cold {
+        // Another first each time: it comes after what has come last, and finds what that left.
+        let mut pairs: Vec<_> = subjects.iter().zip(&mut cold).collect();
+        pairs.rotate_left(round % subjects.len());
+        for (subject, cold) in pairs {
             let (mut instance, measured) = first(subject, cloud, next(), None, false).await?;
             instance.end().await;
             cold.push(measured);
@@ -63,8 +66,10 @@ pub(crate) async fn costs(
     for subject in subjects {
         running.push((first(subject, cloud, next(), None, false).await?.0, Vec::new()));
     }
-    for _ in 0..options.warm {
-        for (subject, (instance, times)) in subjects.iter().zip(&mut running) {
+    for round in 0..options.warm {
+        let mut pairs: Vec<_> = subjects.iter().zip(&mut running).collect();
+        pairs.rotate_left(round % subjects.len());
+        for (subject, (instance, times)) in pairs {
             times.push(call(subject, instance, cloud, next()).await?);
         }
     }
@@ -95,8 +100,10 @@ pub(crate) async fn throttled(
     const FROM: usize = 1_000_000;
     let mut numbers = FROM..;
     let mut measured: Vec<[Vec<Cold>; 3]> = subjects.iter().map(|_| Default::default()).collect();
-    for _ in 0..runs {
-        for (subject, measured) in subjects.iter().zip(&mut measured) {
+    for round in 0..runs {
+        let mut pairs: Vec<_> = subjects.iter().zip(&mut measured).collect();
+        pairs.rotate_left(round % subjects.len());
+        for (subject, measured) in pairs {
             let ways = [(None, false), (Some(quota), false), (Some(quota), true)];
             for ((quota, at_once), measured) in ways.into_iter().zip(measured) {
                 let number = numbers.next().unwrap_or_default();

@@ -13,7 +13,8 @@ use crate::subject::workspace;
 use crate::{BUILD_LIMIT, Failure, PATIENCE};
 
 /// What is copied next to the packages.
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
+    ".npmrc",
     "package.json",
     "package-lock.json",
     "code.mjs",
@@ -60,9 +61,9 @@ impl Node {
             fs::write(&stamp, lock)?;
         }
         // An optional dependency, because its native part needs cmake and more to build.
-        let client = folder.join("node_modules/aws-lambda-ric/bin/index.mjs");
-        let (runtime, script) = if client.exists() {
-            ("AWS's Runtime Interface Client", client)
+        let client = folder.join("node_modules/aws-lambda-ric");
+        let (runtime, script) = if client.join("dist/rapid-client.node").exists() {
+            ("AWS's Runtime Interface Client", client.join("bin/index.mjs"))
         } else {
             (
                 "our own loop, as AWS's Runtime Interface Client did not install",

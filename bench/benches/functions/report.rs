@@ -37,7 +37,8 @@ impl Report {
         let mut rows = Vec::new();
         for (subject, cost) in &all {
             let floor = find(Kind::Floor, subject);
-            let node = find(Kind::Node, subject).filter(|_| subject.kind == Kind::Rust);
+            let node = find(Kind::Node, subject)
+                .filter(|_| matches!(subject.kind, Kind::Rust | Kind::Before));
             let times = |other: Option<Cost>, of: fn(&Cost) -> f64| {
                 other.map(|other| round(of(cost) / of(&other), 2))
             };
@@ -50,6 +51,7 @@ impl Report {
                 ("× floor", json!(times(floor, |cost| cost.answer.as_secs_f64()))),
                 ("Node ×", json!(faster(|cost| cost.answer.as_secs_f64()))),
                 ("cpu ms", json!(milliseconds(cost.cpu))),
+                ("c × floor", json!(times(floor, |cost| cost.cpu.as_secs_f64()))),
                 ("warm ms", json!(milliseconds(cost.warm))),
                 ("p99 ms", json!(milliseconds(cost.p99))),
                 ("w × floor", json!(times(floor, |cost| cost.warm.as_secs_f64()))),
@@ -101,7 +103,8 @@ impl Report {
         writeln!(out, "{}; Node.js: {}\n", of_machine("processor"), of_machine("node"))?;
         writeln!(
             out,
-            "From process start to the first event asked for (ready) and to the first answer;"
+            "From process start to the first event asked for (ready) and to the first answer, and what \
+             of that a processor took (c);"
         )?;
         writeln!(out, "warm calls (w, p99); peak resident memory (m).\n")?;
         write_table(&mut out, costs)?;

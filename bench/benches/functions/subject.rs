@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Floor,
     /// One of ours.
     Rust,
+    /// One of ours, in another build.
+    Before,
     /// The same work on Node.js.
     Node,
 }
@@ -44,7 +46,11 @@ impl Subject {
         let name = self
             .trigger
             .map_or("floor", |trigger| trigger.function().split('-').next().unwrap_or_default());
-        let on = if self.kind == Kind::Node { " (Node)" } else { "" };
+        let on = match self.kind {
+            Kind::Floor | Kind::Rust => "",
+            Kind::Before => " (before)",
+            Kind::Node => " (Node)",
+        };
         format!("{name}{on}")
     }
 
@@ -95,8 +101,12 @@ impl Subject {
     }
 }
 
-/// All of them, built.
-pub(crate) async fn all(cloud: &Cloud, node: Option<&Node>) -> Result<Vec<Subject>, Failure> {
+/// All of them, built; and those in `before`.
+pub(crate) async fn all(
+    cloud: &Cloud,
+    node: Option<&Node>,
+    before: Option<&Path>,
+) -> Result<Vec<Subject>, Failure> {
     let programs = timeout(BUILD_LIMIT, Programs::build(&Progress::stderr())).await??;
     let settings = [
         ("CODE_KEY", CODE_KEY.to_owned()),
@@ -115,23 +125,18 @@ pub(crate) async fn all(cloud: &Cloud, node: Option<&Node>) -> Result<Vec<Subjec
         launch: Launch::new("floor", floor().await?, BTreeMap::new()),
         event: json!({ "response": {} }),
     }];
-    let mut launches = programs.launches(|_| environment.clone());
+    let launches = |programs: Programs| programs.launches(|_| environment.clone());
+    let mut before = before.map(Programs::in_directory).transpose()?.map(launches);
+    let mut now = launches(programs);
     for trigger in Trigger::ALL {
-        let launch = launches.remove(&trigger).ok_or("a function is missing")?;
-        subjects.push(Subject {
-            kind: Kind::Rust,
-            trigger: Some(trigger),
-            launch,
-            event: event(trigger)?,
-        });
-        if let Some(node) = node {
-            let launch = node.launch(trigger, environment.clone());
-            subjects.push(Subject {
-                kind: Kind::Node,
-                trigger: Some(trigger),
-                launch,
-                event: event(trigger)?,
-            });
+        let all = [
+            (Kind::Before, before.as_mut().and_then(|before| before.remove(&trigger))),
+            (Kind::Rust, now.remove(&trigger)),
+            (Kind::Node, node.map(|node| node.launch(trigger, environment.clone()))),
+        ];
+        for (kind, launch) in all {
+            let Some(launch) = launch else { continue };
+            subjects.push(Subject { kind, trigger: Some(trigger), launch, event: event(trigger)? });
         }
     }
     Ok(subjects)

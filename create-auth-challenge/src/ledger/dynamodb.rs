@@ -32,6 +32,14 @@ impl DynamoDb {
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.table
+    }
 }
 
 impl Store for DynamoDb {

@@ -1,0 +1,204 @@
+//! What the decisions cost, in nanoseconds and, where Valgrind is, in instructions, which are the
+//! same on any machine of a kind; and how both grow with what an attacker or a user can make grow:
+//!
+//! ```sh
+//! cargo bench -p pure --profile release
+//! ```
+//!
+//! In the functions' own profile. Valgrind's processor has no SHA extensions, so an HMAC is dearer in
+//! instructions than on most.
+
+use std::hint::black_box;
+use std::io::{self, Write as _};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use create_auth_challenge::ledger::{Account, IssueLimit, UserTag, Wanted, admit};
+use create_auth_challenge::{Language, Message, Words};
+use define_auth_challenge::{Rules, SignIn};
+use futures_util::FutureExt as _;
+use numbering::Number;
+use otp::settings::{CodeSettings, Limits};
+use otp::{Ask, Code, CodeKey, CodeLength, Medium, Nonce, PrivateParameters, Record};
+use serde_json::{Value, json};
+use trigger::Trigger;
+use verify_auth_challenge::{Subject, is_right};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// How long one sample takes at least, so that the clock's steps do not matter.
+const SAMPLE: Duration = Duration::from_millis(2);
+
+/// The median of so many is told.
+const SAMPLES: usize = 41;
+
+/// How often Valgrind runs a case: the difference of two such runs has nothing of start and end.
+const COUNTED: [u64; 2] = [10, 60];
+
+const POOL: &str = "us-east-1_LocalPool";
+const SUB: &str = "5d1c7f9e-0a63-4a0e-9c6e-2f1d3b7a8c90";
+const NOW: u64 = 1_767_225_600;
+
+/// A case: its name, and the work.
+struct Case {
+    name: String,
+    work: Box<dyn Fn()>,
+}
+
+fn case<T>(name: impl Into<String>, work: impl Fn() -> T + 'static) -> Case {
+    Case { name: name.into(), work: Box::new(move || drop(black_box(work()))) }
+}
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let cases = cases()?;
+    if let Some(name) = arguments.next() {
+        // As Valgrind runs us: one case, so often.
+        let times: u64 = arguments.next().ok_or("how often?")?.parse()?;
+        let case = cases.iter().find(|case| case.name == name).ok_or("no such case")?;
+        (0..times).for_each(|_| (case.work)());
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "{:<40} {:>10} {:>13}", "", "ns", "instructions")?;
+    for case in &cases {
+        let time = time(&case.work);
+        let count = instructions(&case.name)?;
+        let count = count.map_or_else(|| "no valgrind".to_owned(), |count| count.to_string());
+        writeln!(out, "{:<40} {time:>10.0} {count:>13}", case.name)?;
+    }
+    Ok(())
+}
+
+fn cases() -> Result<Vec<Case>, Failure> {
+    let mut cases = Vec::new();
+    let key = CodeKey::new("an example key of some 40 different bytes")?;
+    let length = CodeLength::MIN;
+    let nonce = Nonce::from_bytes([7; 16]);
+    let record =
+        Record { nonce, issued_at: NOW, sent_at: NOW, medium: Medium::Sms, sends: 1, wrong: 1 };
+
+    let own = key.clone();
+    cases.push(case("code: derive", move || Code::derive(&own, POOL, SUB, &nonce, length)));
+    let code = Code::derive(&key, POOL, SUB, &nonce, length).expose().to_owned();
+    let settings = CodeSettings { key, length };
+    cases.push(case("code: derive and compare", move || {
+        let challenge = PrivateParameters { nonce, expires_at: NOW + 300 };
+        let subject = Subject { pool_id: POOL, user_sub: SUB, not_found: false };
+        is_right(Some(&code), Ask::from_metadata(|_| None), challenge, subject, &settings, NOW)
+    }));
+    cases.push(case("record: encode", move || record.encode()));
+    let text = record.encode();
+    cases.push(case("record: parse", move || Record::parse(&text).is_ok()));
+    cases.push(case("number: +819012345678", || Number::of(black_box("+819012345678"))));
+    cases.push(case("number: +18765550123", || Number::of(black_box("+18765550123"))));
+
+    for entries in [0, 1, 2, 4, 8, 16, 32, 64] {
+        let event = define_event(entries, &record).to_string();
+        let rules =
+            Rules { sign_in: SignIn::Passwordless, limits: Limits { attempts: 5, sends: 10 } };
+        cases.push(case(format!("define: event with a history of {entries}"), move || {
+            let answer = trigger::answer(Trigger::Define, &event, async |event| {
+                Ok(define_auth_challenge::respond(&event.request, &rules))
+            });
+            answer.now_or_never().map(|answer| answer.is_ok())
+        }));
+    }
+    for messages in [0, 4, 16, 64, 256, 1_024] {
+        let account =
+            Account { times: (0..messages).map(|n| NOW * 1_000 + n).collect(), open: None };
+        let limits = [
+            IssueLimit { count: 2_000, window: Duration::from_secs(900) },
+            IssueLimit { count: 2_000, window: Duration::from_secs(86_400) },
+        ];
+        let wanted = Wanted::New(UserTag("user".to_owned()), nonce);
+        cases.push(case(format!("ledger: admit after {messages} in the window"), move || {
+            admit(&account, &wanted, &limits, NOW * 1_000 + 2_000).is_ok()
+        }));
+    }
+    let languages: Vec<&'static Language> = Language::all().iter().collect();
+    let ends = [languages.first(), languages.last()].into_iter().flatten().copied();
+    for language in ends {
+        for medium in [Medium::Sms, Medium::Email] {
+            let words = Words::default();
+            let code = Code::derive(&settings_key()?, POOL, SUB, &nonce, length);
+            let name = format!("message: {} in {}", medium.name(), language.tag);
+            cases.push(case(name, move || Message::new(&words, language, medium, &code, 299)));
+        }
+        let words = Words::default();
+        let name = format!("language: {} of {}", language.tag, languages.len());
+        cases.push(case(name, move || words.language([Some(language.tag)]).tag));
+    }
+    cases.push(case("settings: all languages' words", || Words::read(&|_| None).is_ok()));
+    Ok(cases)
+}
+
+fn settings_key() -> Result<CodeKey, Failure> {
+    Ok(CodeKey::new("an example key of some 40 different bytes")?)
+}
+
+/// Define's event after so many rounds in which the client asked for the code again.
+fn define_event(entries: usize, record: &Record) -> Value {
+    let entry = json!({
+        "challengeName": "CUSTOM_CHALLENGE",
+        "challengeResult": false,
+        "challengeMetadata": record.encode(),
+    });
+    json!({
+        "version": "1",
+        "triggerSource": "DefineAuthChallenge_Authentication",
+        "region": "us-east-1",
+        "userPoolId": POOL,
+        "userName": SUB,
+        "callerContext": { "awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": "client" },
+        "request": {
+            "userAttributes": {
+                "sub": SUB, "phone_number": "+819012345678", "phone_number_verified": "true",
+            },
+            "session": vec![entry; entries],
+            "clientMetadata": null,
+            "userNotFound": false,
+        },
+        "response": { "challengeName": null, "issueTokens": null, "failAuthentication": null },
+    })
+}
+
+/// How many nanoseconds `work` takes: the median of samples.
+fn time(work: &dyn Fn()) -> f64 {
+    let mut times = 1;
+    let sample = |times: u32| {
+        let started = now();
+        (0..times).for_each(|_| work());
+        started.elapsed()
+    };
+    while sample(times) < SAMPLE {
+        times *= 2;
+    }
+    let mut samples: Vec<Duration> = (0..SAMPLES).map(|_| sample(times)).collect();
+    samples.sort_unstable();
+    let median = samples.get(SAMPLES / 2).copied().unwrap_or_default();
+    median.as_secs_f64() * 1e9 / f64::from(times)
+}
+
+/// How many instructions the case takes; none where there is no Valgrind.
+fn instructions(name: &str) -> Result<Option<u64>, Failure> {
+    let mut counts = [0; 2];
+    for (times, count) in COUNTED.into_iter().zip(&mut counts) {
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+        valgrind.arg(std::env::current_exe()?).args([name, &times.to_string()]);
+        let Ok(said) = valgrind.output() else { return Ok(None) };
+        let said = String::from_utf8(said.stderr)?;
+        let collected = said.lines().find_map(|line| line.split_once("Collected : "));
+        let (_, number) = collected.ok_or("valgrind counts nothing")?;
+        *count = number.trim().parse::<u64>()?;
+    }
+    let [few, many] = counts;
+    let [few_times, many_times] = COUNTED;
+    Ok(Some(many.saturating_sub(few) / (many_times - few_times)))
+}
+
+#[expect(clippy::disallowed_methods, reason = "it is what a benchmark does")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,90 @@
+//! The HTTP client that all services share: TLS by rustls on ring, and whom it trusts.
+//!
+//! Every trade here is one of start-up time, which a person waits for, and none gives up security:
+//!
+//! - **ring, not AWS-LC**, the SDK's default, which gathers entropy from CPU jitter for tens of
+//!   milliseconds at the first handshake of a process. ring asks the operating system, whose generator
+//!   is seeded long before; its primitives are those of BoringSSL.
+//! - **Amazon's own roots, not the system's hundred and more.** This function talks to AWS alone, and
+//!   AWS's endpoints have certificates of Amazon Trust Services, which asks those with a trust store
+//!   of their own to have exactly these five roots. Trusting fewer is safer; and the system's would be
+//!   read and parsed at each start, files, folder and all. `SSL_CERT_FILE` and `SSL_CERT_DIR` still
+//!   say otherwise, for a proxy that opens TLS or a service of one's own.
+
+use std::time::Duration;
+
+use aws_sdk_sns::config::SharedHttpClient;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, HttpClientError};
+use otp::settings::{Lookup, Variable};
+
+/// How long an idle connection is kept: those of before Lambda froze the process are dead.
+const IDLE_LIMIT: Duration = Duration::from_secs(20);
+
+/// The five roots of Amazon Trust Services. The first ends in December 2037.
+const AMAZON: &str = include_str!("roots.pem");
+
+/// Whose certificates are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Those of Amazon Trust Services.
+    Amazon,
+    /// Those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or the system does.
+    System,
+}
+
+impl Trust {
+    /// Reads whether `SSL_CERT_FILE` or `SSL_CERT_DIR` is set. China's regions are apart from AWS's
+    /// others, certificates and all.
+    pub(super) fn read(region: &str, lookup: &Lookup<'_>) -> Self {
+        let is_set = |name| Variable::new(name, "").optional(lookup).is_some();
+        if region.starts_with("cn-") || is_set("SSL_CERT_FILE") || is_set("SSL_CERT_DIR") {
+            Self::System
+        } else {
+            Self::Amazon
+        }
+    }
+}
+
+/// The client. Clones share its connections.
+pub(super) fn client(trust: Trust) -> Result<SharedHttpClient, HttpClientError> {
+    let store = match trust {
+        Trust::Amazon => TrustStore::empty().with_pem_certificate(AMAZON),
+        Trust::System => TrustStore::default(),
+    };
+    let context = TlsContext::builder().with_trust_store(store).build()?;
+    Ok(Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(context)
+        .pool_idle_timeout(IDLE_LIMIT)
+        .build_https())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_is_trusted_where_it_is_named() {
+        for (region, name, expected) in [
+            ("us-east-1", "", Trust::Amazon),
+            ("us-gov-west-1", "SSL_CERT_PATH", Trust::Amazon),
+            ("us-east-1", "SSL_CERT_FILE", Trust::System),
+            ("us-east-1", "SSL_CERT_DIR", Trust::System),
+            ("cn-north-1", "", Trust::System),
+        ] {
+            let lookup = |asked: &str| (asked == name).then(|| "/certificates".to_owned());
+            assert_eq!(Trust::read(region, &lookup), expected, "{region} {name}");
+            // An empty variable is as if not set.
+            assert_eq!(Trust::read("eu-west-1", &|_| Some(String::new())), Trust::Amazon);
+        }
+    }
+
+    #[test]
+    fn the_roots_are_the_five_of_amazon() {
+        let ends = AMAZON.matches("-----END CERTIFICATE-----").count();
+        assert_eq!(ends, 5);
+        // What is no certificate makes the client panic when it is built.
+        assert!(client(Trust::Amazon).is_ok());
+    }
+}
