@@ -1,7 +1,8 @@
 //! Where the three binaries are: in a folder, or built by cargo.
 //!
-//! Cargo is asked for the three packages alone, so that they are built with the features they
-//! ship with, not with those that the rest of the workspace would add.
+//! Cargo is asked for the three packages alone, so that they are built without the features that the
+//! rest of the workspace would add. For release, each by itself, as it is to be shipped: create's
+//! features of the HTTP crates would make the others half as large again.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -123,7 +124,10 @@ impl Programs {
     pub async fn build(progress: &Progress) -> Result<Self, CompileError> {
         static BUILT: OnceCell<Programs> = OnceCell::const_new();
         let built = BUILT.get_or_try_init(|| async {
-            let messages = run_cargo(cargo(), !cfg!(debug_assertions), progress).await?;
+            let mut messages = Vec::new();
+            for command in build_commands(&cargo(), !cfg!(debug_assertions)) {
+                messages.extend(run_cargo(command, progress).await?);
+            }
             Self::from_messages(&messages)
         });
         built.await.cloned()
@@ -180,16 +184,12 @@ struct Target {
 }
 
 /// Runs the build and gives cargo's messages.
-async fn run_cargo(
-    cargo: OsString,
-    release: bool,
-    progress: &Progress,
-) -> Result<Vec<u8>, CompileError> {
+async fn run_cargo(mut command: Command, progress: &Progress) -> Result<Vec<u8>, CompileError> {
+    let cargo = command.as_std().get_program().to_string_lossy().into_owned();
     let no_cargo = |error: io::Error| CompileError::NoCargo {
-        cargo: cargo.to_string_lossy().into_owned(),
+        cargo: cargo.clone(),
         reason: error.to_string(),
     };
-    let mut command = build_command(&cargo, release);
     let build = command.spawn().map_err(no_cargo)?.wait_with_output();
     let Finished { status, stdout, stderr } = watched(build, progress).await.map_err(no_cargo)?;
     if status.success() {
@@ -200,10 +200,16 @@ async fn run_cargo(
     }
 }
 
-fn build_command(cargo: &OsStr, release: bool) -> Command {
+/// One for all three, or one for each that is shipped.
+fn build_commands(cargo: &OsStr, release: bool) -> Vec<Command> {
+    let together = if release { 1 } else { Trigger::ALL.len() };
+    Trigger::ALL.chunks(together).map(|triggers| build_command(cargo, triggers, release)).collect()
+}
+
+fn build_command(cargo: &OsStr, triggers: &[Trigger], release: bool) -> Command {
     let mut command = Command::new(cargo);
     command.arg("build").arg("--message-format=json-render-diagnostics");
-    for trigger in Trigger::ALL {
+    for trigger in triggers {
         command.args(["--package", trigger.function()]);
     }
     if release {
@@ -317,9 +323,15 @@ mod tests {
         fs::remove_dir_all(&folder).unwrap();
     }
 
+    /// Builds with `cargo`.
+    async fn build(cargo: &str) -> Result<Vec<u8>, CompileError> {
+        let command = build_command(cargo.as_ref(), &Trigger::ALL, false);
+        run_cargo(command, &Progress::quiet()).await
+    }
+
     #[tokio::test]
     async fn a_missing_cargo_is_said_so() {
-        let error = run_cargo("no-such-cargo".into(), false, &Progress::quiet()).await;
+        let error = build("no-such-cargo").await;
         let error = error.unwrap_err().to_string();
         assert!(error.starts_with("cannot run no-such-cargo: "), "{error}");
         assert!(error.contains("--functions DIR"), "{error}");
@@ -327,22 +339,36 @@ mod tests {
 
     #[test]
     fn cargo_is_asked_for_the_three_packages_alone() {
-        let command = build_command("cargo".as_ref(), true);
-        let args: Vec<_> = command.as_std().get_args().collect();
+        let asked = |release| -> Vec<String> {
+            let commands = build_commands("cargo".as_ref(), release);
+            // Set while this test runs, because cargo runs it.
+            let removed = (OsStr::new("CARGO_PKG_NAME"), None);
+            for command in &commands {
+                assert!(command.as_std().get_envs().any(|each| each == removed));
+            }
+            let arguments = commands.iter().map(|command| {
+                let arguments: Vec<_> = command.as_std().get_args().collect();
+                arguments.join(OsStr::new(" ")).into_string().unwrap()
+            });
+            arguments.collect()
+        };
+        let start = "build --message-format=json-render-diagnostics";
         assert_eq!(
-            args.join(OsStr::new(" ")),
-            "build --message-format=json-render-diagnostics --package define-auth-challenge \
-             --package create-auth-challenge --package verify-auth-challenge --release"
+            asked(false),
+            [format!(
+                "{start} --package define-auth-challenge --package create-auth-challenge \
+                 --package verify-auth-challenge"
+            )]
         );
-        // Set while this test runs, because cargo runs it.
-        let removed = (OsStr::new("CARGO_PKG_NAME"), None);
-        assert!(command.as_std().get_envs().any(|each| each == removed));
+        let alone =
+            |trigger: Trigger| format!("{start} --package {} --release", trigger.function());
+        assert_eq!(asked(true), Trigger::ALL.map(alone));
     }
 
     #[tokio::test]
     async fn what_a_failed_build_says_is_shown() {
         // A program that fails with a complaint about its first argument, `build`.
-        let error = run_cargo("ls".into(), false, &Progress::quiet()).await;
+        let error = build("ls").await;
         let error = error.unwrap_err().to_string();
         let (first, said) = error.split_once('\n').unwrap();
         assert_eq!(first, "building the functions failed:");
