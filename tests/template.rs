@@ -3,6 +3,8 @@
 //!
 //! What a function reads is recorded while it reads: there is no list to keep.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
