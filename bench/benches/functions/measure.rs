@@ -96,6 +96,8 @@ pub(crate) async fn throttled(
     quota: &Quota,
     runs: usize,
 ) -> Result<Vec<Throttled>, Failure> {
+    /// Several of a quota's periods.
+    const REST: Duration = Duration::from_millis(100);
     /// Events of other numbers than before.
     const FROM: usize = 1_000_000;
     let mut numbers = FROM..;
@@ -107,6 +109,8 @@ pub(crate) async fn throttled(
             let ways = [(None, false), (Some(quota), false), (Some(quota), true)];
             for ((quota, at_once), measured) in ways.into_iter().zip(measured) {
                 let number = numbers.next().unwrap_or_default();
+                // What one used too much is not to be the next one's debt.
+                tokio::time::sleep(REST).await;
                 let (mut instance, cold) = first(subject, cloud, number, quota, at_once).await?;
                 instance.end().await;
                 measured.push(cold);
