@@ -68,7 +68,7 @@ impl Subject {
         let answer: Value = serde_json::from_slice(answer)?;
         let get = |name| answer.pointer("/response").and_then(|response| response.pointer(name));
         let (right, expected) = match self.trigger {
-            None => (get("") == Some(&json!({})), Done::default()),
+            None => (get("/challengeName") == Some(&Value::Null), Done::default()),
             Some(Trigger::DefineAuthChallenge) => {
                 (get("/challengeName") == Some(&json!("CUSTOM_CHALLENGE")), Done::default())
             }
@@ -123,7 +123,8 @@ pub(crate) async fn all(
         kind: Kind::Floor,
         trigger: None,
         launch: Launch::new("floor", floor().await?, BTreeMap::new()),
-        event: json!({ "response": {} }),
+        // As much to carry as define has.
+        event: event(Trigger::DefineAuthChallenge)?,
     }];
     let launches = |programs: Programs| programs.launches(|_| environment.clone());
     let mut before = before.map(Programs::in_directory).transpose()?.map(launches);
