@@ -7,6 +7,8 @@
 //! to when the answer to the second goes out, which is all that create waits for but its own share of
 //! the connection.
 
+mod common;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,10 +17,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use common::{Failure, create_user};
 use local::client::Client;
 use local::dynamodb::{DynamoDb, LEDGER_TABLE};
 use local::lambda::{Capture, Output, Progress, Trigger};
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::pool::DEFAULT_CLIENT_ID;
 use local::{Config, Local};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -33,8 +36,6 @@ const SIGN_INS: usize = 400;
 
 /// They take turns at so many numbers, each of which has its twenty messages of a day.
 const NUMBERS: usize = 20;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the server has seen.
 #[derive(Default)]
@@ -131,21 +132,6 @@ async fn run(takes: Duration) -> Result<(Tally, Vec<f64>), Failure> {
     server.await??;
     let tally = std::mem::take(&mut *counter.tally());
     Ok((tally, durations))
-}
-
-async fn create_user(client: &Client, phone_number: &str) -> Result<(), Failure> {
-    let attribute = |name: &str, value: &str| json!({ "Name": name, "Value": value });
-    let user = json!({
-        "UserPoolId": DEFAULT_POOL_ID,
-        "Username": phone_number,
-        "MessageAction": "SUPPRESS",
-        "UserAttributes": [
-            attribute("phone_number", phone_number),
-            attribute("phone_number_verified", "true"),
-        ],
-    });
-    client.call("AdminCreateUser", &user).await?;
-    Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "it is what a benchmark does")]

@@ -5,14 +5,17 @@
 //! four trigger calls, four calls of the ledger's table, one message, two RS256 signatures. The first
 //! table is of sign-ins at once, the second of users that the pool has.
 
+mod common;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::{Failure, create_user};
 use local::client::Client;
 use local::lambda::{Capture, Output, Progress};
 use local::outbox::Outbox;
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::pool::DEFAULT_CLIENT_ID;
 use local::{Config, Local};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -30,8 +33,6 @@ const AMONG_MANY: usize = 8;
 
 /// Sign-ins measured in each row, after as many tenths of it to warm up.
 const SIGN_INS: usize = 1_000;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "a table is what it is for")]
@@ -86,7 +87,7 @@ async fn join(people: &[Arc<Person>], numbers: Range<usize>) -> Result<(), Failu
         let own = numbers.clone().skip(offset).step_by(step);
         tasks.spawn(async move {
             for number in own {
-                create(&person.client, &format!("+8180{number:08}")).await?;
+                create_user(&person.client, &format!("+8180{number:08}")).await?;
             }
             Ok::<_, Failure>(())
         });
@@ -94,21 +95,6 @@ async fn join(people: &[Arc<Person>], numbers: Range<usize>) -> Result<(), Failu
     while let Some(joined) = tasks.join_next().await {
         joined??;
     }
-    Ok(())
-}
-
-async fn create(client: &Client, phone_number: &str) -> Result<(), Failure> {
-    let attribute = |name: &str, value: &str| json!({ "Name": name, "Value": value });
-    let user = json!({
-        "UserPoolId": DEFAULT_POOL_ID,
-        "Username": phone_number,
-        "MessageAction": "SUPPRESS",
-        "UserAttributes": [
-            attribute("phone_number", phone_number),
-            attribute("phone_number_verified", "true"),
-        ],
-    });
-    client.call("AdminCreateUser", &user).await?;
     Ok(())
 }
 
@@ -129,7 +115,7 @@ async fn people(url: &str, row: usize, count: usize) -> Result<Vec<Arc<Person>>,
         let phone_numbers = (0..NUMBERS).map(phone_number).collect();
         let person = Person { client: Client::new(url.to_owned()), phone_numbers };
         for phone_number in &person.phone_numbers {
-            create(&person.client, phone_number).await?;
+            create_user(&person.client, phone_number).await?;
         }
         people.push(Arc::new(person));
     }

@@ -10,12 +10,15 @@
 //!   same times, which is what is left of it by chance;
 //! - how often the best guess by one threshold is right; a coin is in 50 of 100 cases.
 
+mod common;
+
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use common::{Failure, create_user};
 use local::client::Client;
 use local::lambda::{Capture, Output, Progress};
 use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
@@ -42,8 +45,6 @@ const SPREAD: f64 = 0.28;
 
 /// The width of a histogram's bins.
 const BIN: f64 = 0.010;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long each sign-in took to start, in seconds.
 #[derive(Default)]
@@ -152,21 +153,6 @@ async fn run(sns: &str, round: usize, calls: usize) -> Result<Vec<(usize, bool, 
     end.send(()).map_err(|()| "local has ended")?;
     server.await??;
     Ok(times)
-}
-
-async fn create_user(client: &Client, phone_number: &str) -> Result<(), Failure> {
-    let attribute = |name: &str, value: &str| json!({ "Name": name, "Value": value });
-    let user = json!({
-        "UserPoolId": DEFAULT_POOL_ID,
-        "Username": phone_number,
-        "MessageAction": "SUPPRESS",
-        "UserAttributes": [
-            attribute("phone_number", phone_number),
-            attribute("phone_number_verified", "true"),
-        ],
-    });
-    client.call("AdminCreateUser", &user).await?;
-    Ok(())
 }
 
 /// An SNS that takes its time.
