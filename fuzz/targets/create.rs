@@ -116,7 +116,7 @@ fn check(event: &str, response: &Value, sent: Option<&(String, String)>) {
     let code = Code::derive(&key, pool, &subject, &record.nonce, CodeLength::MAX);
     assert!(!response.to_string().contains(code.expose()), "the code is in the response");
     if let Some((to, text)) = sent {
-        assert!(text.starts_with(code.expose()), "another code was sent");
+        assert!(text.contains(code.expose()), "another code was sent");
         assert!(!is_unknown(&event["request"]), "a message for a user who does not exist");
         let attributes = &event["request"]["userAttributes"];
         let own = ["phone_number", "email"].map(|name| scalar(&attributes[name]));
