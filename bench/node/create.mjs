@@ -25,7 +25,7 @@ export async function handler(event) {
   const sub = attributes.sub ?? userName;
   const nonce = randomBytes(16).toString("base64url");
   const now = Date.now();
-  await admit(to, mac("user", userPoolId, sub).toString("base64url"), nonce, now);
+  const admitted = await admit(to, mac("user", userPoolId, sub).toString("base64url"), nonce, now);
   const text = `${code(userPoolId, sub, nonce)} is your sign-in code. It expires in ${lifetime / 60} minutes.`;
   await sns.send(
     new PublishCommand({
@@ -36,7 +36,7 @@ export async function handler(event) {
       },
     }),
   );
-  await close(to, now);
+  await close(admitted, now);
   const issued = Math.floor(now / 1000);
   const expires = String(issued + lifetime);
   event.response = {
@@ -60,7 +60,7 @@ async function admit(to, user, nonce, now) {
       throw new Error("TOO_MANY_CODES");
     }
   }
-  await store(key, item, {
+  return await store(key, item, {
     times: { L: [...times, now].map((time) => ({ N: String(time) })) },
     open_nonce: { S: nonce },
     open_user: { S: user },
@@ -69,8 +69,8 @@ async function admit(to, user, nonce, now) {
   });
 }
 
-async function close(to, now) {
-  const { key, item } = await load(to);
+// With what is known of the item: somebody else's change since would be a conflict.
+async function close({ key, item }, now) {
   const expires_at = { N: String(Math.floor(now / 1000) + 86_460) };
   await store(key, item, { times: item.times, expires_at });
 }
@@ -98,4 +98,5 @@ async function store(key, before, fields) {
   const version = { N: String(Number(before.version?.N ?? 0) + 1) };
   const Item = { destination: { S: key }, version, ...fields };
   await dynamodb.send(new PutItemCommand({ TableName: table, Item, ...condition }));
+  return { key, item: Item };
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use trigger::{Count, Event, Fault, Metrics, Request};
 
 use crate::challenge::{NotSent, Response, Terms};
-use crate::ledger::{Ledger, NotAdmitted, Refused, Store, UnixMillis, Wanted};
+use crate::ledger::{Admission, Ledger, NotAdmitted, Refused, Store, UnixMillis, Wanted};
 use crate::pace::{Pace, Sent};
 use crate::plan::{Issue, Plan, Policy, Round, go_on, plan};
 use crate::settings::FirstRound;
@@ -146,14 +146,15 @@ impl<D: Deliver, S: Store> Create<D, S> {
         let nonce = Nonce::generate(generator)
             .map_err(|_| Fault::Internal("the system has no randomness to give"))?;
         let user = self.ledger.user(&call.event.user_pool_id, call.event.subject());
-        let admitted = self.admit(call, destination, &Wanted::New(user, nonce)).await?;
-        let (nonce, issued_at) = admitted.unwrap_or((nonce, call.now));
+        let Admission { issue, item } =
+            self.admit(call, destination, &Wanted::New(user, nonce)).await?;
+        let (nonce, issued_at) = issue.unwrap_or((nonce, call.now));
         let Plan { medium, sent_at, sends, wrong, .. } = *plan;
         let record = Record { nonce, issued_at: issued_at / 1_000, sent_at, medium, sends, wrong };
         self.send(call, &record, destination, generator).await?;
         // From here on the code is this sign-in's alone. A challenge whose issue stayed open could
         // be another's too, so there is none.
-        let closed = self.ledger.close(destination, &nonce, call.now);
+        let closed = self.ledger.close(destination, &nonce, call.now, item);
         match timeout_at(call.deadline, closed).await {
             Ok(Ok(())) => {
                 if !call.event.request.user_not_found {
@@ -182,10 +183,10 @@ impl<D: Deliver, S: Store> Create<D, S> {
         call: Call<'_>,
         destination: &Destination,
         wanted: &Wanted,
-    ) -> Result<Option<(Nonce, UnixMillis)>, Fault> {
+    ) -> Result<Admission, Fault> {
         let admitted = self.ledger.admit(destination, wanted, call.now);
         match timeout_at(call.deadline, admitted).await {
-            Ok(Ok(issue)) => Ok(issue),
+            Ok(Ok(admission)) => Ok(admission),
             Ok(Err(NotAdmitted::TooMany(Refused { retry_after }))) => {
                 Err(Fault::TooManyCodes(retry_after.div_ceil(1_000)))
             }
@@ -360,11 +361,13 @@ mod tests {
     struct Table {
         items: Rc<RefCell<BTreeMap<ItemKey, Item>>>,
         down: Rc<Cell<bool>>,
+        loads: Rc<Cell<u32>>,
     }
 
     impl Store for Table {
         async fn load(&self, key: &ItemKey) -> Result<Item, StoreError> {
             tokio::task::yield_now().await;
+            self.loads.set(self.loads.get() + 1);
             if self.down.get() {
                 return Err(StoreError::Unavailable);
             }
@@ -712,6 +715,24 @@ mod tests {
         assert_eq!(repeated["publicChallengeParameters"]["EXPIRES_AT"], (NOW + 300).to_string());
         let next = respond(&create, &event(|_| ()), NOW + 6).await.unwrap();
         assert_ne!(nonce(&next), &open);
+    }
+
+    #[tokio::test]
+    async fn an_issue_is_closed_without_another_look_unless_someone_else_was_there() {
+        let table = Table::default();
+        let create = create_on(Outbox::default(), table.clone());
+        respond(&create, &event(|_| ()), NOW).await.unwrap();
+        assert_eq!(table.loads.get(), 1);
+        // Two people with one phone: one's message goes while the other's is on its way.
+        let joan = event(|request| request["userAttributes"]["sub"] = json!("another sub"));
+        let event = event(|_| ());
+        let (jane, joan) =
+            tokio::join!(respond(&create, &event, NOW + 1), respond(&create, &joan, NOW + 2));
+        assert_ne!(nonce(&jane.unwrap()), nonce(&joan.unwrap()));
+        assert!(table.loads.get() > 3, "each read it, and who found it changed read it again");
+        let items = table.items.borrow();
+        let account = &items.values().next().unwrap().account;
+        assert_eq!((account.times.len(), &account.open), (3, &None));
     }
 
     #[tokio::test]

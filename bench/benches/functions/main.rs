@@ -2,10 +2,11 @@
 //! interleaved in one run:
 //!
 //! ```sh
-//! cargo bench -p bench --bench functions [-- --json] [--runs COLD] [--warm CALLS] [--before DIR]
+//! cargo bench -p bench --bench functions [-- --json] [--runs COLD] [--warm CALLS] [--before DIR] [--only NAME]
 //! ```
 //!
-//! `--before` adds the functions that are built in that folder, to compare with.
+//! `--before` adds the functions that are built in that folder, to compare with. `--only create`
+//! measures that trigger alone, beside the floor.
 //!
 //! Each runs as on Lambda: a process with a Runtime API of its own. Create calls DynamoDB four times
 //! and SNS once over TLS (`cloud`). Ratios are what to look at: the absolute times are the machine's.
@@ -42,11 +43,13 @@ struct Options {
     warm: usize,
     /// Where other builds of the functions are.
     before: Option<PathBuf>,
+    /// The one trigger to measure.
+    only: Option<String>,
 }
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let mut options = Self { json: false, cold: 40, warm: 600, before: None };
+        let mut options = Self { json: false, cold: 40, warm: 600, before: None, only: None };
         while let Some(argument) = arguments.next() {
             let mut number = || {
                 let number = arguments.next().and_then(|number| number.parse().ok());
@@ -59,11 +62,12 @@ impl Options {
                 "--runs" => options.cold = number()?,
                 "--warm" => options.warm = number()?,
                 "--before" => options.before = arguments.next().map(PathBuf::from),
+                "--only" => options.only = arguments.next(),
                 // Cargo's.
                 "--bench" => {}
                 _ => {
                     return Err(format!(
-                        "{argument}: there are --json, --runs, --warm and --before"
+                        "{argument}: there are --json, --runs, --warm, --before and --only"
                     )
                     .into());
                 }
@@ -80,9 +84,12 @@ async fn main() -> Result<(), Failure> {
     fs::create_dir_all(&folder)?;
     let mut cloud = Cloud::start(&folder).await?;
     let node = Node::find(&folder).await?;
-    let subjects = subject::all(&cloud, node.as_ref(), options.before.as_deref()).await?;
+    let mut subjects = subject::all(&cloud, node.as_ref(), options.before.as_deref()).await?;
+    if let Some(only) = &options.only {
+        subjects.retain(|subject| subject.is_of(only));
+    }
     let costs = measure::costs(&subjects, &mut cloud, &options).await?;
-    let quota = match Quota::new() {
+    let quota = match Quota::new(&folder) {
         Ok(quota) => Ok(measure::throttled(&subjects, &mut cloud, &quota, options.cold).await?),
         Err(reason) => Err(reason),
     };

@@ -24,6 +24,8 @@ pub(crate) struct Cost {
     pub(crate) cpu: Duration,
     /// A later call.
     pub(crate) warm: Duration,
+    /// What its threads have of a processor in one: the mean, as the system counts coarsely.
+    pub(crate) warm_cpu: Duration,
     /// The slowest of a hundred later calls.
     pub(crate) p99: Duration,
     /// The most memory that it ever had, in KiB, after all calls.
@@ -35,7 +37,9 @@ pub(crate) struct Cost {
 pub(crate) struct Throttled {
     /// From event to answer with no quota.
     pub(crate) free: Duration,
-    /// The same with the quota from the event on, as on Lambda.
+    /// What the process has of a processor in that time.
+    pub(crate) free_cpu: Duration,
+    /// From event to answer with the quota from the event on, as on Lambda.
     pub(crate) call: Duration,
     /// From the start of the process to the answer, with the quota from the event on.
     pub(crate) start: Duration,
@@ -64,24 +68,29 @@ pub(crate) async fn costs(
     }
     let mut running = Vec::new();
     for subject in subjects {
-        running.push((first(subject, cloud, next(), None, false).await?.0, Vec::new()));
+        let instance = first(subject, cloud, next(), None, false).await?.0;
+        let before = processor_time(instance.pid())?;
+        running.push((instance, before, Vec::new()));
     }
     for round in 0..options.warm {
         let mut pairs: Vec<_> = subjects.iter().zip(&mut running).collect();
         pairs.rotate_left(round % subjects.len());
-        for (subject, (instance, times)) in pairs {
+        for (subject, (instance, _, times)) in pairs {
             times.push(call(subject, instance, cloud, next()).await?);
         }
     }
     let mut costs = Vec::new();
-    for ((mut instance, times), cold) in running.into_iter().zip(cold) {
+    for ((mut instance, before, times), cold) in running.into_iter().zip(cold) {
         let memory = peak_memory(instance.pid())?;
+        let calls = u32::try_from(times.len()).unwrap_or(u32::MAX);
+        let warm_cpu = processor_time(instance.pid())?.saturating_sub(before) / calls.max(1);
         instance.end().await;
         costs.push(Cost {
             ready: middle(cold.iter().map(|cold| cold.ready)),
             answer: middle(cold.iter().map(|cold| cold.answer)),
             cpu: middle(cold.iter().map(|cold| cold.cpu)),
             warm: middle(times.iter().copied()),
+            warm_cpu,
             p99: percentile(times.into_iter(), 99),
             memory,
         });
@@ -118,25 +127,22 @@ pub(crate) async fn throttled(
         }
     }
     let medians = measured.iter().map(|[free, call, all]| Throttled {
-        free: middle(free.iter().map(Cold::call)),
-        call: middle(call.iter().map(Cold::call)),
+        free: middle(free.iter().map(|cold| cold.call)),
+        free_cpu: middle(free.iter().map(|cold| cold.call_cpu)),
+        call: middle(call.iter().map(|cold| cold.call)),
         start: middle(call.iter().map(|cold| cold.answer)),
         all: middle(all.iter().map(|cold| cold.answer)),
     });
     Ok(medians.collect())
 }
 
-/// One cold start.
+/// One cold start. Putting the process into a group is nobody's time: the system takes its own for it.
 struct Cold {
     ready: Duration,
     answer: Duration,
     cpu: Duration,
-}
-
-impl Cold {
-    fn call(&self) -> Duration {
-        self.answer.saturating_sub(self.ready)
-    }
+    call: Duration,
+    call_cpu: Duration,
 }
 
 /// Starts `subject` and has it answer its first event, within `quota` from the event on or at once.
@@ -149,26 +155,33 @@ async fn first(
 ) -> Result<(Instance, Cold), Failure> {
     let event = subject.event(number);
     let output = Output::Capture(Capture::default());
-    let started = now();
-    let mut instance = timeout(PATIENCE, Instance::start(&subject.launch, &output))
+    let held = quota.filter(|_| at_once);
+    let launch = held.map(|quota| quota.hold(&subject.launch)).transpose()?;
+    let launch = launch.as_ref().unwrap_or(&subject.launch);
+    let mut started = now();
+    let mut instance = timeout(PATIENCE, Instance::start(launch, &output))
         .await?
         .map_err(|error| format!("{}: {error:?}", subject.name()))?;
-    let throttle = |instance: &Instance| quota.map_or(Ok(()), |quota| quota.apply(instance.pid()));
-    if at_once {
-        throttle(&instance)?;
+    if let Some(quota) = held {
+        quota.apply(instance.pid())?;
+        started = now();
+        quota.release()?;
     }
     if let Err(error) = timeout(PATIENCE, instance.ready()).await? {
         return Err(format!("{}: {error:?}: {}", subject.name(), instance.start_up_output()).into());
     }
     let ready = started.elapsed();
-    if !at_once {
-        throttle(&instance)?;
+    if let Some(quota) = quota.filter(|_| !at_once) {
+        quota.apply(instance.pid())?;
     }
+    let before = processor_time(instance.pid())?;
+    let called = now();
     let answer = invoke(subject, &mut instance, event).await?;
-    let elapsed = started.elapsed();
+    let call = called.elapsed();
     let cpu = processor_time(instance.pid())?;
     subject.check(&answer, cloud.take()?)?;
-    Ok((instance, Cold { ready, answer: elapsed, cpu }))
+    let call_cpu = cpu.saturating_sub(before);
+    Ok((instance, Cold { ready, answer: ready + call, cpu, call, call_cpu }))
 }
 
 /// One warm call.

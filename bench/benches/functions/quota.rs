@@ -6,6 +6,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use local::lambda::Launch;
 
 use crate::Failure;
 
@@ -17,14 +20,19 @@ const SHARE: u32 = PERIOD * 128 / 1_769;
 
 /// A control group that processes can be put into. Removed when dropped, which needs them to have
 /// ended.
-pub(crate) struct Quota(PathBuf);
+pub(crate) struct Quota {
+    group: PathBuf,
+    /// A named pipe that held processes wait at.
+    gate: PathBuf,
+}
 
 impl Quota {
     /// Makes the group.
     ///
     /// # Errors
     /// With the reason, where the system does not let us.
-    pub(crate) fn new() -> Result<Self, String> {
+    pub(crate) fn new(folder: &Path) -> Result<Self, String> {
+        let gate = folder.join(format!("gate-{}", std::process::id()));
         let mounts = fs::read_to_string("/proc/mounts").map_err(|error| error.to_string())?;
         let mut reasons = Vec::new();
         for mount in mounts.lines() {
@@ -41,7 +49,7 @@ impl Quota {
             }
             let group = Path::new(at).join(format!("bench-{}", std::process::id()));
             match make(&group, second) {
-                Ok(()) => return Ok(Self(group)),
+                Ok(()) => return Self { group, gate }.with_gate(),
                 Err(error) => reasons.push(format!("{at}: {error}")),
             }
         }
@@ -51,14 +59,39 @@ impl Quota {
 
     /// Puts process `pid`, with all its threads, into the group.
     pub(crate) fn apply(&self, pid: u32) -> Result<(), Failure> {
-        Ok(fs::write(self.0.join("cgroup.procs"), pid.to_string())?)
+        Ok(fs::write(self.group.join("cgroup.procs"), pid.to_string())?)
+    }
+
+    /// `launch`, but as a shell that becomes its program once it is [released](Self::release).
+    pub(crate) fn hold(&self, launch: &Launch) -> Result<Launch, Failure> {
+        let mut held = launch.clone();
+        held.program = fs::canonicalize("/bin/sh")?;
+        let script = "read -r go < \"$0\"; cd \"$LAMBDA_TASK_ROOT\" && exec \"$@\"";
+        let program = launch.program.canonicalize()?;
+        let root = program.parent().unwrap_or(&program);
+        held.environment.insert("LAMBDA_TASK_ROOT".to_owned(), root.display().to_string());
+        let first = ["-c".into(), script.into(), self.gate.clone().into(), program.into()];
+        held.args = first.into_iter().chain(launch.args.iter().cloned()).collect();
+        Ok(held)
+    }
+
+    /// Lets the held process go on. Waits for it to be at the gate.
+    pub(crate) fn release(&self) -> Result<(), Failure> {
+        Ok(fs::write(&self.gate, "\n")?)
+    }
+
+    fn with_gate(self) -> Result<Self, String> {
+        let made = Command::new("mkfifo").arg(&self.gate).status();
+        let made = made.map_err(|error| format!("mkfifo: {error}"))?;
+        if made.success() { Ok(self) } else { Err("mkfifo makes no pipe".to_owned()) }
     }
 }
 
 impl Drop for Quota {
     fn drop(&mut self) {
         // An empty folder at worst.
-        let _ = fs::remove_dir(&self.0);
+        let _ = fs::remove_dir(&self.group);
+        let _ = fs::remove_file(&self.gate);
     }
 }
 

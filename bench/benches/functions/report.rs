@@ -53,6 +53,7 @@ impl Report {
                 ("cpu ms", json!(milliseconds(cost.cpu))),
                 ("c × floor", json!(times(floor, |cost| cost.cpu.as_secs_f64()))),
                 ("warm ms", json!(milliseconds(cost.warm))),
+                ("w cpu ms", json!(milliseconds(cost.warm_cpu))),
                 ("p99 ms", json!(milliseconds(cost.p99))),
                 ("w × floor", json!(times(floor, |cost| cost.warm.as_secs_f64()))),
                 ("w Node ×", json!(faster(|cost| cost.warm.as_secs_f64()))),
@@ -67,6 +68,7 @@ impl Report {
                 vec![
                     ("name", json!(subject.name())),
                     ("call, free ms", json!(milliseconds(throttled.free))),
+                    ("cpu ms", json!(milliseconds(throttled.free_cpu))),
                     ("call ms", json!(milliseconds(throttled.call))),
                     ("start and call ms", json!(milliseconds(throttled.start))),
                     ("all throttled ms", json!(milliseconds(throttled.all))),

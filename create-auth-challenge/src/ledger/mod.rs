@@ -32,6 +32,17 @@ const USER_DOMAIN: &[u8] = b"cognito-otp ledger user v1";
 /// How long to wait before another try when someone else stored the item first; longer each time.
 const BACKOFF: Duration = Duration::from_millis(7);
 
+/// How long one caller has waited so far between its tries.
+#[derive(Default)]
+struct Pauses(Duration);
+
+impl Pauses {
+    fn next(&mut self) -> Duration {
+        self.0 = self.0.saturating_add(BACKOFF);
+        self.0
+    }
+}
+
 /// Which item: an HMAC of the destination.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ItemKey(pub String);
@@ -78,6 +89,15 @@ pub enum NotAdmitted {
     Unavailable,
 }
 
+/// A message is admitted, and the item says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// For a new code, what to derive it from and when that was issued.
+    pub issue: Option<(Nonce, UnixMillis)>,
+    /// The item as it was stored.
+    pub item: Item,
+}
+
 /// The ledger over a store.
 pub struct Ledger<S> {
     store: S,
@@ -96,8 +116,7 @@ impl<S: Store> Ledger<S> {
         UserTag(self.tag(USER_DOMAIN, &[pool_id, user_sub]))
     }
 
-    /// Admits a message to `destination`, if the limits allow it; for a new code, gives the nonce
-    /// to derive it from and when that was issued.
+    /// Admits a message to `destination`, if the limits allow it.
     ///
     /// # Errors
     /// When they do not, or the ledger cannot be reached. The caller bounds the time.
@@ -106,16 +125,21 @@ impl<S: Store> Ledger<S> {
         destination: &Destination,
         wanted: &Wanted,
         now: UnixMillis,
-    ) -> Result<Option<(Nonce, UnixMillis)>, NotAdmitted> {
-        self.update(destination, now, |account| {
-            let admitted = admit(account, wanted, &self.limits, now);
+    ) -> Result<Admission, NotAdmitted> {
+        let key = self.item_key(destination);
+        let mut pauses = Pauses::default();
+        loop {
+            let Item { version, account } = self.load(&key).await?;
+            let admitted = admit(&account, wanted, &self.limits, now);
             let Admitted { account, issue } = admitted.map_err(NotAdmitted::TooMany)?;
-            Ok((Some(account), issue))
-        })
-        .await
+            if let Some(item) = self.replace(&key, version, account, now, &mut pauses).await? {
+                return Ok(Admission { issue, item });
+            }
+        }
     }
 
-    /// Closes the issue of `nonce`, so that it goes on in no other sign-in.
+    /// Closes the issue of `nonce`, so that it goes on in no other sign-in. `known` is the item as the
+    /// caller last stored it: it is read again only when someone else has stored it since.
     ///
     /// # Errors
     /// When the ledger cannot be reached. The caller bounds the time.
@@ -124,35 +148,47 @@ impl<S: Store> Ledger<S> {
         destination: &Destination,
         nonce: &Nonce,
         now: UnixMillis,
+        known: Item,
     ) -> Result<(), NotAdmitted> {
-        self.update(destination, now, |account| Ok((close(account, nonce), ()))).await
+        let key = self.item_key(destination);
+        let mut pauses = Pauses::default();
+        let mut item = known;
+        loop {
+            let Some(account) = close(&item.account, nonce) else { return Ok(()) };
+            if self.replace(&key, item.version, account, now, &mut pauses).await?.is_some() {
+                return Ok(());
+            }
+            item = self.load(&key).await?;
+        }
     }
 
-    /// Reads the item, has `change` decide, and stores what it gives; again, if someone else was
-    /// faster.
-    async fn update<T>(
+    async fn load(&self, key: &ItemKey) -> Result<Item, NotAdmitted> {
+        self.store.load(key).await.map_err(|_| NotAdmitted::Unavailable)
+    }
+
+    /// Stores `account` in the place of the item of `version` and gives the item; or none, after a
+    /// pause, when someone else was faster.
+    async fn replace(
         &self,
-        destination: &Destination,
+        key: &ItemKey,
+        version: u64,
+        account: Account,
         now: UnixMillis,
-        change: impl Fn(&Account) -> Result<(Option<Account>, T), NotAdmitted>,
-    ) -> Result<T, NotAdmitted> {
-        let key = ItemKey(self.tag(DESTINATION_DOMAIN, &[destination.expose()]));
-        let mut pause = BACKOFF;
-        loop {
-            let unavailable = |_| NotAdmitted::Unavailable;
-            let Item { version, account } = self.store.load(&key).await.map_err(unavailable)?;
-            let (changed, result) = change(&account)?;
-            let Some(account) = changed else { return Ok(result) };
-            let item = Item { version: version.saturating_add(1), account };
-            match self.store.store(&key, &item, self.expires_at(now)).await {
-                Ok(()) => return Ok(result),
-                Err(StoreError::Unavailable) => return Err(NotAdmitted::Unavailable),
-                Err(StoreError::Conflict) => {
-                    tokio::time::sleep(pause).await;
-                    pause = pause.saturating_add(BACKOFF);
-                }
+        pauses: &mut Pauses,
+    ) -> Result<Option<Item>, NotAdmitted> {
+        let item = Item { version: version.saturating_add(1), account };
+        match self.store.store(key, &item, self.expires_at(now)).await {
+            Ok(()) => Ok(Some(item)),
+            Err(StoreError::Unavailable) => Err(NotAdmitted::Unavailable),
+            Err(StoreError::Conflict) => {
+                tokio::time::sleep(pauses.next()).await;
+                Ok(None)
             }
         }
+    }
+
+    fn item_key(&self, destination: &Destination) -> ItemKey {
+        ItemKey(self.tag(DESTINATION_DOMAIN, &[destination.expose()]))
     }
 
     /// When an item stored at `now` proves nothing any more.
