@@ -1,6 +1,7 @@
 //! What happens when the ledger's DynamoDB is not well: nothing is sent that it did not admit, no
 //! challenge is made that it did not close, and the client is told that we are not available.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use crate::aws::{closing, trickling};
 use crate::harness::{Context, Setup, run_test};
 use crate::phone;
 
-/// How long a slow answer takes: four of them leave a first round time to send.
+/// How long a slow answer takes: three of them leave a first round time to send.
 const SLOW: Duration = Duration::from_millis(200);
 
 /// Longer than any call is waited for.
@@ -75,13 +76,26 @@ const ILL: [Mood; 14] = [
 enum Step {
     AdmitReads,
     AdmitWrites,
-    CloseReads,
     CloseWrites,
+    /// Only when somebody else stored the item in between.
+    CloseReads,
 }
 
-/// What will become of the next calls: so many are answered, the others meet the mood.
+impl Step {
+    /// What becomes of the calls before it.
+    fn before(self) -> VecDeque<Mood> {
+        match self {
+            Self::AdmitReads => [].into(),
+            Self::AdmitWrites => [Mood::Well].into(),
+            Self::CloseWrites => [Mood::Well; 2].into(),
+            Self::CloseReads => [Mood::Well, Mood::Well, Mood::Outrun].into(),
+        }
+    }
+}
+
+/// What will become of the calls to come: the next ones, and all others.
 struct Outlook {
-    well: usize,
+    next: VecDeque<Mood>,
     then: Mood,
 }
 
@@ -99,7 +113,7 @@ impl Table {
         let table = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             database: DynamoDb::new(LEDGER_TABLE).unwrap(),
-            outlook: Arc::new(Mutex::new(Outlook { well: 0, then: Mood::Well })),
+            outlook: Arc::new(Mutex::new(Outlook { next: VecDeque::new(), then: Mood::Well })),
         };
         let router = Router::new().fallback(take).with_state(table.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -110,21 +124,15 @@ impl Table {
         Setup::with(&[("AWS_ENDPOINT_URL_DYNAMODB", &self.url)])
     }
 
-    /// Answers all calls before `step`, and from then on meets them in `mood`.
+    /// Lets a first round come to `step`, and from then on meets it in `mood`.
     fn set(&self, step: Step, mood: Mood) {
-        *self.outlook.lock().unwrap() = Outlook { well: step as usize, then: mood };
+        *self.outlook.lock().unwrap() = Outlook { next: step.before(), then: mood };
     }
 
     /// What becomes of this call.
     fn mood(&self) -> Mood {
         let mut outlook = self.outlook.lock().unwrap();
-        match outlook.well.checked_sub(1) {
-            Some(well) => {
-                outlook.well = well;
-                Mood::Well
-            }
-            None => outlook.then,
-        }
+        outlook.next.pop_front().unwrap_or(outlook.then)
     }
 }
 
@@ -204,7 +212,7 @@ async fn ill_at(step: Step) {
             assert_eq!(message, unavailable, "{mood:?}");
             // Nothing is sent that is not admitted, and one message that is.
             let sent = t.messages().split_off(sent);
-            assert_eq!(sent.len(), usize::from(step >= Step::CloseReads), "{mood:?}");
+            assert_eq!(sent.len(), usize::from(step >= Step::CloseWrites), "{mood:?}");
             // Create failed by itself, once, before Cognito gave it up.
             let calls = t.functions.calls().calls().split_off(calls);
             let is_create = |name| name == Trigger::CreateAuthChallenge.name();
