@@ -70,7 +70,7 @@ impl<'d> Search<'d> {
     /// Does `program` match at `at`, and `after` what follows?
     fn run(&mut self, program: &'static [u8], at: usize, after: &After<'_>) -> bool {
         let Some((&code, rest)) = program.split_first() else { return self.go_on(at, after) };
-        // One byte at a time: nothing in a pattern is longer than the program that it is in.
+        // A code without what belongs to it is taken for a digit below, and no digit is that large.
         match (code, rest) {
             (ONE_OF, [low, high, rest @ ..]) => {
                 let set = u16::from_le_bytes([*low, *high]);
