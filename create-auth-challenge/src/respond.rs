@@ -146,15 +146,14 @@ impl<D: Deliver, S: Store> Create<D, S> {
         let nonce = Nonce::generate(generator)
             .map_err(|_| Fault::Internal("the system has no randomness to give"))?;
         let user = self.ledger.user(&call.event.user_pool_id, call.event.subject());
-        let Admission { issue, item } =
-            self.admit(call, destination, &Wanted::New(user, nonce)).await?;
-        let (nonce, issued_at) = issue.unwrap_or((nonce, call.now));
+        let admission = self.admit(call, destination, &Wanted::New(user, nonce)).await?;
+        let (nonce, issued_at) = admission.issue.unwrap_or((nonce, call.now));
         let Plan { medium, sent_at, sends, wrong, .. } = *plan;
         let record = Record { nonce, issued_at: issued_at / 1_000, sent_at, medium, sends, wrong };
         self.send(call, &record, destination, generator).await?;
         // From here on the code is this sign-in's alone. A challenge whose issue stayed open could
         // be another's too, so there is none.
-        let closed = self.ledger.close(destination, &nonce, call.now, item);
+        let closed = self.ledger.close(admission, call.now);
         match timeout_at(call.deadline, closed).await {
             Ok(Ok(())) => {
                 if !call.event.request.user_not_found {

@@ -94,8 +94,9 @@ pub enum NotAdmitted {
 pub struct Admission {
     /// For a new code, what to derive it from and when that was issued.
     pub issue: Option<(Nonce, UnixMillis)>,
-    /// The item as it was stored.
-    pub item: Item,
+    /// The item that it was stored in, and as what.
+    key: ItemKey,
+    item: Item,
 }
 
 /// The ledger over a store.
@@ -126,35 +127,28 @@ impl<S: Store> Ledger<S> {
         wanted: &Wanted,
         now: UnixMillis,
     ) -> Result<Admission, NotAdmitted> {
-        let key = self.item_key(destination);
+        let key = ItemKey(self.tag(DESTINATION_DOMAIN, &[destination.expose()]));
         let mut pauses = Pauses::default();
         loop {
             let Item { version, account } = self.load(&key).await?;
             let admitted = admit(&account, wanted, &self.limits, now);
             let Admitted { account, issue } = admitted.map_err(NotAdmitted::TooMany)?;
             if let Some(item) = self.replace(&key, version, account, now, &mut pauses).await? {
-                return Ok(Admission { issue, item });
+                return Ok(Admission { issue, key, item });
             }
         }
     }
 
-    /// Closes the issue of `nonce`, so that it goes on in no other sign-in. `known` is the item as the
-    /// caller last stored it: it is read again only when someone else has stored it since.
+    /// Closes the issue of `admission`, so that it goes on in no other sign-in. The item is read again
+    /// only when someone else has stored it since.
     ///
     /// # Errors
     /// When the ledger cannot be reached. The caller bounds the time.
-    pub async fn close(
-        &self,
-        destination: &Destination,
-        nonce: &Nonce,
-        now: UnixMillis,
-        known: Item,
-    ) -> Result<(), NotAdmitted> {
-        let key = self.item_key(destination);
+    pub async fn close(&self, admission: Admission, now: UnixMillis) -> Result<(), NotAdmitted> {
+        let Admission { issue: Some((nonce, _)), key, mut item } = admission else { return Ok(()) };
         let mut pauses = Pauses::default();
-        let mut item = known;
         loop {
-            let Some(account) = close(&item.account, nonce) else { return Ok(()) };
+            let Some(account) = close(&item.account, &nonce) else { return Ok(()) };
             if self.replace(&key, item.version, account, now, &mut pauses).await?.is_some() {
                 return Ok(());
             }
@@ -185,10 +179,6 @@ impl<S: Store> Ledger<S> {
                 Ok(None)
             }
         }
-    }
-
-    fn item_key(&self, destination: &Destination) -> ItemKey {
-        ItemKey(self.tag(DESTINATION_DOMAIN, &[destination.expose()]))
     }
 
     /// When an item stored at `now` proves nothing any more.
