@@ -87,6 +87,9 @@ async fn main() -> Result<(), Failure> {
     let mut subjects = subject::all(&cloud, node.as_ref(), options.before.as_deref()).await?;
     if let Some(only) = &options.only {
         subjects.retain(|subject| subject.is_of(only));
+        if subjects.len() == 1 {
+            return Err(format!("--only takes define, create or verify, not {only:?}").into());
+        }
     }
     let costs = measure::costs(&subjects, &mut cloud, &options).await?;
     let quota = match Quota::new(&folder) {

@@ -136,7 +136,7 @@ pub(crate) async fn throttled(
     Ok(medians.collect())
 }
 
-/// One cold start. Putting the process into a group is nobody's time: the system takes its own for it.
+/// One cold start, without the time that the system takes to put the process into a control group.
 struct Cold {
     ready: Duration,
     answer: Duration,

@@ -4,7 +4,8 @@
 //! in which periods. Here they are of 20 ms. What a process may use of a period and has not used by
 //! its end is lost; when it has used all, it waits for the next.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,8 +23,33 @@ const SHARE: u32 = PERIOD * 128 / 1_769;
 /// ended.
 pub(crate) struct Quota {
     group: PathBuf,
-    /// A named pipe that held processes wait at.
-    gate: PathBuf,
+    gate: Gate,
+}
+
+/// A named pipe that a held process waits at. We hold both of its ends, so that opening it and
+/// writing to it wait for nobody.
+struct Gate {
+    path: PathBuf,
+    pipe: File,
+}
+
+impl Gate {
+    fn new(path: PathBuf) -> Result<Self, String> {
+        let made = Command::new("mkfifo").arg(&path).status();
+        if !made.map_err(|error| format!("mkfifo: {error}"))?.success() {
+            return Err("mkfifo makes no pipe".to_owned());
+        }
+        let pipe = File::options().read(true).write(true).open(&path);
+        let pipe = pipe.map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self { path, pipe })
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // A file in cargo's folder at worst.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 impl Quota {
@@ -32,7 +58,7 @@ impl Quota {
     /// # Errors
     /// With the reason, where the system does not let us.
     pub(crate) fn new(folder: &Path) -> Result<Self, String> {
-        let gate = folder.join(format!("gate-{}", std::process::id()));
+        let gate = Gate::new(folder.join(format!("gate-{}", std::process::id())))?;
         let mounts = fs::read_to_string("/proc/mounts").map_err(|error| error.to_string())?;
         let mut reasons = Vec::new();
         for mount in mounts.lines() {
@@ -49,7 +75,7 @@ impl Quota {
             }
             let group = Path::new(at).join(format!("bench-{}", std::process::id()));
             match make(&group, second) {
-                Ok(()) => return Self { group, gate }.with_gate(),
+                Ok(()) => return Ok(Self { group, gate }),
                 Err(error) => reasons.push(format!("{at}: {error}")),
             }
         }
@@ -70,20 +96,14 @@ impl Quota {
         let program = launch.program.canonicalize()?;
         let root = program.parent().unwrap_or(&program);
         held.environment.insert("LAMBDA_TASK_ROOT".to_owned(), root.display().to_string());
-        let first = ["-c".into(), script.into(), self.gate.clone().into(), program.into()];
+        let first = ["-c".into(), script.into(), self.gate.path.clone().into(), program.into()];
         held.args = first.into_iter().chain(launch.args.iter().cloned()).collect();
         Ok(held)
     }
 
-    /// Lets the held process go on. Waits for it to be at the gate.
+    /// Lets the held process go on.
     pub(crate) fn release(&self) -> Result<(), Failure> {
-        Ok(fs::write(&self.gate, "\n")?)
-    }
-
-    fn with_gate(self) -> Result<Self, String> {
-        let made = Command::new("mkfifo").arg(&self.gate).status();
-        let made = made.map_err(|error| format!("mkfifo: {error}"))?;
-        if made.success() { Ok(self) } else { Err("mkfifo makes no pipe".to_owned()) }
+        Ok((&self.gate.pipe).write_all(b"\n")?)
     }
 }
 
@@ -91,7 +111,6 @@ impl Drop for Quota {
     fn drop(&mut self) {
         // An empty folder at worst.
         let _ = fs::remove_dir(&self.group);
-        let _ = fs::remove_file(&self.gate);
     }
 }
 
