@@ -14,7 +14,7 @@ use create_auth_challenge::ledger::{Item, ItemKey, Store, StoreError};
 use create_auth_challenge::{Create, Deliver, Destination, Message, Settings, Undelivered};
 use define_auth_challenge::Rules;
 use futures_util::future::join_all;
-use otp::settings::CodeSettings;
+use settings::CodeSettings;
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};

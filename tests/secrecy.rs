@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use futures_util::future::join_all;
 use local::lambda::{Invoke as _, Trigger};
-use otp::settings::CodeSettings;
+use settings::CodeSettings;
 use serde_json::{Value, json};
 
 use crate::aws::{Aws, Mood};

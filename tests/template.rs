@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use otp::settings::{CodeSettings, Lookup, SettingError};
+use settings::{CodeSettings, Lookup, SettingError};
 use saphyr::{LoadableYamlNode as _, Yaml};
 use trigger::Metrics;
 

@@ -18,7 +18,7 @@ use create_auth_challenge::{Language, Message, Words};
 use define_auth_challenge::{Rules, SignIn};
 use futures_util::FutureExt as _;
 use numbering::Number;
-use otp::settings::{CodeSettings, Limits};
+use settings::{CodeSettings, Limits};
 use otp::{Ask, Code, CodeKey, CodeLength, Medium, Nonce, PrivateParameters, Record};
 use serde_json::{Value, json};
 use trigger::Trigger;

@@ -19,7 +19,7 @@ use aws_sdk_sns::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sns::types::MessageAttributeValue;
 use aws_smithy_http_client::HttpClientError;
 use otp::Medium;
-use otp::settings::{Lookup, SettingError, Variable};
+use settings::{Lookup, SettingError, Variable};
 
 pub use connect::{CONNECT_LIMIT, connect};
 use tls::Trust;

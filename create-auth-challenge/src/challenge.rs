@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use otp::settings::CodeSettings;
+use settings::CodeSettings;
 use otp::{Expected, Medium, Note, PrivateParameters, Record, UnixSeconds};
 use serde::Serialize;
 use trigger::Fault;

@@ -1,6 +1,6 @@
 //! The rule of sending.
 
-use otp::settings::Limits;
+use settings::Limits;
 use otp::{Ask, Medium, Nonce, Record, UnixSeconds};
 
 /// A duration, as whole seconds.

@@ -321,7 +321,7 @@ mod tests {
     use aws_lambda_events::cognito::CognitoEventUserPoolsCreateAuthChallengeResponse;
     use numbering::Region;
     use otp::Medium;
-    use otp::settings::{CodeSettings, Limits};
+    use settings::{CodeSettings, Limits};
     use otp::{CodeKey, CodeLength};
     use rand::SeedableRng as _;
     use rand::rngs::ChaCha20Rng;

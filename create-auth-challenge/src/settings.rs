@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use numbering::Region;
 use otp::Medium;
-use otp::settings::{CodeSettings, Limits, Lookup, SettingError, Variable};
+use settings::{CodeSettings, Limits, Lookup, SettingError, Variable};
 
 use crate::ledger::IssueLimit;
 use crate::{Countries, MailOptions, Policy, TextOptions, Words};

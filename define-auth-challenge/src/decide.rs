@@ -1,6 +1,6 @@
 //! The rule of sequence.
 
-use otp::settings::Limits;
+use settings::Limits;
 use otp::{Ask, Record};
 
 /// Which start of a sign-in is allowed.

@@ -66,7 +66,7 @@ impl From<Decision> for Response {
 
 #[cfg(test)]
 mod tests {
-    use otp::settings::Limits;
+    use settings::Limits;
     use serde_json::{Value, json};
 
     use super::*;

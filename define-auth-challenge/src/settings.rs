@@ -1,6 +1,6 @@
 //! The function's settings.
 
-use otp::settings::{Limits, Lookup, SettingError, Variable};
+use settings::{Limits, Lookup, SettingError, Variable};
 
 use crate::{Rules, SignIn};
 

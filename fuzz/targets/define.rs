@@ -7,7 +7,7 @@ use define_auth_challenge::{Rules, SignIn, respond};
 use fuzz::{is_resend, is_unknown, response, run, tree};
 use libfuzzer_sys::fuzz_target;
 use otp::Record;
-use otp::settings::Limits;
+use settings::Limits;
 use serde_json::{Value, json};
 use trigger::{Fault, Trigger};
 

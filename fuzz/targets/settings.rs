@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use otp::settings::{CodeSettings, SettingError};
+use settings::{CodeSettings, SettingError};
 
 /// What errors are made of, beside letters and digits. A value that were repeated would bring others.
 const MARKS: &str = " ,.;:=<>/@`_-()*+'";

@@ -5,7 +5,7 @@
 
 use fuzz::{CODE_KEY, NOW, is_resend, is_unknown, response, run, subject, text, tree};
 use libfuzzer_sys::fuzz_target;
-use otp::settings::CodeSettings;
+use settings::CodeSettings;
 use otp::{Code, CodeKey, CodeLength, Nonce};
 use serde_json::{Value, json};
 use trigger::{Fault, Trigger};

@@ -17,7 +17,6 @@ mod nonce;
 mod note;
 mod private;
 mod record;
-pub mod settings;
 
 pub use ask::Ask;
 pub use code::{Code, CodeKey, CodeLength, KeyError};

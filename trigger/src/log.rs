@@ -11,7 +11,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::panic::PanicHookInfo;
 
-use otp::settings::Lookup;
+use settings::Lookup;
 use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;

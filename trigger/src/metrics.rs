@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use otp::Medium;
-use otp::settings::{Lookup, SettingError, Variable};
+use settings::{Lookup, SettingError, Variable};
 use serde_json::{Map, Value, json};
 
 use crate::{Fault, now_millis};

@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use futures_util::FutureExt as _;
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use otp::UnixSeconds;
-use otp::settings::{Lookup, SettingError};
+use settings::{Lookup, SettingError};
 use serde::Serialize;
 use serde_json::value::RawValue;
 

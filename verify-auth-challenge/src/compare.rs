@@ -1,6 +1,6 @@
 //! The judgement.
 
-use otp::settings::CodeSettings;
+use settings::CodeSettings;
 use otp::{Ask, Code, Medium, PrivateParameters, UnixSeconds};
 use subtle::ConstantTimeEq as _;
 

@@ -1,6 +1,6 @@
 //! From Cognito's event to the judgement, and from the verdict to Cognito's response.
 
-use otp::settings::CodeSettings;
+use settings::CodeSettings;
 use otp::{Ask, Expected, UnixSeconds};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;

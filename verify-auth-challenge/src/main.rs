@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use otp::settings::CodeSettings;
+use settings::CodeSettings;
 use trigger::{Metrics, Trigger};
 
 fn main() -> ExitCode {

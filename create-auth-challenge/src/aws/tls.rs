@@ -16,7 +16,7 @@ use std::time::Duration;
 use aws_sdk_sns::config::SharedHttpClient;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, HttpClientError};
-use otp::settings::{Lookup, Variable};
+use settings::{Lookup, Variable};
 
 /// How long an idle connection is kept: those of before Lambda froze the process are dead.
 const IDLE_LIMIT: Duration = Duration::from_secs(20);

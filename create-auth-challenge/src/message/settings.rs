@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use otp::settings::{Lookup, SettingError, Variable};
+use settings::{Lookup, SettingError, Variable};
 use otp::{CodeLength, Medium, UnixSeconds};
 
 use super::template::{Piece, check, pieces};
