@@ -10,14 +10,14 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use create_auth_challenge::ledger::{Item, ItemKey, Store, StoreError};
-use create_auth_challenge::{Create, Deliver, Destination, Message, Settings, Undelivered};
+use create_auth_challenge::{Create, Destination, Message, MessageSender, SendError, Settings};
 use define_auth_challenge::Rules;
 use futures_util::future::join_all;
-use settings::CodeSettings;
+use ledger::{Item, ItemKey, Store, StoreError};
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
+use settings::CodeSettings;
 use tokio::time::sleep;
 use trigger::{Event, Fault, Request};
 
@@ -55,8 +55,8 @@ struct Phone {
     now: Rc<RefCell<u64>>,
 }
 
-impl Deliver for Phone {
-    async fn deliver(&self, to: &Destination, message: &Message) -> Result<(), Undelivered> {
+impl MessageSender for Phone {
+    async fn send(&self, to: &Destination, message: &Message) -> Result<(), SendError> {
         assert_eq!(to.expose(), PHONE);
         let code = message.expose_text().split(' ').next().unwrap().to_owned();
         self.inbox.borrow_mut().push((*self.now.borrow(), code));

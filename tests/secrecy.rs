@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use futures_util::future::join_all;
 use local::lambda::{Invoke as _, Trigger};
-use settings::CodeSettings;
 use serde_json::{Value, json};
+use settings::CodeSettings;
 
 use crate::aws::{Aws, Mood};
 use crate::functions::{CODE_KEY, EMAIL as EMAIL_OF_EVENTS, event, invoke};

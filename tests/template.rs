@@ -8,8 +8,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use settings::{CodeSettings, Lookup, SettingError};
 use saphyr::{LoadableYamlNode as _, Yaml};
+use settings::{CodeSettings, Lookup, SettingError};
 use trigger::Metrics;
 
 const TEMPLATE: &str = include_str!("../template.yaml");

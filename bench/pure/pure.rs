@@ -13,14 +13,14 @@ use std::io::{self, Write as _};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use create_auth_challenge::ledger::{Account, IssueLimit, UserTag, Wanted, admit};
-use create_auth_challenge::{Language, Message, Words};
+use create_auth_challenge::{Language, Message, MessageCatalog};
 use define_auth_challenge::{Rules, SignIn};
 use futures_util::FutureExt as _;
+use ledger::{Account, IssueLimit, UserTag, Wanted, admit};
 use numbering::Number;
-use settings::{CodeSettings, Limits};
 use otp::{Ask, Code, CodeKey, CodeLength, Medium, Nonce, PrivateParameters, Record};
 use serde_json::{Value, json};
+use settings::{CodeSettings, Limits};
 use trigger::Trigger;
 use verify_auth_challenge::{Subject, is_right};
 
@@ -120,16 +120,16 @@ fn cases() -> Result<Vec<Case>, Failure> {
     let ends = [languages.first(), languages.last()].into_iter().flatten().copied();
     for language in ends {
         for medium in [Medium::Sms, Medium::Email] {
-            let words = Words::default();
+            let words = MessageCatalog::default();
             let code = Code::derive(&settings_key()?, POOL, SUB, &nonce, length);
             let name = format!("message: {} in {}", medium.name(), language.tag);
             cases.push(case(name, move || Message::new(&words, language, medium, &code, 299)));
         }
-        let words = Words::default();
+        let words = MessageCatalog::default();
         let name = format!("language: {} of {}", language.tag, languages.len());
         cases.push(case(name, move || words.language([Some(language.tag)]).tag));
     }
-    cases.push(case("settings: all languages' words", || Words::read(&|_| None).is_ok()));
+    cases.push(case("settings: all languages' words", || MessageCatalog::read(&|_| None).is_ok()));
     Ok(cases)
 }
 

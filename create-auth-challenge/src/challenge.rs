@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use settings::CodeSettings;
 use otp::{Expected, Medium, Note, PrivateParameters, Record, UnixSeconds};
 use serde::Serialize;
+use settings::CodeSettings;
 use trigger::Fault;
 
 use crate::{Destinations, Policy};

@@ -8,22 +8,24 @@
 //! (`verify-auth-challenge`), deriving codes and the record's grammar (`otp`), the form of events
 //! (`trigger`), which region a number belongs to (`numbering`).
 
-pub mod aws;
 mod challenge;
 mod countries;
 mod decoy;
 mod destination;
-pub mod ledger;
 mod message;
 mod pace;
 mod plan;
 mod respond;
+mod send;
 mod settings;
 
 pub use challenge::Response;
 pub use countries::Countries;
 pub use destination::{Destination, Destinations};
-pub use message::{Alphabet, Language, Mail, MailOptions, Message, Size, TextOptions, Words};
+pub use message::{
+    Alphabet, Email, EmailOptions, Language, Message, MessageCatalog, Size, SmsOptions,
+};
 pub use plan::{Issue, Plan, Policy, Round, Seconds, go_on, plan};
-pub use respond::{Create, Deliver, TIME_LIMIT, Undelivered};
+pub use respond::{Create, TIME_LIMIT};
+pub use send::{MessageSender, SendError, Services};
 pub use settings::{FirstRound, Settings};

@@ -2,22 +2,29 @@
 
 use std::process::ExitCode;
 
-use create_auth_challenge::aws::{self, Environment};
-use create_auth_challenge::{Create, Settings};
+use aws::{Environment, Service};
+use create_auth_challenge::{Create, Services, Settings};
+use ledger::DynamoDb;
 use otp::Medium;
 use trigger::{Metrics, Trigger};
+
+/// What the function calls.
+const SERVICES: [Service; 3] = [Service::DynamoDb, Service::SesV2, Service::Sns];
 
 fn main() -> ExitCode {
     trigger::start(
         |lookup| {
             let settings = Settings::read(lookup)?;
-            Ok((settings, Environment::read(lookup)?, Metrics::read(lookup)?))
+            Ok((settings, Environment::read(lookup, SERVICES)?, Metrics::read(lookup)?))
         },
         async |(settings, environment, metrics)| {
-            warn_of_long_texts(&settings);
-            let (senders, table) = aws::clients(&settings, &environment)?;
-            aws::connect(&senders, &table).await;
-            let create = Create::new(settings, senders, table).counting(metrics.clone());
+            warn_of_long_sms(&settings);
+            let config = environment.config()?;
+            let services = Services::new(&settings, &config);
+            let client = aws_sdk_dynamodb::Client::new(&config.of(Service::DynamoDb));
+            let table = DynamoDb::new(client, settings.ledger_table.clone());
+            aws::connect(async { tokio::join!(services.connect(), table.connect()) }).await;
+            let create = Create::new(settings, services, table).counting(metrics.clone());
             trigger::serve(Trigger::Create, &metrics, async |event| {
                 create.respond(event, trigger::now_millis(), &mut generator()).await
             })
@@ -26,15 +33,15 @@ fn main() -> ExitCode {
     )
 }
 
-/// Says which languages' texts cost more than they need, or are not read by the phone.
-fn warn_of_long_texts(settings: &Settings) {
+/// Warns of the locales whose SMS cost more than they need, or are not read by the phone.
+fn warn_of_long_sms(settings: &Settings) {
     if !settings.media.contains(&Medium::Sms) {
         return;
     }
-    let Settings { words, policy, codes, .. } = settings;
-    for (language, size, limit) in words.long_texts(policy.lifetime, codes.length) {
-        let (locale, units, parts) = (language.tag, size.units, size.parts());
-        tracing::warn!(locale, units, limit, parts, "texts in this language are long");
+    let Settings { catalog, policy, codes, .. } = settings;
+    for (language, size, limit) in catalog.long_sms(policy.lifetime, codes.length) {
+        let (locale, units, segments) = (language.tag, size.units, size.segments());
+        tracing::warn!(locale, units, limit, segments, "SMS exceeds one segment in this locale");
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rand::TryCryptoRng;
 
-use crate::Undelivered;
+use crate::SendError;
 
 /// How many of the last sends are remembered.
 const REMEMBERED: usize = 32;
@@ -17,7 +17,7 @@ pub(crate) struct Sent {
     /// How long it took.
     pub(crate) took: Duration,
     /// What came of it.
-    pub(crate) outcome: Result<(), Undelivered>,
+    pub(crate) outcome: Result<(), SendError>,
 }
 
 /// What a send is like before there was one in this process: it takes about what SNS takes from
@@ -59,7 +59,7 @@ mod tests {
         let (pace, mut generator) = (Pace::default(), ChaCha20Rng::seed_from_u64(1));
         assert_eq!(pace.draw(&mut generator), BEFORE_ANY);
         for n in 0..40 {
-            let outcome = if n % 4 == 0 { Err(Undelivered) } else { Ok(()) };
+            let outcome = if n % 4 == 0 { Err(SendError) } else { Ok(()) };
             pace.note(Sent { took: Duration::from_millis(n), outcome });
         }
         let mut drawn: Vec<_> = (0..1_000)

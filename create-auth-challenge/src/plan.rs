@@ -1,7 +1,7 @@
 //! The rule of sending.
 
-use settings::Limits;
 use otp::{Ask, Medium, Nonce, Record, UnixSeconds};
+use settings::Limits;
 
 /// A duration, as whole seconds.
 pub type Seconds = u64;

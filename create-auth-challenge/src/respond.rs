@@ -1,6 +1,5 @@
 //! From Cognito's event to the plan, and from its outcome to Cognito's response.
 
-use std::future::Future;
 use std::time::Duration;
 
 use otp::{Ask, Code, Nonce, Note, Record, UnixSeconds};
@@ -10,29 +9,15 @@ use tokio::time::{Instant, timeout_at};
 use trigger::{Count, Event, Fault, Metrics, Request};
 
 use crate::challenge::{NotSent, Response, Terms};
-use crate::ledger::{Admission, Ledger, NotAdmitted, Refused, Store, UnixMillis, Wanted};
 use crate::pace::{Pace, Sent};
 use crate::plan::{Issue, Plan, Policy, Round, go_on, plan};
 use crate::settings::FirstRound;
-use crate::{Destination, Destinations, Message, Settings, decoy};
+use crate::{Destination, Destinations, Message, MessageSender, SendError, Settings, decoy};
+use ledger::{Admission, Ledger, NotAdmitted, Refused, Store, UnixMillis, Wanted};
 
 /// Within this time of being called the function has answered or failed, whatever the services that
 /// it waits for do. Cognito gives up at 5 seconds and calls again.
 pub const TIME_LIMIT: Duration = Duration::from_millis(3_700);
-
-/// Sends messages.
-pub trait Deliver {
-    /// Sends `message` to `to`.
-    fn deliver(
-        &self,
-        to: &Destination,
-        message: &Message,
-    ) -> impl Future<Output = Result<(), Undelivered>>;
-}
-
-/// The service refused the message or could not be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Undelivered;
 
 /// The function: its settings, what it sends with, and what bounds that.
 pub struct Create<D, S> {
@@ -68,7 +53,7 @@ impl<'a> Call<'a> {
     }
 }
 
-impl<D: Deliver, S: Store> Create<D, S> {
+impl<D: MessageSender, S: Store> Create<D, S> {
     /// The function with `settings`, sending with `deliver` what the ledger in `store` admits. It
     /// counts nothing.
     pub fn new(settings: Settings, deliver: D, store: S) -> Self {
@@ -183,7 +168,7 @@ impl<D: Deliver, S: Store> Create<D, S> {
         destination: &Destination,
         wanted: &Wanted,
     ) -> Result<Admission, Fault> {
-        let admitted = self.ledger.admit(destination, wanted, call.now);
+        let admitted = self.ledger.admit(destination.expose(), wanted, call.now);
         match timeout_at(call.deadline, admitted).await {
             Ok(Ok(admission)) => Ok(admission),
             Ok(Err(NotAdmitted::TooMany(Refused { retry_after }))) => {
@@ -232,7 +217,7 @@ impl<D: Deliver, S: Store> Create<D, S> {
         destination: &Destination,
         generator: &mut R,
     ) -> Result<(), Fault> {
-        let Settings { codes, policy, words, .. } = &self.settings;
+        let Settings { codes, policy, catalog, .. } = &self.settings;
         let Record { nonce, issued_at, .. } = record;
         let code = Code::derive(
             &codes.key,
@@ -243,28 +228,28 @@ impl<D: Deliver, S: Store> Create<D, S> {
         );
         let seconds = policy.expires_at(*issued_at).saturating_sub(call.seconds());
         let Request { client_metadata, user_attributes, .. } = &call.event.request;
-        let language =
-            words.language([client_metadata, user_attributes].map(|texts| texts.expose("locale")));
-        let message = Message::new(words, language, destination.medium(), &code, seconds);
+        let language = catalog
+            .language([client_metadata, user_attributes].map(|texts| texts.expose("locale")));
+        let message = Message::new(catalog, language, destination.medium(), &code, seconds);
         if call.event.request.user_not_found {
             let Sent { took, outcome } = self.pace.draw(generator);
             let pause = timeout_at(call.deadline, tokio::time::sleep(took)).await;
-            return pause.map_or(Err(Undelivered), |()| outcome).map_err(|_| Fault::DeliveryFailed);
+            return pause.map_or(Err(SendError), |()| outcome).map_err(|_| Fault::DeliveryFailed);
         }
         let before = call.left();
-        let delivery = timeout_at(call.deadline, self.deliver.deliver(destination, &message));
+        let delivery = timeout_at(call.deadline, self.deliver.send(destination, &message));
         let outcome = delivery.await.unwrap_or_else(|_| {
             let medium = destination.medium().name();
             tracing::warn!(medium, limit = ?TIME_LIMIT, "not sent: no answer");
-            Err(Undelivered)
+            Err(SendError)
         });
         let (medium, took) = (destination.medium(), before.saturating_sub(call.left()));
         self.metrics.count(match outcome {
             Ok(()) => Count::Delivered { medium, country: destination.country(), took },
-            Err(Undelivered) => Count::Undelivered { medium },
+            Err(SendError) => Count::Undelivered { medium },
         });
         self.pace.note(Sent { took, outcome });
-        outcome.map_err(|Undelivered| Fault::DeliveryFailed)
+        outcome.map_err(|SendError| Fault::DeliveryFailed)
     }
 }
 
@@ -321,15 +306,15 @@ mod tests {
     use aws_lambda_events::cognito::CognitoEventUserPoolsCreateAuthChallengeResponse;
     use numbering::Region;
     use otp::Medium;
-    use settings::{CodeSettings, Limits};
     use otp::{CodeKey, CodeLength};
     use rand::SeedableRng as _;
     use rand::rngs::ChaCha20Rng;
     use serde_json::{Value, json};
+    use settings::{CodeSettings, Limits};
 
     use super::*;
-    use crate::ledger::{IssueLimit, Item, ItemKey, StoreError};
-    use crate::{Countries, MailOptions, TextOptions, Words};
+    use crate::{Countries, EmailOptions, MessageCatalog, SmsOptions};
+    use ledger::{IssueLimit, Item, ItemKey, StoreError};
 
     const NOW: UnixSeconds = 1_767_225_600;
 
@@ -341,13 +326,13 @@ mod tests {
         stall: Cell<bool>,
     }
 
-    impl Deliver for Outbox {
-        async fn deliver(&self, to: &Destination, message: &Message) -> Result<(), Undelivered> {
+    impl MessageSender for Outbox {
+        async fn send(&self, to: &Destination, message: &Message) -> Result<(), SendError> {
             if self.stall.get() {
                 std::future::pending::<()>().await;
             }
             if self.refuse.get() {
-                return Err(Undelivered);
+                return Err(SendError);
             }
             let text = message.expose_text().to_owned();
             self.sent.borrow_mut().push((to.medium(), to.expose().to_owned(), text));
@@ -411,9 +396,9 @@ mod tests {
             first_round: FirstRound::Send,
             sms_countries: Countries::Only(vec![Region::from_code("JP").unwrap()]),
             email_from: Some("sign-in@example.com".to_owned()),
-            words: Words::default(),
-            texts: TextOptions::default(),
-            mails: MailOptions::default(),
+            catalog: MessageCatalog::default(),
+            sms: SmsOptions::default(),
+            email: EmailOptions::default(),
             ledger_table: "ledger".to_owned(),
             issue_limits: vec![IssueLimit { count: 5, window: Duration::from_secs(15 * 60) }],
         }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use ledger::IssueLimit;
 use numbering::Region;
 use otp::Medium;
 use settings::{CodeSettings, Limits, Lookup, SettingError, Variable};
 
-use crate::ledger::IssueLimit;
-use crate::{Countries, MailOptions, Policy, TextOptions, Words};
+use crate::{Countries, EmailOptions, MessageCatalog, Policy, SmsOptions};
 
 const FIRST_ROUND: Variable = Variable::new("FIRST_ROUND", "send");
 const MEDIA: Variable = Variable::new("MEDIA", "SMS,EMAIL");
@@ -47,11 +47,11 @@ pub struct Settings {
     /// `ISSUE_LIMITS`: how many messages one destination may get, in which time.
     pub issue_limits: Vec<IssueLimit>,
     /// What messages say.
-    pub words: Words,
+    pub catalog: MessageCatalog,
     /// How text messages travel.
-    pub texts: TextOptions,
+    pub sms: SmsOptions,
     /// How e-mails travel.
-    pub mails: MailOptions,
+    pub email: EmailOptions,
 }
 
 /// What a sign-in starts with.
@@ -99,9 +99,9 @@ impl Settings {
             email_from,
             ledger_table: LEDGER_TABLE.required(lookup)?,
             issue_limits: issue_limits(lookup)?,
-            words: Words::read(lookup)?,
-            texts: TextOptions::read(lookup)?,
-            mails: MailOptions::read(lookup)?,
+            catalog: MessageCatalog::read(lookup)?,
+            sms: SmsOptions::read(lookup)?,
+            email: EmailOptions::read(lookup)?,
         })
     }
 }
@@ -210,7 +210,7 @@ mod tests {
             settings.policy,
             Policy { limits: Limits { attempts: 3, sends: 3 }, lifetime: 300, resend_after: 30 }
         );
-        assert_eq!(settings.words.app_name, None);
+        assert_eq!(settings.catalog.app_name, None);
         let limit =
             |count, minutes: u64| IssueLimit { count, window: Duration::from_secs(60 * minutes) };
         assert_eq!(settings.issue_limits, [limit(5, 15), limit(20, 24 * 60)]);

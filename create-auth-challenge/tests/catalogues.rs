@@ -66,9 +66,9 @@ mod tests {
         for (old, new, expected) in [
             ("text = \"{code} is", "text = \"{pin} is", "sms.text has the placeholder {pin}"),
             ("warning = ", "# ", "sms.warning is missing or empty"),
-            ("enter = ", "entr = ", "mail.entr is no text of a message"),
-            ("title = \"Your", "title = \"{code}: your", "mail.title has the placeholder {code}"),
-            ("subject_app = \"{code}", "subject_app = \"", "mail.subject_app has more blanks"),
+            ("enter = ", "entr = ", "email.entr is no text of a message"),
+            ("title = \"Your", "title = \"{code}: your", "email.title has the placeholder {code}"),
+            ("subject_app = \"{code}", "subject_app = \"", "email.subject_app has more blanks"),
             (
                 "subject_app = \"{code} is your {app}",
                 "subject_app = \"{app}",
@@ -89,7 +89,7 @@ mod tests {
             ("aliases = []", "alias = []", "alias is no text of a message"),
             ("name = \"English\"", "name = \"\"", "name is missing or empty"),
             ("name = \"English\"", "name = English", "en.toml: TOML parse error"),
-            ("Your sign-in code\"", "Your sign-in\\ncode\"", "mail.title has a control character"),
+            ("Your sign-in code\"", "Your sign-in\\ncode\"", "email.title has a control character"),
         ] {
             let error = refused(old, new);
             assert!(error.contains(expected), "{new}: {error}");

@@ -1,7 +1,7 @@
 //! The rule of sequence.
 
-use settings::Limits;
 use otp::{Ask, Record};
+use settings::Limits;
 
 /// Which start of a sign-in is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -66,8 +66,8 @@ impl From<Decision> for Response {
 
 #[cfg(test)]
 mod tests {
-    use settings::Limits;
     use serde_json::{Value, json};
+    use settings::Limits;
 
     use super::*;
     use crate::SignIn;

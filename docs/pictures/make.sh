@@ -9,7 +9,7 @@ trap 'rm -rf -- "$scratch"' EXIT
 
 # picture NAME TAG [OPTION]: the mail in the language TAG.
 picture() {
-  APP_NAME=Example cargo run --quiet --package create-auth-challenge --example mail -- "$2" \
+  APP_NAME=Example cargo run --quiet --package create-auth-challenge --example email -- "$2" \
     > "$scratch/$1.html"
   "${CHROMIUM:-chromium}" --headless --no-sandbox --disable-gpu --hide-scrollbars \
     --force-device-scale-factor=2 --window-size=520,382 "${@:3}" \

@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use create_auth_challenge::ledger::{Item, ItemKey, Store, StoreError};
-use create_auth_challenge::{Create, Deliver, Destination, Message, Settings, Undelivered};
+use ledger::{Item, ItemKey, Store, StoreError};
+use create_auth_challenge::{Create, MessageSender, Destination, Message, Settings, SendError};
 use fuzz::{CODE_KEY, NOW, is_unknown, response, run, subject, tree};
 use libfuzzer_sys::fuzz_target;
 use otp::{Code, CodeKey, CodeLength, Expected, Note};
@@ -24,8 +24,8 @@ const CALLS: usize = 3;
 #[derive(Default)]
 struct Outbox(RefCell<Vec<(String, String)>>);
 
-impl Deliver for &Outbox {
-    async fn deliver(&self, to: &Destination, message: &Message) -> Result<(), Undelivered> {
+impl MessageSender for &Outbox {
+    async fn send(&self, to: &Destination, message: &Message) -> Result<(), SendError> {
         let message = (to.expose().to_owned(), message.expose_text().to_owned());
         self.0.borrow_mut().push(message);
         Ok(())

@@ -11,8 +11,8 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::panic::PanicHookInfo;
 
-use settings::Lookup;
 use serde_json::Value;
+use settings::Lookup;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};

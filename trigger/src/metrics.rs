@@ -8,8 +8,8 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use otp::Medium;
-use settings::{Lookup, SettingError, Variable};
 use serde_json::{Map, Value, json};
+use settings::{Lookup, SettingError, Variable};
 
 use crate::{Fault, now_millis};
 

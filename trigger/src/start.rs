@@ -7,9 +7,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use futures_util::FutureExt as _;
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use otp::UnixSeconds;
-use settings::{Lookup, SettingError};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use settings::{Lookup, SettingError};
 
 use crate::{Count, Event, Fault, Metrics, Trigger, answer, log};
 

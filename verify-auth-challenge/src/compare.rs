@@ -1,7 +1,7 @@
 //! The judgement.
 
-use settings::CodeSettings;
 use otp::{Ask, Code, Medium, PrivateParameters, UnixSeconds};
+use settings::CodeSettings;
 use subtle::ConstantTimeEq as _;
 
 use crate::Answer;

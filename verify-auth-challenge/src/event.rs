@@ -1,9 +1,9 @@
 //! From Cognito's event to the judgement, and from the verdict to Cognito's response.
 
-use settings::CodeSettings;
 use otp::{Ask, Expected, UnixSeconds};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use settings::CodeSettings;
 use trigger::{Count, Event, Fault};
 
 use crate::compare::{Subject, is_other_choice, is_right};

@@ -1,7 +1,7 @@
-//! The words of a message, in the language of whoever gets it.
+//! What a message says, in its recipient's locale.
 
+mod email;
 mod language;
-mod mail;
 mod settings;
 mod sms;
 mod template;
@@ -9,40 +9,40 @@ mod template;
 use otp::{Code, Medium, UnixSeconds};
 use zeroize::Zeroizing;
 
+pub use email::Email;
 pub use language::Language;
-pub use mail::Mail;
-pub use settings::{MailOptions, TextOptions, Words};
+pub use settings::{EmailOptions, MessageCatalog, SmsOptions};
 pub use sms::{Alphabet, Size};
 use template::{Piece, pieces};
 
 /// A message that carries a code. Has no `Debug` and no `Display`; wiped when dropped.
 pub struct Message {
     text: Zeroizing<String>,
-    mail: Option<Mail>,
+    email: Option<Email>,
 }
 
 impl Message {
     /// The message by `medium` for `code`, which lives for another `seconds`.
     #[must_use]
     pub fn new(
-        words: &Words,
+        catalog: &MessageCatalog,
         language: &Language,
         medium: Medium,
         code: &Code,
         seconds: UnixSeconds,
     ) -> Self {
         // Rounded down: nobody should find a code dead that the message calls alive.
-        Self::of_digits(words, language, medium, code.expose(), seconds / 60)
+        Self::of_digits(catalog, language, medium, code.expose(), seconds / 60)
     }
 
     fn of_digits(
-        words: &Words,
+        catalog: &MessageCatalog,
         language: &Language,
         medium: Medium,
         code: &str,
         minutes: u64,
     ) -> Self {
-        let app = words.app_name.as_deref().unwrap_or_default();
+        let app = catalog.app_name.as_deref().unwrap_or_default();
         // A name in Latin letters must not turn the order of what surrounds it (UAX #9 §2.4.2).
         let isolated = format!("\u{2068}{app}\u{2069}");
         let (number, time) = (minutes.to_string(), language.time(minutes));
@@ -53,10 +53,10 @@ impl Message {
             minutes: &number,
         };
         match medium {
-            Medium::Sms => Self { text: sms::text(language, words, &values), mail: None },
+            Medium::Sms => Self { text: sms::text(language, catalog, &values), email: None },
             Medium::Email => {
-                let (text, mail) = mail::mail(language, words, &values);
-                Self { text, mail: Some(mail) }
+                let (text, email) = email::parts(language, catalog, &values);
+                Self { text, email: Some(email) }
             }
         }
     }
@@ -69,8 +69,8 @@ impl Message {
 
     /// What an e-mail has besides.
     #[must_use]
-    pub fn mail(&self) -> Option<&Mail> {
-        self.mail.as_ref()
+    pub fn email(&self) -> Option<&Email> {
+        self.email.as_ref()
     }
 }
 
@@ -108,33 +108,33 @@ mod tests {
     /// Every length of a code.
     const CODES: [&str; 5] = ["012345", "0123456", "01234567", "012345678", "0123456789"];
 
-    fn words(pairs: &[(&str, &str)]) -> Words {
+    fn catalog(pairs: &[(&str, &str)]) -> MessageCatalog {
         let lookup = |name: &str| {
             pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
         };
-        Words::read(&lookup).unwrap()
+        MessageCatalog::read(&lookup).unwrap()
     }
 
-    fn message(words: &Words, tag: &str, medium: Medium) -> Message {
+    fn message(catalog: &MessageCatalog, tag: &str, medium: Medium) -> Message {
         let language = Language::find(tag).unwrap();
-        Message::of_digits(words, language, medium, "012345", 5)
+        Message::of_digits(catalog, language, medium, "012345", 5)
     }
 
-    fn text(words: &Words, tag: &str) -> String {
-        message(words, tag, Medium::Sms).expose_text().to_owned()
+    fn text(catalog: &MessageCatalog, tag: &str) -> String {
+        message(catalog, tag, Medium::Sms).expose_text().to_owned()
     }
 
     /// The settings that change a message, alone and together.
-    fn every_setting() -> Vec<Words> {
+    fn every_setting() -> Vec<MessageCatalog> {
         let hostile = ("APP_NAME", "<b>&\"' {code} %s");
         vec![
-            words(&[]),
-            words(&[("APP_NAME", "Example")]),
-            words(&[hostile]),
-            words(&[("WEB_OTP_DOMAIN", "example.com")]),
-            words(&[("ANDROID_APP_HASH", "FA+9qCX9VSu")]),
-            words(&[("EMAIL_CONFIGURATION_SET", "set")]),
-            words(&[
+            catalog(&[]),
+            catalog(&[("APP_NAME", "Example")]),
+            catalog(&[hostile]),
+            catalog(&[("WEB_OTP_DOMAIN", "example.com")]),
+            catalog(&[("ANDROID_APP_HASH", "FA+9qCX9VSu")]),
+            catalog(&[("EMAIL_CONFIGURATION_SET", "set")]),
+            catalog(&[
                 hostile,
                 ("WEB_OTP_DOMAIN", "example.com"),
                 ("ANDROID_APP_HASH", "FA+9qCX9VSu"),
@@ -145,41 +145,41 @@ mod tests {
 
     #[test]
     fn every_language_medium_and_setting_has_every_field() {
-        for words in &every_setting() {
+        for catalog in &every_setting() {
             for language in Language::all() {
                 for (code, minutes) in CODES.into_iter().zip([0, 1, 2, 5, 10]) {
-                    let of = |medium| Message::of_digits(words, language, medium, code, minutes);
+                    let of = |medium| Message::of_digits(catalog, language, medium, code, minutes);
                     let (sms, email) = (of(Medium::Sms), of(Medium::Email));
-                    assert!(sms.mail().is_none());
-                    assert_sms(words, language, sms.expose_text(), code);
-                    assert_mail(words, language, &email, code);
+                    assert!(sms.email().is_none());
+                    assert_sms(catalog, language, sms.expose_text(), code);
+                    assert_email(catalog, language, &email, code);
                 }
             }
         }
     }
 
-    fn assert_sms(words: &Words, language: &Language, text: &str, code: &str) {
+    fn assert_sms(catalog: &MessageCatalog, language: &Language, text: &str, code: &str) {
         let lines: Vec<&str> = text.lines().collect();
-        let app = words.app_name.as_deref().unwrap_or_default();
+        let app = catalog.app_name.as_deref().unwrap_or_default();
         let before = lines[0].split(code).next().unwrap().replace(app, "");
         assert!(lines[0].contains(code) && before.chars().count() <= 15, "early: {text}");
         assert!(lines[0].contains(app) && !text.contains("{time}"), "{text}");
         assert_eq!(lines[0].trim(), lines[0]);
-        let hash = words.app_hash.as_deref();
-        let line = words.web_otp_domain.as_ref().map(|domain| format!("@{domain} #{code}"));
+        let hash = catalog.app_hash.as_deref();
+        let line = catalog.web_otp_domain.as_ref().map(|domain| format!("@{domain} #{code}"));
         let tail: Vec<&str> = [hash, line.as_deref()].into_iter().flatten().collect();
         assert_eq!(lines[1..], tail, "{text}");
         assert_only_ascii_digits(text);
         assert_eq!(text.contains('\u{2068}'), language.right_to_left && !app.is_empty());
     }
 
-    fn assert_mail(words: &Words, language: &Language, message: &Message, code: &str) {
-        let mail = message.mail().expect("a mail");
+    fn assert_email(catalog: &MessageCatalog, language: &Language, message: &Message, code: &str) {
+        let email = message.email().expect("an email");
         let (subject, text, html) =
-            (mail.expose_subject(), message.expose_text(), mail.expose_html());
-        assert_eq!(subject.contains(code), words.code_in_subject, "{subject}");
+            (email.expose_subject(), message.expose_text(), email.expose_html());
+        assert_eq!(subject.contains(code), catalog.code_in_subject, "{subject}");
         assert!(!subject.contains(char::is_control), "{subject}");
-        let app = words.app_name.as_deref().unwrap_or_default();
+        let app = catalog.app_name.as_deref().unwrap_or_default();
         assert!(subject.contains(app) && text.contains(app));
         assert!(text.lines().any(|line| line == code), "{text}");
         for part in [text, html] {
@@ -200,7 +200,7 @@ mod tests {
         for remote in ["http", "//", "src=", "url(", "@import", "<script", "<link", "<img"] {
             assert!(!html.contains(remote), "{remote}");
         }
-        let fields: serde_json::Value = serde_json::from_str(mail.expose_fields()).unwrap();
+        let fields: serde_json::Value = serde_json::from_str(email.expose_fields()).unwrap();
         let fields = fields.as_object().unwrap();
         assert_eq!(fields["code"], code);
         assert_eq!(fields["app"], app);
@@ -223,32 +223,33 @@ mod tests {
     #[test]
     fn every_text_is_one_part_unless_told() {
         // What a name and a domain may cost at most is up to the operator, who is warned.
-        for words in [words(&[]), words(&[("APP_NAME", "Example")])] {
+        for catalog in [catalog(&[]), catalog(&[("APP_NAME", "Example")])] {
             for language in Language::all() {
                 for code in CODES {
                     for minutes in 0..=10 {
                         let message =
-                            Message::of_digits(&words, language, Medium::Sms, code, minutes);
+                            Message::of_digits(&catalog, language, Medium::Sms, code, minutes);
                         let size = Size::of(message.expose_text());
-                        assert_eq!(size.parts(), 1, "{} {size:?}", message.expose_text());
+                        assert_eq!(size.segments(), 1, "{} {size:?}", message.expose_text());
                     }
                 }
             }
         }
-        for words in &every_setting() {
-            let long = words.long_texts(600, CodeLength::MAX);
+        for catalog in &every_setting() {
+            let long = catalog.long_sms(600, CodeLength::MAX);
             for language in Language::all() {
-                let text =
-                    Message::of_digits(words, language, Medium::Sms, CODES[4], 10).text.to_string();
+                let text = Message::of_digits(catalog, language, Medium::Sms, CODES[4], 10)
+                    .text
+                    .to_string();
                 let told = long.iter().any(|(of, ..)| *of == language);
-                assert!(told || Size::of(&text).parts() == 1, "{text}");
+                assert!(told || Size::of(&text).segments() == 1, "{text}");
             }
         }
     }
 
     #[test]
     fn texts() {
-        let plain = words(&[]);
+        let plain = catalog(&[]);
         for (tag, expected) in [
             (
                 "en",
@@ -265,7 +266,7 @@ mod tests {
         ] {
             assert_eq!(text(&plain, tag), expected);
         }
-        let phone = words(&[
+        let phone = catalog(&[
             ("APP_NAME", "Example"),
             ("WEB_OTP_DOMAIN", "example.com"),
             ("ANDROID_APP_HASH", "FA+9qCX9VSu"),
@@ -284,9 +285,9 @@ mod tests {
 
     #[test]
     fn a_mail() {
-        let message = message(&words(&[("APP_NAME", "Example")]), "de-AT", Medium::Email);
-        let mail = message.mail().unwrap();
-        assert_eq!(mail.expose_subject(), "012345 ist Ihr Anmeldecode für Example");
+        let message = message(&catalog(&[("APP_NAME", "Example")]), "de-AT", Medium::Email);
+        let email = message.email().unwrap();
+        assert_eq!(email.expose_subject(), "012345 ist Ihr Anmeldecode für Example");
         assert_eq!(
             message.expose_text(),
             "Ihr Anmeldecode für Example\n\n\
@@ -296,8 +297,8 @@ mod tests {
              Geben Sie ihn an niemanden weiter. Wir werden Sie nie danach fragen.\n\
              Falls Sie diesen Code nicht angefordert haben, können Sie diese E-Mail ignorieren.\n",
         );
-        let arabic = self::message(&words(&[]), "ar", Medium::Email);
-        let html = arabic.mail().unwrap().expose_html();
+        let arabic = self::message(&catalog(&[]), "ar", Medium::Email);
+        let html = arabic.email().unwrap().expose_html();
         assert!(html.contains("<html lang=\"ar\" dir=\"rtl\">"));
         assert!(html.contains("text-align:right;"));
         // Whatever surrounds it, a code is read from left to right.
@@ -306,27 +307,28 @@ mod tests {
 
     #[test]
     fn the_subject_keeps_the_code_to_itself_where_events_would_tell_it() {
-        let message = message(&words(&[("EMAIL_CONFIGURATION_SET", "set")]), "en", Medium::Email);
-        assert_eq!(message.mail().unwrap().expose_subject(), "Your sign-in code");
+        let message = message(&catalog(&[("EMAIL_CONFIGURATION_SET", "set")]), "en", Medium::Email);
+        assert_eq!(message.email().unwrap().expose_subject(), "Your sign-in code");
         assert!(message.expose_text().contains("012345"));
     }
 
     #[test]
     fn the_operators_own_words() {
-        let words = words(&[
+        let catalog = catalog(&[
             ("APP_NAME", "Example"),
             ("WEB_OTP_DOMAIN", "example.com"),
             ("MESSAGE_SMS_EN", "{app}: {code} ({minutes} min, {time}), {code}"),
             ("MESSAGE_EMAIL_SUBJECT_PT_BR", "Olá! {code}"),
         ]);
         assert_eq!(
-            text(&words, "en"),
+            text(&catalog, "en"),
             "Example: 012345 (5 min, 5 minutes), 012345\n@example.com #012345",
         );
-        let mail =
-            |tag| message(&words, tag, Medium::Email).mail().unwrap().expose_subject().to_owned();
-        assert_eq!(mail("pt"), "Olá! 012345");
-        assert_eq!(mail("en"), "012345 is your Example sign-in code");
+        let subject = |tag| {
+            message(&catalog, tag, Medium::Email).email().unwrap().expose_subject().to_owned()
+        };
+        assert_eq!(subject("pt"), "Olá! 012345");
+        assert_eq!(subject("en"), "012345 is your Example sign-in code");
     }
 
     #[test]
@@ -342,7 +344,8 @@ mod tests {
             (59, "less than a minute"),
             (0, "less than a minute"),
         ] {
-            let message = Message::new(&Words::default(), language, Medium::Sms, &code, seconds);
+            let message =
+                Message::new(&MessageCatalog::default(), language, Medium::Sms, &code, seconds);
             let start =
                 format!("{} is your sign-in code. It is valid for {time}. Do not", code.expose());
             assert!(message.expose_text().starts_with(&start), "{}", message.expose_text());
@@ -352,17 +355,18 @@ mod tests {
     /// The table of `docs/MESSAGES.md`: it holds for six digits and five minutes, the defaults.
     fn table() -> String {
         let settings = [
-            words(&[]),
-            words(&[("APP_NAME", "Example")]),
-            words(&[("APP_NAME", "Example"), ("WEB_OTP_DOMAIN", "example.com")]),
+            catalog(&[]),
+            catalog(&[("APP_NAME", "Example")]),
+            catalog(&[("APP_NAME", "Example"), ("WEB_OTP_DOMAIN", "example.com")]),
         ];
         let row = |language: &Language| {
-            let size = |words| Size::of(&text(words, language.tag));
+            let size = |catalog| Size::of(&text(catalog, language.tag));
             let alphabet = match size(&settings[0]).alphabet {
                 Alphabet::Gsm => "GSM",
                 Alphabet::Ucs2 => "UCS-2",
             };
-            let sizes = settings.iter().map(size).map(|s| format!("{} in {}", s.units, s.parts()));
+            let sizes =
+                settings.iter().map(size).map(|s| format!("{} in {}", s.units, s.segments()));
             let sizes = sizes.collect::<Vec<_>>().join(" | ");
             format!("| `{}` | {} | {alphabet} | {sizes} |\n", language.tag, language.name)
         };

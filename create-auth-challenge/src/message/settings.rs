@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use settings::{Lookup, SettingError, Variable};
 use otp::{CodeLength, Medium, UnixSeconds};
+use settings::{Lookup, SettingError, Variable};
 
 use super::template::{Piece, check, pieces};
 use super::{Language, Message, Size, sms};
@@ -31,7 +31,7 @@ const MAX_MINUTES: u64 = 10;
 
 /// What messages say.
 #[derive(Debug)]
-pub struct Words {
+pub struct MessageCatalog {
     /// `DEFAULT_LOCALE`: the language of those who ask for none that there is, English by default.
     pub default: &'static Language,
     /// `APP_NAME`: what messages call the application, at most 30 characters.
@@ -47,14 +47,14 @@ pub struct Words {
     custom: BTreeMap<&'static str, Custom>,
 }
 
-/// The operator's own words in one language.
+/// The operator's own templates in one locale.
 #[derive(Debug, Default)]
 pub(super) struct Custom {
     pub(super) sms: Option<String>,
     pub(super) subject: Option<String>,
 }
 
-impl Default for Words {
+impl Default for MessageCatalog {
     /// What is said where nothing is set.
     fn default() -> Self {
         Self {
@@ -68,13 +68,13 @@ impl Default for Words {
     }
 }
 
-impl Words {
+impl MessageCatalog {
     /// Reads the settings.
     ///
     /// # Errors
     /// When one has an impossible value.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingError> {
-        let words = Self {
+        let catalog = Self {
             default: default_language(lookup)?,
             app_name: app_name(lookup)?,
             web_otp_domain: valid(WEB_OTP_DOMAIN, lookup, is_domain, "is not a domain name")?,
@@ -89,17 +89,17 @@ impl Words {
         };
         let mut custom = BTreeMap::new();
         for language in Language::all() {
-            custom.insert(language.tag, words.read_custom(language, lookup)?);
+            custom.insert(language.tag, catalog.read_custom(language, lookup)?);
         }
-        let words = Self { custom, ..words };
-        let own = |language: &&Language| words.custom(language).is_some_and(|c| c.sms.is_some());
+        let catalog = Self { custom, ..catalog };
+        let own = |language: &&Language| catalog.custom(language).is_some_and(|c| c.sms.is_some());
         for language in Language::all().iter().filter(own) {
-            if words.sample(language, MAX_MINUTES, CodeLength::MAX).len() > MAX_SMS_BYTES {
+            if catalog.sample(language, MAX_MINUTES, CodeLength::MAX).len() > MAX_SMS_BYTES {
                 let problem = format_args!("makes a text of more than {MAX_SMS_BYTES} bytes");
                 return Err(sms_variable(language).error(problem));
             }
         }
-        Ok(words)
+        Ok(catalog)
     }
 
     /// The language that the first of `wishes` means that means one that there is.
@@ -115,7 +115,7 @@ impl Words {
     /// phone, with the longest text's size and the most units that would do: for codes of `length` that
     /// live for `lifetime` seconds.
     #[must_use]
-    pub fn long_texts(
+    pub fn long_sms(
         &self,
         lifetime: UnixSeconds,
         length: CodeLength,
@@ -137,7 +137,7 @@ impl Words {
         message.expose_text().to_owned()
     }
 
-    /// The operator's own words in `language`.
+    /// The operator's own templates in `language`.
     pub(super) fn custom(&self, language: &Language) -> Option<&Custom> {
         self.custom.get(language.tag)
     }
@@ -179,7 +179,7 @@ fn subject_variable(language: &Language) -> Variable {
 
 /// How text messages travel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TextOptions {
+pub struct SmsOptions {
     /// `SMS_SENDER_ID`: the name that a phone shows as the sender.
     pub sender_id: Option<String>,
     /// `SMS_ORIGINATION_NUMBER`: the number that they come from.
@@ -190,7 +190,7 @@ pub struct TextOptions {
     pub india: Option<(String, String)>,
 }
 
-impl TextOptions {
+impl SmsOptions {
     /// Reads the settings.
     ///
     /// # Errors
@@ -234,14 +234,14 @@ impl TextOptions {
 
 /// How e-mails travel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MailOptions {
+pub struct EmailOptions {
     /// `EMAIL_CONFIGURATION_SET`: the configuration set of SES.
     pub configuration_set: Option<String>,
-    /// `EMAIL_TEMPLATE`: the stored template of SES that makes the mail.
+    /// `EMAIL_TEMPLATE`: the stored template of SES that makes the email.
     pub template: Option<String>,
 }
 
-impl MailOptions {
+impl EmailOptions {
     /// Reads the settings.
     ///
     /// # Errors
@@ -342,30 +342,32 @@ mod tests {
         |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
     }
 
-    fn read(pairs: &[(&str, &str)]) -> Result<(Words, TextOptions, MailOptions), String> {
+    fn read(pairs: &[(&str, &str)]) -> Result<(MessageCatalog, SmsOptions, EmailOptions), String> {
         let lookup = &lookup(pairs);
-        let words = Words::read(lookup);
-        let all = words
-            .and_then(|words| Ok((words, TextOptions::read(lookup)?, MailOptions::read(lookup)?)));
+        let catalog = MessageCatalog::read(lookup);
+        let all = catalog.and_then(|catalog| {
+            Ok((catalog, SmsOptions::read(lookup)?, EmailOptions::read(lookup)?))
+        });
         all.map_err(|error| error.to_string())
     }
 
     #[test]
     fn defaults() {
-        let (words, texts, mails) = read(&[("SMS_SENDER_ID", ""), ("MESSAGE_SMS_EN", "")]).unwrap();
-        assert_eq!(words.default.tag, "en");
+        let (catalog, texts, mails) =
+            read(&[("SMS_SENDER_ID", ""), ("MESSAGE_SMS_EN", "")]).unwrap();
+        assert_eq!(catalog.default.tag, "en");
         assert_eq!(
-            (&words.app_name, &words.web_otp_domain, &words.app_hash),
+            (&catalog.app_name, &catalog.web_otp_domain, &catalog.app_hash),
             (&None, &None, &None)
         );
-        assert!(words.code_in_subject);
-        assert!(words.custom.values().all(|custom| custom.sms.is_none()));
-        assert_eq!((texts, mails), (TextOptions::default(), MailOptions::default()));
+        assert!(catalog.code_in_subject);
+        assert!(catalog.custom.values().all(|custom| custom.sms.is_none()));
+        assert_eq!((texts, mails), (SmsOptions::default(), EmailOptions::default()));
     }
 
     #[test]
     fn every_possible_value() {
-        let (words, texts, mails) = read(&[
+        let (catalog, texts, mails) = read(&[
             ("DEFAULT_LOCALE", "pt-PT"),
             ("APP_NAME", "<b>&\""),
             ("WEB_OTP_DOMAIN", "login.example.com"),
@@ -381,16 +383,16 @@ mod tests {
             ("MESSAGE_EMAIL_SUBJECT_ZH_HANT", "{app}"),
         ])
         .unwrap();
-        assert_eq!(words.default.tag, "pt-BR");
-        assert_eq!(words.app_name.as_deref(), Some("<b>&\""));
-        assert!(!words.code_in_subject);
-        let custom = |tag| words.custom(Language::find(tag).unwrap()).unwrap();
+        assert_eq!(catalog.default.tag, "pt-BR");
+        assert_eq!(catalog.app_name.as_deref(), Some("<b>&\""));
+        assert!(!catalog.code_in_subject);
+        let custom = |tag| catalog.custom(Language::find(tag).unwrap()).unwrap();
         assert!(custom("pt-BR").sms.is_some() && custom("pt-BR").subject.is_none());
         assert_eq!(custom("zh-TW").subject.as_deref(), Some("{app}"));
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(
             texts,
-            TextOptions {
+            SmsOptions {
                 sender_id: text("EXAMPLE1"),
                 origination_number: text("12345"),
                 max_price: text("0.05"),
@@ -398,7 +400,7 @@ mod tests {
             }
         );
         let expected =
-            MailOptions { configuration_set: text("sign-in_1"), template: text("SignInCode") };
+            EmailOptions { configuration_set: text("sign-in_1"), template: text("SignInCode") };
         assert_eq!(mails, expected);
     }
 
@@ -466,7 +468,7 @@ mod tests {
 
     #[test]
     fn the_first_wish_that_can_be_met_is() {
-        let (words, ..) = read(&[("DEFAULT_LOCALE", "fr")]).unwrap();
+        let (catalog, ..) = read(&[("DEFAULT_LOCALE", "fr")]).unwrap();
         for (wishes, expected) in [
             ([None, None], "fr"),
             ([Some("ja"), Some("de")], "ja"),
@@ -474,15 +476,15 @@ mod tests {
             ([None, Some("es_MX")], "es"),
             ([Some(""), Some("../../etc")], "fr"),
         ] {
-            assert_eq!(words.language(wishes).tag, expected, "{wishes:?}");
+            assert_eq!(catalog.language(wishes).tag, expected, "{wishes:?}");
         }
     }
 
     #[test]
-    fn long_texts_are_told() {
+    fn long_sms_are_told() {
         let tags = |pairs: &[_], lifetime, length| {
-            let (words, ..) = read(pairs).unwrap();
-            let long = words.long_texts(lifetime, length);
+            let (catalog, ..) = read(pairs).unwrap();
+            let long = catalog.long_sms(lifetime, length);
             long.iter().map(|(language, ..)| language.tag).collect::<Vec<_>>()
         };
         let (least, most) = (CodeLength::MIN, CodeLength::MAX);

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Language, Values, Words};
+use super::{Language, MessageCatalog, Values};
 
 /// The GSM 7-bit default alphabet (3GPP TS 23.038 §6.2.1), without its letters and digits of ASCII.
 const GSM: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà";
@@ -45,7 +45,7 @@ impl Size {
 
     /// The most units that one part holds.
     #[must_use]
-    pub fn of_one_part(alphabet: Alphabet) -> usize {
+    pub fn of_one_segment(alphabet: Alphabet) -> usize {
         match alphabet {
             Alphabet::Gsm => 160,
             Alphabet::Ucs2 => 70,
@@ -54,8 +54,8 @@ impl Size {
 
     /// The parts that are billed. Of several, each gives 6 bytes to its header (§9.2.3.24.1).
     #[must_use]
-    pub fn parts(self) -> usize {
-        if self.units <= Self::of_one_part(self.alphabet) {
+    pub fn segments(self) -> usize {
+        if self.units <= Self::of_one_segment(self.alphabet) {
             return 1;
         }
         self.units.div_ceil(match self.alphabet {
@@ -70,31 +70,35 @@ impl Size {
 const MAX_RETRIEVER_UNITS: usize = 140;
 
 /// The most units of a text that is one part, and that what reads it on the phone takes.
-pub(super) fn limit(alphabet: Alphabet, words: &Words) -> usize {
+pub(super) fn limit(alphabet: Alphabet, catalog: &MessageCatalog) -> usize {
     match alphabet {
-        Alphabet::Gsm if words.app_hash.is_some() => MAX_RETRIEVER_UNITS,
-        _ => Size::of_one_part(alphabet),
+        Alphabet::Gsm if catalog.app_hash.is_some() => MAX_RETRIEVER_UNITS,
+        _ => Size::of_one_segment(alphabet),
     }
 }
 
 /// Is `text` within its limit?
-pub(super) fn fits(text: &str, words: &Words) -> bool {
+pub(super) fn fits(text: &str, catalog: &MessageCatalog) -> bool {
     let Size { alphabet, units } = Size::of(text);
-    units <= limit(alphabet, words)
+    units <= limit(alphabet, catalog)
 }
 
-/// The text in `language`, or in the operator's own words for it. The warning is left out where it
+/// The text in `language`, or in the operator's own catalog for it. The warning is left out where it
 /// would cost a second part.
-pub(super) fn text(language: &Language, words: &Words, values: &Values<'_>) -> Zeroizing<String> {
-    let custom = words.custom(language).and_then(|custom| custom.sms.as_deref());
-    let template = custom.unwrap_or(match words.app_name {
+pub(super) fn text(
+    language: &Language,
+    catalog: &MessageCatalog,
+    values: &Values<'_>,
+) -> Zeroizing<String> {
+    let custom = catalog.custom(language).and_then(|custom| custom.sms.as_deref());
+    let template = custom.unwrap_or(match catalog.app_name {
         Some(_) => language.sms_text_app,
         None => language.sms_text,
     });
-    let (text, tail) = (values.fill(template), tail(words, values.code));
+    let (text, tail) = (values.fill(template), tail(catalog, values.code));
     let warned = [text.as_str(), language.blank(), language.sms_warning, &tail].concat();
     let warned = Zeroizing::new(warned);
-    if custom.is_none() && fits(&warned, words) {
+    if custom.is_none() && fits(&warned, catalog) {
         warned
     } else {
         [text.as_str(), &tail].concat().into()
@@ -103,9 +107,9 @@ pub(super) fn text(language: &Language, words: &Words, values: &Values<'_>) -> Z
 
 /// The lines that are for the phone. A browser reads the last one (WICG sms-one-time-codes §3), so
 /// the hash of an app, which Android's SMS Retriever looks for anywhere, stands before it.
-fn tail(words: &Words, code: &str) -> Zeroizing<String> {
-    let hash = words.app_hash.iter().flat_map(|hash| ["\n", hash]);
-    let line = words.web_otp_domain.iter().flat_map(|domain| ["\n@", domain, " #", code]);
+fn tail(catalog: &MessageCatalog, code: &str) -> Zeroizing<String> {
+    let hash = catalog.app_hash.iter().flat_map(|hash| ["\n", hash]);
+    let line = catalog.web_otp_domain.iter().flat_map(|domain| ["\n@", domain, " #", code]);
     hash.chain(line).collect::<Vec<_>>().concat().into()
 }
 
@@ -139,7 +143,7 @@ mod tests {
             (&"あ".repeat(135), ucs2(135), 3),
         ] {
             let size = Size::of(text);
-            assert_eq!((size, size.parts()), (expected, parts), "{text}");
+            assert_eq!((size, size.segments()), (expected, parts), "{text}");
         }
         // 127 characters and the escape (3GPP TS 23.038 §6.2.1).
         assert_eq!(GSM.chars().count() + 26 + 26 + 10, 127);

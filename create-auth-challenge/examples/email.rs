@@ -1,10 +1,10 @@
 //! Writes the HTML part of a mail to standard output, as the functions' own settings make it:
 //!
-//!     APP_NAME=Example cargo run -p create-auth-challenge --example mail -- pt-BR > mail.html
+//!     APP_NAME=Example cargo run -p create-auth-challenge --example email -- pt-BR > email.html
 
 use std::io::{self, Write as _};
 
-use create_auth_challenge::{Language, Message, Words};
+use create_auth_challenge::{Language, Message, MessageCatalog};
 use otp::{Code, CodeKey, CodeLength, Medium, Nonce};
 
 /// The time that a code lives unless told otherwise, in seconds.
@@ -13,14 +13,14 @@ const LIFETIME: u64 = 300;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tag = std::env::args().nth(1).unwrap_or_else(|| "en".to_owned());
     let language = Language::find(&tag).ok_or("there are no messages in that language")?;
-    let words = Words::read(&environment)?;
+    let catalog = MessageCatalog::read(&environment)?;
     // Always the same code, which signs nobody in.
     let key = CodeKey::new("an example key of some 40 different bytes")?;
     let nonce = Nonce::from_bytes([0; 16]);
     let code = Code::derive(&key, "pool", "sub", &nonce, CodeLength::MIN);
-    let message = Message::new(&words, language, Medium::Email, &code, LIFETIME);
-    let mail = message.mail().ok_or("an e-mail without its parts")?;
-    io::stdout().write_all(mail.expose_html().as_bytes())?;
+    let message = Message::new(&catalog, language, Medium::Email, &code, LIFETIME);
+    let email = message.email().ok_or("an e-mail without its parts")?;
+    io::stdout().write_all(email.expose_html().as_bytes())?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ pub const OPEN_FOR: UnixMillis = 20_000;
 
 /// How far a call's clock may be behind another's. One that is further behind is refused: what its
 /// time would prove is forgotten.
-pub(super) const TOLERANCE: UnixMillis = 60_000;
+const TOLERANCE: UnixMillis = 60_000;
 
 /// At most `count` messages in any `window`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
+use aws::reason;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use otp::Nonce;
 
-use super::{Account, Item, ItemKey, Open, Store, StoreError, UserTag};
-use crate::aws::reason;
+use crate::{Account, Item, ItemKey, Open, Store, StoreError, UserTag};
 
 const KEY: &str = "destination";
 const VERSION: &str = "version";
@@ -33,12 +33,9 @@ impl DynamoDb {
         Self { client, table }
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.table
+    /// Opens the connection, whatever comes of it.
+    pub async fn connect(&self) {
+        drop(aws::probe!(aws_sdk_dynamodb, self.client.get_item().table_name(&self.table)).await);
     }
 }
 

@@ -1,15 +1,17 @@
 //! The ledger: what bounds the messages to one destination, over all sign-ins.
 //!
 //! One item per destination, keyed by an HMAC of it, holds when messages were admitted and which
-//! issue is open. `decide` is the rule, a pure function; a [`Store`] keeps the items, and only
+//! issue is open. [`admit`] is the rule, a pure function; a [`Store`] keeps the items, and only
 //! stores one if nobody else has in between (compare and swap), so that calls in parallel cannot
 //! both take the last place. The item holds nothing personal and nothing that signs anyone in.
 //!
 //! Cognito's lockout does not apply to custom challenges: an attacker's guesses are bounded by the
 //! messages here times the attempts that define allows for each.
+//!
+//! Not responsible for: which destinations a user has, and sending (`create-auth-challenge`).
 
-mod decide;
 mod dynamodb;
+mod rule;
 
 use std::future::Future;
 use std::time::Duration;
@@ -18,13 +20,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use otp::{CodeKey, Nonce};
 
-pub use decide::{
+pub use dynamodb::DynamoDb;
+pub use rule::{
     Account, Admitted, IssueLimit, OPEN_FOR, Open, Refused, UnixMillis, UserTag, Wanted, admit,
     close,
 };
-pub use dynamodb::DynamoDb;
-
-use crate::Destination;
 
 const DESTINATION_DOMAIN: &[u8] = b"cognito-otp ledger destination v1";
 const USER_DOMAIN: &[u8] = b"cognito-otp ledger user v1";
@@ -117,17 +117,18 @@ impl<S: Store> Ledger<S> {
         UserTag(self.tag(USER_DOMAIN, &[pool_id, user_sub]))
     }
 
-    /// Admits a message to `destination`, if the limits allow it.
+    /// Admits a message to `destination` (a normalised phone number or email address), if the limits
+    /// allow it.
     ///
     /// # Errors
     /// When they do not, or the ledger cannot be reached. The caller bounds the time.
     pub async fn admit(
         &self,
-        destination: &Destination,
+        destination: &str,
         wanted: &Wanted,
         now: UnixMillis,
     ) -> Result<Admission, NotAdmitted> {
-        let key = ItemKey(self.tag(DESTINATION_DOMAIN, &[destination.expose()]));
+        let key = ItemKey(self.tag(DESTINATION_DOMAIN, &[destination]));
         let mut pauses = Pauses::default();
         loop {
             let Item { version, account } = self.load(&key).await?;

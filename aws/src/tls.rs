@@ -13,9 +13,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_sns::config::SharedHttpClient;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, HttpClientError};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use settings::{Lookup, Variable};
 
 /// How long an idle connection is kept: those of before Lambda froze the process are dead.
@@ -24,19 +24,19 @@ const IDLE_LIMIT: Duration = Duration::from_secs(20);
 /// The five roots of Amazon Trust Services. The first ends in December 2037.
 const AMAZON: &str = include_str!("roots.pem");
 
-/// Whose certificates are good.
+/// Whose certificates are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trust {
+pub(crate) enum TrustedRoots {
     /// Those of Amazon Trust Services.
     Amazon,
     /// Those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name, or the system does.
     System,
 }
 
-impl Trust {
+impl TrustedRoots {
     /// Reads whether `SSL_CERT_FILE` or `SSL_CERT_DIR` is set. China's regions are apart from AWS's
     /// others, certificates and all.
-    pub(super) fn read(region: &str, lookup: &Lookup<'_>) -> Self {
+    pub(crate) fn read(region: &str, lookup: &Lookup<'_>) -> Self {
         let is_set = |name| Variable::new(name, "").optional(lookup).is_some();
         if region.starts_with("cn-") || is_set("SSL_CERT_FILE") || is_set("SSL_CERT_DIR") {
             Self::System
@@ -47,10 +47,10 @@ impl Trust {
 }
 
 /// The client. Clones share its connections.
-pub(super) fn client(trust: Trust) -> Result<SharedHttpClient, HttpClientError> {
-    let store = match trust {
-        Trust::Amazon => TrustStore::empty().with_pem_certificate(AMAZON),
-        Trust::System => TrustStore::default(),
+pub(crate) fn client(roots: TrustedRoots) -> Result<SharedHttpClient, HttpClientError> {
+    let store = match roots {
+        TrustedRoots::Amazon => TrustStore::empty().with_pem_certificate(AMAZON),
+        TrustedRoots::System => TrustStore::default(),
     };
     let context = TlsContext::builder().with_trust_store(store).build()?;
     Ok(Builder::new()
@@ -67,16 +67,19 @@ mod tests {
     #[test]
     fn the_system_is_trusted_where_it_is_named() {
         for (region, name, expected) in [
-            ("us-east-1", "", Trust::Amazon),
-            ("us-gov-west-1", "SSL_CERT_PATH", Trust::Amazon),
-            ("us-east-1", "SSL_CERT_FILE", Trust::System),
-            ("us-east-1", "SSL_CERT_DIR", Trust::System),
-            ("cn-north-1", "", Trust::System),
+            ("us-east-1", "", TrustedRoots::Amazon),
+            ("us-gov-west-1", "SSL_CERT_PATH", TrustedRoots::Amazon),
+            ("us-east-1", "SSL_CERT_FILE", TrustedRoots::System),
+            ("us-east-1", "SSL_CERT_DIR", TrustedRoots::System),
+            ("cn-north-1", "", TrustedRoots::System),
         ] {
             let lookup = |asked: &str| (asked == name).then(|| "/certificates".to_owned());
-            assert_eq!(Trust::read(region, &lookup), expected, "{region} {name}");
+            assert_eq!(TrustedRoots::read(region, &lookup), expected, "{region} {name}");
             // An empty variable is as if not set.
-            assert_eq!(Trust::read("eu-west-1", &|_| Some(String::new())), Trust::Amazon);
+            assert_eq!(
+                TrustedRoots::read("eu-west-1", &|_| Some(String::new())),
+                TrustedRoots::Amazon
+            );
         }
     }
 
@@ -85,6 +88,6 @@ mod tests {
         let ends = AMAZON.matches("-----END CERTIFICATE-----").count();
         assert_eq!(ends, 5);
         // What is no certificate makes the client panic when it is built.
-        assert!(client(Trust::Amazon).is_ok());
+        assert!(client(TrustedRoots::Amazon).is_ok());
     }
 }

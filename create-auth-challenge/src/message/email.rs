@@ -4,19 +4,19 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::template::{Piece, pieces};
-use super::{Language, Values, Words};
+use super::{Language, MessageCatalog, Values};
 
 /// The HTML part: no remote content, no script, nothing that tells on its reader.
-const HTML: &str = include_str!("mail.html");
+const HTML: &str = include_str!("email.html");
 
 /// What an e-mail has besides its text.
-pub struct Mail {
+pub struct Email {
     subject: Zeroizing<String>,
     html: Zeroizing<String>,
     fields: Zeroizing<Vec<u8>>,
 }
 
-impl Mail {
+impl Email {
     /// The subject.
     #[must_use]
     pub fn expose_subject(&self) -> &str {
@@ -64,19 +64,19 @@ impl Fields<'_> {
 }
 
 /// The mail in `language`, and its text part.
-pub(super) fn mail(
+pub(super) fn parts(
     language: &Language,
-    words: &Words,
+    catalog: &MessageCatalog,
     values: &Values<'_>,
-) -> (Zeroizing<String>, Mail) {
-    let with_app = words.app_name.is_some();
+) -> (Zeroizing<String>, Email) {
+    let with_app = catalog.app_name.is_some();
     let either = |with, without| if with_app { with } else { without };
     let title = values.fill(either(language.mail_title_app, language.mail_title));
     let expires = values.fill(language.mail_expires);
-    let custom = words.custom(language).and_then(|custom| custom.subject.as_deref());
+    let custom = catalog.custom(language).and_then(|custom| custom.subject.as_deref());
     let subject = match custom {
         Some(custom) => values.fill(custom),
-        None if words.code_in_subject => {
+        None if catalog.code_in_subject => {
             values.fill(either(language.mail_subject_app, language.mail_subject))
         }
         None => title.clone(),
@@ -98,7 +98,7 @@ pub(super) fn mail(
     ];
     let fields = Fields {
         code,
-        app: words.app_name.as_deref().unwrap_or_default(),
+        app: catalog.app_name.as_deref().unwrap_or_default(),
         minutes: values.minutes,
         time: values.time,
         locale: language.tag,
@@ -109,9 +109,9 @@ pub(super) fn mail(
         warning: mail_warning,
         ignore: mail_ignore,
     };
-    let mail =
-        Mail { subject, html: html(language, code, &title, &expires), fields: fields.json() };
-    (text.concat().into(), mail)
+    let email =
+        Email { subject, html: html(language, code, &title, &expires), fields: fields.json() };
+    (text.concat().into(), email)
 }
 
 fn html(language: &Language, code: &str, title: &str, expires: &str) -> Zeroizing<String> {
