@@ -17,14 +17,14 @@ const TEXTS: [(&str, &str, &[&str]); 11] = [
     ("sms", "text", &["code", "time"]),
     ("sms", "text_app", &["code", "app", "time"]),
     ("sms", "warning", &[]),
-    ("mail", "subject", &["code"]),
-    ("mail", "subject_app", &["code", "app"]),
-    ("mail", "title", &[]),
-    ("mail", "title_app", &["app"]),
-    ("mail", "enter", &[]),
-    ("mail", "expires", &["time"]),
-    ("mail", "warning", &[]),
-    ("mail", "ignore", &[]),
+    ("email", "subject", &["code"]),
+    ("email", "subject_app", &["code", "app"]),
+    ("email", "title", &[]),
+    ("email", "title_app", &["app"]),
+    ("email", "enter", &[]),
+    ("email", "expires", &["time"]),
+    ("email", "warning", &[]),
+    ("email", "ignore", &[]),
 ];
 
 /// The longest that a code lives, in minutes: the most that [time] has a line for.
@@ -85,7 +85,7 @@ fn catalogue(file: &Path, names: &mut BTreeSet<String>) -> Result<String, String
     }
     let text = fs::read_to_string(file).map_err(|error| error.to_string())?;
     let table: Table = text.parse().map_err(|error| format!("{error}"))?;
-    let known = ["name", "direction", "aliases", "time", "sms", "mail"];
+    let known = ["name", "direction", "aliases", "time", "sms", "email"];
     only(&table, "", |key| known.contains(&key))?;
     let name = text_of(&table, "", "name")?;
     let right_to_left = match text_of(&table, "", "direction")? {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use otp::{Expected, Medium, Note, PrivateParameters, Record, UnixSeconds};
+use otp::{
+    ChallengeMetadata, CodeParameters, Medium, PrivateChallengeParameters, Record, UnixSeconds,
+};
 use serde::Serialize;
 use settings::CodeSettings;
 use trigger::Fault;
@@ -68,8 +70,8 @@ impl Terms<'_> {
             ("RESENDS_LEFT", self.policy.limits.sends.saturating_sub(sends).to_string()),
             ("RESEND_AT", resend_at.to_string()),
         ]);
-        let expected = Expected::Code(PrivateParameters { nonce, expires_at });
-        Ok(response(public, &expected, Note::Code(*record)))
+        let expected = PrivateChallengeParameters::Code(CodeParameters { nonce, expires_at });
+        Ok(response(public, &expected, ChallengeMetadata::Code(*record)))
     }
 
     /// The challenge that asks which way the code shall go.
@@ -88,8 +90,8 @@ impl Terms<'_> {
         }
         let resend_at = not_sent.and_then(NotSent::until);
         public.extend(resend_at.map(|at| ("RESEND_AT", at.to_string())));
-        let expected = Expected::Choice { other: media.get(1).copied() };
-        Ok(response(public, &expected, Note::Choice))
+        let expected = PrivateChallengeParameters::Choice { alternative: media.get(1).copied() };
+        Ok(response(public, &expected, ChallengeMetadata::Choice))
     }
 
     /// What every challenge tells its client.
@@ -108,8 +110,8 @@ impl Terms<'_> {
 
 fn response(
     public_challenge_parameters: BTreeMap<&'static str, String>,
-    expected: &Expected,
-    note: Note,
+    expected: &PrivateChallengeParameters,
+    note: ChallengeMetadata,
 ) -> Response {
     Response {
         public_challenge_parameters,

@@ -3,7 +3,7 @@
 use numbering::{Number, Place};
 use otp::Medium;
 use secrecy::{ExposeSecret as _, SecretString};
-use trigger::{Fault, Texts};
+use trigger::{Fault, StringMap};
 
 use crate::Countries;
 
@@ -108,7 +108,7 @@ impl Destinations {
     /// of `countries` and, if `require_verified`, verified.
     #[must_use]
     pub fn of_user(
-        attributes: &Texts,
+        attributes: &StringMap,
         media: &[Medium],
         require_verified: bool,
         countries: &Countries,
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn of_user_takes_what_is_enabled_verified_and_in_order() {
         let (sms, email) = (Medium::Sms, Medium::Email);
-        let texts = |pairs: &[(&str, &str)]| -> Texts {
+        let texts = |pairs: &[(&str, &str)]| -> StringMap {
             pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect()
         };
         let both = texts(&[
@@ -238,7 +238,7 @@ mod tests {
             (&unverified, vec![sms, email], true, vec![]),
             (&unverified, vec![sms, email], false, vec![sms, email]),
             (&malformed, vec![sms, email], true, vec![]),
-            (&Texts::default(), vec![sms, email], false, vec![]),
+            (&StringMap::default(), vec![sms, email], false, vec![]),
         ] {
             for countries in [&Countries::All, &japan] {
                 let destinations =

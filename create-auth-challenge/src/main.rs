@@ -24,7 +24,7 @@ fn main() -> ExitCode {
             let client = aws_sdk_dynamodb::Client::new(&config.of(Service::DynamoDb));
             let table = DynamoDb::new(client, settings.ledger_table.clone());
             aws::connect(async { tokio::join!(services.connect(), table.connect()) }).await;
-            let create = Create::new(settings, services, table).counting(metrics.clone());
+            let create = Create::new(settings, services, table).with_metrics(metrics.clone());
             trigger::serve(Trigger::Create, &metrics, async |event| {
                 create.respond(event, trigger::now_millis(), &mut generator()).await
             })

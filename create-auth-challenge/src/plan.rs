@@ -1,6 +1,6 @@
 //! The rule of sending.
 
-use otp::{Ask, Medium, Nonce, Record, UnixSeconds};
+use otp::{ClientRequest, Medium, Nonce, Record, UnixSeconds};
 use settings::Limits;
 
 /// A duration, as whole seconds.
@@ -46,7 +46,7 @@ pub enum Round {
         /// What that challenge noted.
         record: Record,
         /// What the response asked for.
-        ask: Ask,
+        ask: ClientRequest,
     },
 }
 
@@ -114,8 +114,8 @@ pub fn plan(round: Round, media: &[Medium], policy: &Policy, now: UnixSeconds) -
     let send = Plan { send: true, sent_at: now, sends: sends.saturating_add(1), ..go_on };
     let expired = now >= policy.expires_at(issued_at);
     let wanted = match ask {
-        Ask::Resend { medium: Some(wanted) } => wanted,
-        Ask::Resend { medium: None } | Ask::Answer => medium,
+        ClientRequest::Resend { medium: Some(wanted) } => wanted,
+        ClientRequest::Resend { medium: None } | ClientRequest::Answer => medium,
     };
     Some(if expired {
         let medium = Some(wanted).filter(reachable).unwrap_or(medium);
@@ -135,7 +135,7 @@ pub fn go_on(round: Round, media: &[Medium]) -> Option<Plan> {
     let Round::Later { record, ask } = round else { return None };
     let Record { nonce, issued_at, sent_at, medium, sends, .. } = record;
     let medium = if media.contains(&medium) { medium } else { *media.first()? };
-    let (issue, wrong) = (Issue::Same { nonce, issued_at }, record.wrong_after(ask));
+    let (issue, wrong) = (Issue::Same { nonce, issued_at }, record.wrong_answers_after(ask));
     Some(Plan { issue, send: false, medium, sent_at, sends, wrong })
 }
 
@@ -148,9 +148,9 @@ mod tests {
     const START: UnixSeconds = 1_767_225_600;
     const SMS: Medium = Medium::Sms;
     const EMAIL: Medium = Medium::Email;
-    const ANSWER: Ask = Ask::Answer;
-    const RESEND: Ask = Ask::Resend { medium: None };
-    const RESEND_EMAIL: Ask = Ask::Resend { medium: Some(EMAIL) };
+    const ANSWER: ClientRequest = ClientRequest::Answer;
+    const RESEND: ClientRequest = ClientRequest::Resend { medium: None };
+    const RESEND_EMAIL: ClientRequest = ClientRequest::Resend { medium: Some(EMAIL) };
 
     fn policy() -> Policy {
         Policy { limits: Limits { attempts: 3, sends: 3 }, lifetime: 300, resend_after: 30 }
@@ -167,7 +167,7 @@ mod tests {
         }
     }
 
-    fn later(record: Record, ask: Ask, media: &[Medium], now: UnixSeconds) -> Plan {
+    fn later(record: Record, ask: ClientRequest, media: &[Medium], now: UnixSeconds) -> Plan {
         plan(Round::Later { record, ask }, media, &policy(), now).unwrap()
     }
 
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(plan(round, &[], &policy(), START), None);
     }
 
-    fn any_ask() -> impl Strategy<Value = Ask> {
+    fn any_ask() -> impl Strategy<Value = ClientRequest> {
         prop::sample::select(vec![ANSWER, RESEND, RESEND_EMAIL])
     }
 

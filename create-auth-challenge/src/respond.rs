@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use otp::{Ask, Code, Nonce, Note, Record, UnixSeconds};
+use otp::{ChallengeMetadata, ClientRequest, Code, Nonce, Record, UnixSeconds};
 use rand::TryCryptoRng;
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout_at};
-use trigger::{Count, Event, Fault, Metrics, Request};
+use trigger::{Event, Fault, MetricEvent, Metrics, Request};
 
 use crate::challenge::{NotSent, Response, Terms};
 use crate::pace::{Pace, Sent};
@@ -63,7 +63,7 @@ impl<D: MessageSender, S: Store> Create<D, S> {
 
     /// The same, counting what it issues and sends in `metrics`.
     #[must_use]
-    pub fn counting(self, metrics: Metrics) -> Self {
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
     }
 
@@ -87,7 +87,7 @@ impl<D: MessageSender, S: Store> Create<D, S> {
         let round = match last {
             Last::Nothing if *first_round == FirstRound::Choose => return terms.choice(None),
             Last::Nothing => Round::First { wanted: None },
-            Last::Choice { ask: Ask::Resend { medium: Some(wanted) }, .. } => {
+            Last::Choice { ask: ClientRequest::Resend { medium: Some(wanted) }, .. } => {
                 Round::First { wanted: Some(wanted) }
             }
             Last::Choice { other, .. } => {
@@ -142,7 +142,7 @@ impl<D: MessageSender, S: Store> Create<D, S> {
         match timeout_at(call.deadline, closed).await {
             Ok(Ok(())) => {
                 if !call.event.request.user_not_found {
-                    self.metrics.count(Count::Issued);
+                    self.metrics.record(MetricEvent::Issued);
                 }
                 Ok(record)
             }
@@ -244,9 +244,9 @@ impl<D: MessageSender, S: Store> Create<D, S> {
             Err(SendError)
         });
         let (medium, took) = (destination.medium(), before.saturating_sub(call.left()));
-        self.metrics.count(match outcome {
-            Ok(()) => Count::Delivered { medium, country: destination.country(), took },
-            Err(SendError) => Count::Undelivered { medium },
+        self.metrics.record(match outcome {
+            Ok(()) => MetricEvent::Delivered { medium, country: destination.country(), took },
+            Err(SendError) => MetricEvent::Undelivered { medium },
         });
         self.pace.note(Sent { took, outcome });
         outcome.map_err(|SendError| Fault::DeliveryFailed)
@@ -262,10 +262,10 @@ enum Last {
     Choice {
         /// Verify found the name of the less preferred medium.
         other: bool,
-        ask: Ask,
+        ask: ClientRequest,
     },
     /// It asked for a code, and the answer was not right.
-    Code { record: Record, ask: Ask },
+    Code { record: Record, ask: ClientRequest },
 }
 
 /// Reads the history. One that our define ends is a fault.
@@ -281,17 +281,19 @@ fn last(request: &Request, policy: &Policy) -> Result<Last, Fault> {
         return Err(Fault::Internal("another challenge came after ours"));
     };
     let metadata = last.challenge_metadata.as_ref().map(|text| text.expose_secret());
-    let note = Note::parse(metadata.unwrap_or_default())
+    let note = ChallengeMetadata::parse(metadata.unwrap_or_default())
         .map_err(|_| Fault::Internal("the last challenge's metadata is not create's"))?;
-    let ask = Ask::from_metadata(|name| request.client_metadata.expose(name));
+    let ask = ClientRequest::from_client_metadata(|name| request.client_metadata.expose(name));
     let record = match note {
-        Note::Choice => return Ok(Last::Choice { other: last.challenge_result, ask }),
-        Note::Code(record) => record,
+        ChallengeMetadata::Choice => {
+            return Ok(Last::Choice { other: last.challenge_result, ask });
+        }
+        ChallengeMetadata::Code(record) => record,
     };
     if last.challenge_result {
         return Err(Fault::Internal("the last challenge was answered right"));
     }
-    if record.wrong_after(ask) >= policy.limits.attempts {
+    if record.wrong_answers_after(ask) >= policy.limits.attempts {
         return Err(Fault::Internal("the attempts are used up"));
     }
     Ok(Last::Code { record, ask })

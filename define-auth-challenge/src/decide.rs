@@ -1,11 +1,11 @@
 //! The rule of sequence.
 
-use otp::{Ask, Record};
+use otp::{ClientRequest, Record};
 use settings::Limits;
 
 /// Which start of a sign-in is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignIn {
+pub enum SignInMode {
     /// The code alone. A first `SRP_A`, which old iOS SDKs send, is tolerated and proves nothing.
     Passwordless,
     /// The code after a password proved by SRP, and after the pool's own factors if it has any.
@@ -16,7 +16,7 @@ pub enum SignIn {
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// The mode.
-    pub sign_in: SignIn,
+    pub sign_in: SignInMode,
     /// What a sign-in may use up.
     pub limits: Limits,
 }
@@ -25,9 +25,9 @@ pub struct Rules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A step that may come before the code.
-    Opening {
+    Prior {
         /// Which.
-        opening: Opening,
+        challenge: PriorChallenge,
         /// Was it passed?
         passed: bool,
     },
@@ -45,7 +45,7 @@ pub enum Step {
 
 /// The steps that may come before the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opening {
+pub enum PriorChallenge {
     /// The client's half of an SRP key exchange. Proves nothing yet.
     SrpA,
     /// The proof of the password.
@@ -60,7 +60,7 @@ pub enum Opening {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Go on with this challenge.
-    Challenge(Next),
+    Challenge(NextChallenge),
     /// The user is signed in.
     IssueTokens,
     /// The sign-in is over.
@@ -69,7 +69,7 @@ pub enum Decision {
 
 /// The challenges that go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum NextChallenge {
     /// A code.
     CustomChallenge,
     /// Prove the password.
@@ -81,44 +81,53 @@ pub enum Next {
 /// Tokens are issued for one thing only: the last step is a code answered right, every step before
 /// it is one that the mode allows, and the limits were kept.
 #[must_use]
-pub fn decide(steps: &[Step], ask: Ask, user_not_found: bool, rules: &Rules) -> Decision {
-    match (rules.sign_in, after_opening(steps, rules.sign_in)) {
+pub fn decide(steps: &[Step], ask: ClientRequest, user_not_found: bool, rules: &Rules) -> Decision {
+    match (rules.sign_in, after_prior_challenges(steps, rules.sign_in)) {
         (_, Some(codes)) => after_codes(codes, ask, user_not_found, rules.limits),
-        (SignIn::SecondFactor, None) if steps == [passed(Opening::SrpA)] => {
-            Decision::Challenge(Next::PasswordVerifier)
+        (SignInMode::SecondFactor, None) if steps == [passed(PriorChallenge::SrpA)] => {
+            Decision::Challenge(NextChallenge::PasswordVerifier)
         }
         (_, None) => Decision::Fail,
     }
 }
 
-const fn passed(opening: Opening) -> Step {
-    Step::Opening { opening, passed: true }
+const fn passed(challenge: PriorChallenge) -> Step {
+    Step::Prior { challenge, passed: true }
 }
 
-/// The steps that follow a complete opening of `sign_in`; `None` when there is no such opening.
-fn after_opening(steps: &[Step], sign_in: SignIn) -> Option<&[Step]> {
-    const SRP_A: Step = passed(Opening::SrpA);
-    const PASSWORD: Step = passed(Opening::PasswordVerifier);
-    const FACTOR: Step = passed(Opening::PoolFactor);
+/// The steps that follow the challenges that must come before the code in `sign_in`; `None` when they are incomplete.
+fn after_prior_challenges(steps: &[Step], sign_in: SignInMode) -> Option<&[Step]> {
+    const SRP_A: Step = passed(PriorChallenge::SrpA);
+    const PASSWORD: Step = passed(PriorChallenge::PasswordVerifier);
+    const FACTOR: Step = passed(PriorChallenge::PoolFactor);
     match (sign_in, steps) {
-        (SignIn::Passwordless, [SRP_A, rest @ ..] | rest) => Some(rest),
-        (SignIn::SecondFactor, [SRP_A, PASSWORD, rest @ ..]) => {
+        (SignInMode::Passwordless, [SRP_A, rest @ ..] | rest) => Some(rest),
+        (SignInMode::SecondFactor, [SRP_A, PASSWORD, rest @ ..]) => {
             let factors = rest.iter().take_while(|step| **step == FACTOR).count();
             rest.get(factors..)
         }
-        (SignIn::SecondFactor, _) => None,
+        (SignInMode::SecondFactor, _) => None,
     }
 }
 
-/// Decides after `rest`, what follows the opening: choices, then codes. Anything else fails it.
-fn after_codes(rest: &[Step], ask: Ask, user_not_found: bool, limits: Limits) -> Decision {
+/// Decides after `rest`, what follows the challenge: choices, then codes. Anything else fails it.
+fn after_codes(
+    rest: &[Step],
+    ask: ClientRequest,
+    user_not_found: bool,
+    limits: Limits,
+) -> Decision {
     let choices = rest.iter().take_while(|step| **step == Step::Choice).count();
     // A choice is asked for again when its code could not be sent.
     let again = choices.saturating_sub(1);
     let codes = rest.get(choices..).unwrap_or_default();
     let Some((last, before)) = codes.split_last() else {
-        let within = again <= max_requests(limits);
-        return if within { Decision::Challenge(Next::CustomChallenge) } else { Decision::Fail };
+        let within = again <= max_resend_requests(limits);
+        return if within {
+            Decision::Challenge(NextChallenge::CustomChallenge)
+        } else {
+            Decision::Fail
+        };
     };
     // A right answer ended its sign-in: one that goes on after it was not ours.
     if !before.iter().all(|step| matches!(step, Step::Code { passed: false, .. })) {
@@ -128,22 +137,22 @@ fn after_codes(rest: &[Step], ask: Ask, user_not_found: bool, limits: Limits) ->
     let within = if *passed {
         record.wrong < limits.attempts
     } else {
-        let wrong = record.wrong_after(ask);
+        let wrong = record.wrong_answers_after(ask);
         // Every response that was not right is a wrong answer or asked for a resend.
         let resends = codes.len().saturating_sub(usize::from(wrong));
-        wrong < limits.attempts && again.saturating_add(resends) <= max_requests(limits)
+        wrong < limits.attempts && again.saturating_add(resends) <= max_resend_requests(limits)
     };
     match (within, *passed) {
         // Verify never passes a request to resend, nor the answer of a user who does not exist.
         (true, true) if !ask.is_resend() && !user_not_found => Decision::IssueTokens,
-        (true, false) => Decision::Challenge(Next::CustomChallenge),
+        (true, false) => Decision::Challenge(NextChallenge::CustomChallenge),
         _ => Decision::Fail,
     }
 }
 
 /// How often a sign-in may ask for another send. Create refuses what comes too early or is too many
 /// without ending the sign-in, so there is room for an impatient thumb, but not for an endless row.
-fn max_requests(limits: Limits) -> usize {
+fn max_resend_requests(limits: Limits) -> usize {
     2 * usize::from(limits.sends)
 }
 
@@ -154,11 +163,11 @@ mod tests {
 
     use super::*;
 
-    const CODE: Decision = Decision::Challenge(Next::CustomChallenge);
-    const PASSWORD: Decision = Decision::Challenge(Next::PasswordVerifier);
+    const CODE: Decision = Decision::Challenge(NextChallenge::CustomChallenge);
+    const PASSWORD: Decision = Decision::Challenge(NextChallenge::PasswordVerifier);
     const TOKENS: Decision = Decision::IssueTokens;
     const FAIL: Decision = Decision::Fail;
-    const RESEND: Ask = Ask::Resend { medium: None };
+    const RESEND: ClientRequest = ClientRequest::Resend { medium: None };
 
     fn record(wrong: u8) -> Record {
         Record {
@@ -179,85 +188,85 @@ mod tests {
         Step::Code { passed: false, record: Some(record(wrong_before)) }
     }
 
-    fn failed(opening: Opening) -> Step {
-        Step::Opening { opening, passed: false }
+    fn failed(challenge: PriorChallenge) -> Step {
+        Step::Prior { challenge, passed: false }
     }
 
     fn unread(passed: bool) -> Step {
         Step::Code { passed, record: None }
     }
 
-    fn rules(sign_in: SignIn) -> Rules {
+    fn rules(sign_in: SignInMode) -> Rules {
         Rules { sign_in, limits: Limits { attempts: 3, sends: 3 } }
     }
 
     #[test]
     fn passwordless() {
-        use Opening::{Other, PasswordVerifier, PoolFactor, SrpA};
+        use PriorChallenge::{Other, PasswordVerifier, PoolFactor, SrpA};
         use Step::Choice;
         let srp_a = passed(SrpA);
         for (steps, ask, expected) in [
             // The start.
-            (vec![], Ask::Answer, CODE),
-            (vec![srp_a], Ask::Answer, CODE),
-            (vec![failed(SrpA)], Ask::Answer, FAIL),
-            (vec![srp_a, srp_a], Ask::Answer, FAIL),
-            (vec![passed(PasswordVerifier)], Ask::Answer, FAIL),
-            (vec![srp_a, passed(PasswordVerifier)], Ask::Answer, FAIL),
-            (vec![passed(PoolFactor)], Ask::Answer, FAIL),
-            (vec![passed(Other)], Ask::Answer, FAIL),
+            (vec![], ClientRequest::Answer, CODE),
+            (vec![srp_a], ClientRequest::Answer, CODE),
+            (vec![failed(SrpA)], ClientRequest::Answer, FAIL),
+            (vec![srp_a, srp_a], ClientRequest::Answer, FAIL),
+            (vec![passed(PasswordVerifier)], ClientRequest::Answer, FAIL),
+            (vec![srp_a, passed(PasswordVerifier)], ClientRequest::Answer, FAIL),
+            (vec![passed(PoolFactor)], ClientRequest::Answer, FAIL),
+            (vec![passed(Other)], ClientRequest::Answer, FAIL),
             // Answers.
-            (vec![right(0)], Ask::Answer, TOKENS),
-            (vec![wrong(0)], Ask::Answer, CODE),
-            (vec![wrong(0), right(1)], Ask::Answer, TOKENS),
-            (vec![wrong(0), wrong(1)], Ask::Answer, CODE),
-            (vec![wrong(0), wrong(1), right(2)], Ask::Answer, TOKENS),
-            (vec![wrong(0), wrong(1), wrong(2)], Ask::Answer, FAIL),
+            (vec![right(0)], ClientRequest::Answer, TOKENS),
+            (vec![wrong(0)], ClientRequest::Answer, CODE),
+            (vec![wrong(0), right(1)], ClientRequest::Answer, TOKENS),
+            (vec![wrong(0), wrong(1)], ClientRequest::Answer, CODE),
+            (vec![wrong(0), wrong(1), right(2)], ClientRequest::Answer, TOKENS),
+            (vec![wrong(0), wrong(1), wrong(2)], ClientRequest::Answer, FAIL),
             // `SRP_A` costs no attempt.
-            (vec![srp_a, right(0)], Ask::Answer, TOKENS),
-            (vec![srp_a, wrong(0), wrong(1)], Ask::Answer, CODE),
-            (vec![srp_a, wrong(0), wrong(1), right(2)], Ask::Answer, TOKENS),
-            (vec![srp_a, wrong(0), wrong(1), wrong(2)], Ask::Answer, FAIL),
+            (vec![srp_a, right(0)], ClientRequest::Answer, TOKENS),
+            (vec![srp_a, wrong(0), wrong(1)], ClientRequest::Answer, CODE),
+            (vec![srp_a, wrong(0), wrong(1), right(2)], ClientRequest::Answer, TOKENS),
+            (vec![srp_a, wrong(0), wrong(1), wrong(2)], ClientRequest::Answer, FAIL),
             // What cannot have happened.
-            (vec![wrong(0), wrong(1), wrong(2), right(3)], Ask::Answer, FAIL),
-            (vec![right(0), right(0)], Ask::Answer, FAIL),
-            (vec![right(0), wrong(0)], Ask::Answer, FAIL),
-            (vec![wrong(0), srp_a], Ask::Answer, FAIL),
-            (vec![right(0), srp_a], Ask::Answer, FAIL),
-            (vec![wrong(0), srp_a, right(1)], Ask::Answer, FAIL),
+            (vec![wrong(0), wrong(1), wrong(2), right(3)], ClientRequest::Answer, FAIL),
+            (vec![right(0), right(0)], ClientRequest::Answer, FAIL),
+            (vec![right(0), wrong(0)], ClientRequest::Answer, FAIL),
+            (vec![wrong(0), srp_a], ClientRequest::Answer, FAIL),
+            (vec![right(0), srp_a], ClientRequest::Answer, FAIL),
+            (vec![wrong(0), srp_a, right(1)], ClientRequest::Answer, FAIL),
             // A record that cannot be read.
-            (vec![unread(true)], Ask::Answer, FAIL),
-            (vec![unread(false)], Ask::Answer, FAIL),
-            (vec![unread(false), right(1)], Ask::Answer, TOKENS),
+            (vec![unread(true)], ClientRequest::Answer, FAIL),
+            (vec![unread(false)], ClientRequest::Answer, FAIL),
+            (vec![unread(false), right(1)], ClientRequest::Answer, TOKENS),
             // Requests to resend are no wrong answers.
             (vec![wrong(0)], RESEND, CODE),
             (vec![wrong(0), wrong(1), wrong(2)], RESEND, CODE),
-            (vec![wrong(0), wrong(0), right(0)], Ask::Answer, TOKENS),
-            (vec![wrong(0), wrong(0), wrong(0), wrong(0)], Ask::Answer, CODE),
+            (vec![wrong(0), wrong(0), right(0)], ClientRequest::Answer, TOKENS),
+            (vec![wrong(0), wrong(0), wrong(0), wrong(0)], ClientRequest::Answer, CODE),
             // A right answer that asks for a resend was never compared.
             (vec![right(0)], RESEND, FAIL),
             // A choice comes first, is no attempt, and is worth nothing by itself.
-            (vec![Choice], Ask::Answer, CODE),
+            (vec![Choice], ClientRequest::Answer, CODE),
             (vec![Choice], RESEND, CODE),
-            (vec![srp_a, Choice], Ask::Answer, CODE),
-            (vec![Choice, right(0)], Ask::Answer, TOKENS),
-            (vec![Choice, Choice, wrong(0), right(1)], Ask::Answer, TOKENS),
-            (vec![Choice, wrong(0), wrong(1)], Ask::Answer, CODE),
-            (vec![Choice, wrong(0), wrong(1), wrong(2)], Ask::Answer, FAIL),
-            (vec![wrong(0), Choice], Ask::Answer, FAIL),
-            (vec![right(0), Choice], Ask::Answer, FAIL),
-            (vec![wrong(0), Choice, right(1)], Ask::Answer, FAIL),
-            (vec![Choice, srp_a, right(0)], Ask::Answer, FAIL),
-            (vec![Choice; 7], Ask::Answer, CODE),
-            (vec![Choice; 8], Ask::Answer, FAIL),
+            (vec![srp_a, Choice], ClientRequest::Answer, CODE),
+            (vec![Choice, right(0)], ClientRequest::Answer, TOKENS),
+            (vec![Choice, Choice, wrong(0), right(1)], ClientRequest::Answer, TOKENS),
+            (vec![Choice, wrong(0), wrong(1)], ClientRequest::Answer, CODE),
+            (vec![Choice, wrong(0), wrong(1), wrong(2)], ClientRequest::Answer, FAIL),
+            (vec![wrong(0), Choice], ClientRequest::Answer, FAIL),
+            (vec![right(0), Choice], ClientRequest::Answer, FAIL),
+            (vec![wrong(0), Choice, right(1)], ClientRequest::Answer, FAIL),
+            (vec![Choice, srp_a, right(0)], ClientRequest::Answer, FAIL),
+            (vec![Choice; 7], ClientRequest::Answer, CODE),
+            (vec![Choice; 8], ClientRequest::Answer, FAIL),
             // Twice as many requests as there are sends, and no more.
             (vec![wrong(0); 6], RESEND, CODE),
             (vec![wrong(0); 7], RESEND, FAIL),
-            (vec![wrong(0); 7], Ask::Answer, CODE),
-            (vec![wrong(0); 8], Ask::Answer, FAIL),
+            (vec![wrong(0); 7], ClientRequest::Answer, CODE),
+            (vec![wrong(0); 8], ClientRequest::Answer, FAIL),
         ] {
             assert_eq!(
-                decide(&steps, ask, false, &rules(SignIn::Passwordless)),
+                decide(&steps, ask, false, &rules(SignInMode::Passwordless)),
                 expected,
                 "{steps:?} {ask:?}"
             );
@@ -266,37 +275,37 @@ mod tests {
 
     #[test]
     fn second_factor() {
-        use Opening::{Other, PasswordVerifier, PoolFactor, SrpA};
+        use PriorChallenge::{Other, PasswordVerifier, PoolFactor, SrpA};
         let (srp_a, password, factor) =
             (passed(SrpA), passed(PasswordVerifier), passed(PoolFactor));
         for (steps, ask, expected) in [
-            (vec![], Ask::Answer, FAIL),
-            (vec![srp_a], Ask::Answer, PASSWORD),
-            (vec![failed(SrpA)], Ask::Answer, FAIL),
-            (vec![srp_a, password], Ask::Answer, CODE),
-            (vec![srp_a, failed(PasswordVerifier)], Ask::Answer, FAIL),
-            (vec![password], Ask::Answer, FAIL),
-            (vec![srp_a, password, factor], Ask::Answer, CODE),
-            (vec![srp_a, password, factor, factor], Ask::Answer, CODE),
-            (vec![srp_a, password, failed(PoolFactor)], Ask::Answer, FAIL),
-            (vec![srp_a, factor], Ask::Answer, FAIL),
-            (vec![srp_a, password, passed(Other)], Ask::Answer, FAIL),
-            (vec![srp_a, password, right(0)], Ask::Answer, TOKENS),
-            (vec![srp_a, password, factor, right(0)], Ask::Answer, TOKENS),
-            (vec![srp_a, password, wrong(0)], Ask::Answer, CODE),
-            (vec![srp_a, password, wrong(0), right(1)], Ask::Answer, TOKENS),
-            (vec![srp_a, password, wrong(0), wrong(1), wrong(2)], Ask::Answer, FAIL),
+            (vec![], ClientRequest::Answer, FAIL),
+            (vec![srp_a], ClientRequest::Answer, PASSWORD),
+            (vec![failed(SrpA)], ClientRequest::Answer, FAIL),
+            (vec![srp_a, password], ClientRequest::Answer, CODE),
+            (vec![srp_a, failed(PasswordVerifier)], ClientRequest::Answer, FAIL),
+            (vec![password], ClientRequest::Answer, FAIL),
+            (vec![srp_a, password, factor], ClientRequest::Answer, CODE),
+            (vec![srp_a, password, factor, factor], ClientRequest::Answer, CODE),
+            (vec![srp_a, password, failed(PoolFactor)], ClientRequest::Answer, FAIL),
+            (vec![srp_a, factor], ClientRequest::Answer, FAIL),
+            (vec![srp_a, password, passed(Other)], ClientRequest::Answer, FAIL),
+            (vec![srp_a, password, right(0)], ClientRequest::Answer, TOKENS),
+            (vec![srp_a, password, factor, right(0)], ClientRequest::Answer, TOKENS),
+            (vec![srp_a, password, wrong(0)], ClientRequest::Answer, CODE),
+            (vec![srp_a, password, wrong(0), right(1)], ClientRequest::Answer, TOKENS),
+            (vec![srp_a, password, wrong(0), wrong(1), wrong(2)], ClientRequest::Answer, FAIL),
             (vec![srp_a, password, wrong(0)], RESEND, CODE),
             // Without the password a right code is worth nothing.
-            (vec![right(0)], Ask::Answer, FAIL),
-            (vec![srp_a, right(0)], Ask::Answer, FAIL),
-            (vec![srp_a, failed(PasswordVerifier), right(0)], Ask::Answer, FAIL),
-            (vec![srp_a, password, failed(PoolFactor), right(0)], Ask::Answer, FAIL),
-            (vec![srp_a, password, wrong(0), factor, right(1)], Ask::Answer, FAIL),
-            (vec![srp_a, password, wrong(0), password], Ask::Answer, FAIL),
+            (vec![right(0)], ClientRequest::Answer, FAIL),
+            (vec![srp_a, right(0)], ClientRequest::Answer, FAIL),
+            (vec![srp_a, failed(PasswordVerifier), right(0)], ClientRequest::Answer, FAIL),
+            (vec![srp_a, password, failed(PoolFactor), right(0)], ClientRequest::Answer, FAIL),
+            (vec![srp_a, password, wrong(0), factor, right(1)], ClientRequest::Answer, FAIL),
+            (vec![srp_a, password, wrong(0), password], ClientRequest::Answer, FAIL),
         ] {
             assert_eq!(
-                decide(&steps, ask, false, &rules(SignIn::SecondFactor)),
+                decide(&steps, ask, false, &rules(SignInMode::SecondFactor)),
                 expected,
                 "{steps:?} {ask:?}"
             );
@@ -306,14 +315,14 @@ mod tests {
     #[test]
     fn an_unknown_user_walks_the_same_steps_but_gets_no_tokens() {
         for (steps, ask, expected) in [
-            (vec![], Ask::Answer, CODE),
-            (vec![wrong(0)], Ask::Answer, CODE),
+            (vec![], ClientRequest::Answer, CODE),
+            (vec![wrong(0)], ClientRequest::Answer, CODE),
             (vec![wrong(0)], RESEND, CODE),
-            (vec![wrong(0), wrong(1), wrong(2)], Ask::Answer, FAIL),
-            (vec![right(0)], Ask::Answer, FAIL),
+            (vec![wrong(0), wrong(1), wrong(2)], ClientRequest::Answer, FAIL),
+            (vec![right(0)], ClientRequest::Answer, FAIL),
         ] {
             assert_eq!(
-                decide(&steps, ask, true, &rules(SignIn::Passwordless)),
+                decide(&steps, ask, true, &rules(SignInMode::Passwordless)),
                 expected,
                 "{steps:?}"
             );
@@ -321,15 +330,15 @@ mod tests {
     }
 
     fn any_step() -> impl Strategy<Value = Step> {
-        let opening = prop::sample::select(vec![
-            Opening::SrpA,
-            Opening::PasswordVerifier,
-            Opening::PoolFactor,
-            Opening::Other,
+        let challenge = prop::sample::select(vec![
+            PriorChallenge::SrpA,
+            PriorChallenge::PasswordVerifier,
+            PriorChallenge::PoolFactor,
+            PriorChallenge::Other,
         ]);
         prop_oneof![
-            (opening, prop::bool::weighted(0.9))
-                .prop_map(|(opening, passed)| Step::Opening { opening, passed }),
+            (challenge, prop::bool::weighted(0.9))
+                .prop_map(|(challenge, passed)| Step::Prior { challenge, passed }),
             Just(Step::Choice),
             (prop::bool::weighted(0.3), prop::option::weighted(0.9, 0_u8..5))
                 .prop_map(|(passed, wrong)| Step::Code { passed, record: wrong.map(record) }),
@@ -341,11 +350,15 @@ mod tests {
         (0_usize..4, 0_usize..3, 0_u8..5).prop_map(|(opening, choices, wrong_answers)| {
             let mut steps = vec![
                 vec![],
-                vec![passed(Opening::SrpA)],
-                vec![passed(Opening::SrpA), passed(Opening::PasswordVerifier)],
-                [Opening::SrpA, Opening::PasswordVerifier, Opening::PoolFactor]
-                    .map(passed)
-                    .to_vec(),
+                vec![passed(PriorChallenge::SrpA)],
+                vec![passed(PriorChallenge::SrpA), passed(PriorChallenge::PasswordVerifier)],
+                [
+                    PriorChallenge::SrpA,
+                    PriorChallenge::PasswordVerifier,
+                    PriorChallenge::PoolFactor,
+                ]
+                .map(passed)
+                .to_vec(),
             ]
             .swap_remove(opening);
             steps.extend(vec![Step::Choice; choices]);
@@ -379,15 +392,20 @@ mod tests {
     }
 
     /// The rule said again, as a grammar: an opening of the mode, choices, wrong answers, a right one.
-    fn deserves_tokens(steps: &[Step], ask: Ask, user_not_found: bool, rules: &Rules) -> bool {
-        let is_factor = |step: &&Step| **step == passed(Opening::PoolFactor);
+    fn deserves_tokens(
+        steps: &[Step],
+        ask: ClientRequest,
+        user_not_found: bool,
+        rules: &Rules,
+    ) -> bool {
+        let is_factor = |step: &&Step| **step == passed(PriorChallenge::PoolFactor);
         let mut rest = steps.iter().peekable();
         match rules.sign_in {
-            SignIn::Passwordless => {
-                rest.next_if(|step| **step == passed(Opening::SrpA));
+            SignInMode::Passwordless => {
+                rest.next_if(|step| **step == passed(PriorChallenge::SrpA));
             }
-            SignIn::SecondFactor => {
-                let opening = [Opening::SrpA, Opening::PasswordVerifier].map(passed);
+            SignInMode::SecondFactor => {
+                let opening = [PriorChallenge::SrpA, PriorChallenge::PasswordVerifier].map(passed);
                 if !opening.iter().all(|step| rest.next() == Some(step)) {
                     return false;
                 }
@@ -402,15 +420,15 @@ mod tests {
             (Some(Step::Code { passed: true, record: Some(record) }), None)
                 if record.wrong < rules.limits.attempts
         );
-        right && ask == Ask::Answer && !user_not_found
+        right && ask == ClientRequest::Answer && !user_not_found
     }
 
-    fn any_ask() -> impl Strategy<Value = Ask> {
-        prop_oneof![4 => Just(Ask::Answer), 1 => Just(RESEND)]
+    fn any_ask() -> impl Strategy<Value = ClientRequest> {
+        prop_oneof![4 => Just(ClientRequest::Answer), 1 => Just(RESEND)]
     }
 
     fn any_rules() -> impl Strategy<Value = Rules> {
-        let modes = prop::sample::select(vec![SignIn::Passwordless, SignIn::SecondFactor]);
+        let modes = prop::sample::select(vec![SignInMode::Passwordless, SignInMode::SecondFactor]);
         (modes, 1_u8..=5, 1_u8..=10).prop_map(|(sign_in, attempts, sends)| Rules {
             sign_in,
             limits: Limits { attempts, sends },
@@ -425,9 +443,11 @@ mod tests {
         for _ in 0..1_000 {
             let steps = any_history().new_tree(&mut runner).unwrap().current();
             for (mode, count) in
-                [SignIn::Passwordless, SignIn::SecondFactor].iter().zip(&mut tokens)
+                [SignInMode::Passwordless, SignInMode::SecondFactor].iter().zip(&mut tokens)
             {
-                *count += usize::from(decide(&steps, Ask::Answer, false, &rules(*mode)) == TOKENS);
+                *count += usize::from(
+                    decide(&steps, ClientRequest::Answer, false, &rules(*mode)) == TOKENS,
+                );
             }
         }
         assert!(tokens.iter().all(|count| *count > 50), "{tokens:?}");
@@ -456,7 +476,7 @@ mod tests {
         /// Whatever a client does, a sign-in ends, and after no more wrong answers than allowed.
         #[test]
         fn every_sign_in_ends(asks in prop::collection::vec(any_ask(), 64), rules in any_rules()) {
-            let rules = Rules { sign_in: SignIn::Passwordless, ..rules };
+            let rules = Rules { sign_in: SignInMode::Passwordless, ..rules };
             let (mut steps, mut wrong_answers) = (Vec::new(), 0);
             for ask in asks {
                 steps.push(wrong(wrong_answers));

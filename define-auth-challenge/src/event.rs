@@ -1,11 +1,11 @@
 //! From Cognito's event to the decision, and from the decision to Cognito's response.
 
-use otp::{Ask, Note};
+use otp::{ChallengeMetadata, ClientRequest};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use trigger::{Entry, Request};
+use trigger::{Request, SessionEntry};
 
-use crate::decide::{Decision, Next, Opening, Rules, Step, decide};
+use crate::decide::{Decision, NextChallenge, PriorChallenge, Rules, Step, decide};
 
 /// `response` of the event.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -20,40 +20,43 @@ pub struct Response {
 #[must_use]
 pub fn respond(request: &Request, rules: &Rules) -> Response {
     let steps: Vec<Step> = request.session.iter().map(step).collect();
-    let ask = Ask::from_metadata(|name| request.client_metadata.expose(name));
+    let ask = ClientRequest::from_client_metadata(|name| request.client_metadata.expose(name));
     decide(&steps, ask, request.user_not_found, rules).into()
 }
 
-fn step(entry: &Entry) -> Step {
+fn step(entry: &SessionEntry) -> Step {
     let passed = entry.challenge_result;
-    let opening = match entry.challenge_name.as_str() {
+    let challenge = match entry.challenge_name.as_str() {
         "CUSTOM_CHALLENGE" => {
             let metadata = entry.challenge_metadata.as_ref();
-            let note = metadata.and_then(|text| Note::parse(text.expose_secret()).ok());
+            let note =
+                metadata.and_then(|text| ChallengeMetadata::parse(text.expose_secret()).ok());
             return match note {
-                Some(Note::Choice) => Step::Choice,
-                Some(Note::Code(record)) => Step::Code { passed, record: Some(record) },
+                Some(ChallengeMetadata::Choice) => Step::Choice,
+                Some(ChallengeMetadata::Code(record)) => {
+                    Step::Code { passed, record: Some(record) }
+                }
                 None => Step::Code { passed, record: None },
             };
         }
-        "SRP_A" => Opening::SrpA,
-        "PASSWORD_VERIFIER" => Opening::PasswordVerifier,
+        "SRP_A" => PriorChallenge::SrpA,
+        "PASSWORD_VERIFIER" => PriorChallenge::PasswordVerifier,
         "SMS_MFA"
         | "EMAIL_OTP"
         | "SOFTWARE_TOKEN_MFA"
         | "DEVICE_SRP_AUTH"
-        | "DEVICE_PASSWORD_VERIFIER" => Opening::PoolFactor,
+        | "DEVICE_PASSWORD_VERIFIER" => PriorChallenge::PoolFactor,
         // `ADMIN_NO_SRP_AUTH` is one of these: no flow that we allow leads there.
-        _ => Opening::Other,
+        _ => PriorChallenge::Other,
     };
-    Step::Opening { opening, passed }
+    Step::Prior { challenge, passed }
 }
 
 impl From<Decision> for Response {
     fn from(decision: Decision) -> Self {
         let challenge_name = match decision {
-            Decision::Challenge(Next::CustomChallenge) => Some("CUSTOM_CHALLENGE"),
-            Decision::Challenge(Next::PasswordVerifier) => Some("PASSWORD_VERIFIER"),
+            Decision::Challenge(NextChallenge::CustomChallenge) => Some("CUSTOM_CHALLENGE"),
+            Decision::Challenge(NextChallenge::PasswordVerifier) => Some("PASSWORD_VERIFIER"),
             Decision::IssueTokens | Decision::Fail => None,
         };
         Self {
@@ -70,11 +73,11 @@ mod tests {
     use settings::Limits;
 
     use super::*;
-    use crate::SignIn;
+    use crate::SignInMode;
 
     const RECORD: &str = "v1.AAAAAAAAAAAAAAAAAAAAAA.1767225600.1767225600.SMS.1.0";
 
-    fn respond_to(sign_in: SignIn, request: &Value) -> Response {
+    fn respond_to(sign_in: SignInMode, request: &Value) -> Response {
         let rules = Rules { sign_in, limits: Limits { attempts: 3, sends: 3 } };
         respond(&serde_json::from_value(request.clone()).unwrap(), &rules)
     }
@@ -86,19 +89,23 @@ mod tests {
             Response { challenge_name: challenge, issue_tokens, fail_authentication }
         };
         for (sign_in, session, expected) in [
-            (SignIn::Passwordless, json!(null), answered(Some("CUSTOM_CHALLENGE"), false, false)),
             (
-                SignIn::SecondFactor,
+                SignInMode::Passwordless,
+                json!(null),
+                answered(Some("CUSTOM_CHALLENGE"), false, false),
+            ),
+            (
+                SignInMode::SecondFactor,
                 json!([entry("SRP_A", true)]),
                 answered(Some("PASSWORD_VERIFIER"), false, false),
             ),
             (
-                SignIn::Passwordless,
+                SignInMode::Passwordless,
                 json!([entry("CUSTOM_CHALLENGE", true)]),
                 answered(None, true, false),
             ),
             (
-                SignIn::Passwordless,
+                SignInMode::Passwordless,
                 json!([entry("ADMIN_NO_SRP_AUTH", true)]),
                 answered(None, false, true),
             ),
@@ -109,7 +116,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_what_the_event_crate_reads_too() {
-        let response = serde_json::to_value(respond_to(SignIn::Passwordless, &json!({}))).unwrap();
+        let response =
+            serde_json::to_value(respond_to(SignInMode::Passwordless, &json!({}))).unwrap();
         let theirs: aws_lambda_events::cognito::CognitoEventUserPoolsDefineAuthChallengeResponse =
             serde_json::from_value(response).unwrap();
         assert_eq!(theirs.challenge_name.as_deref(), Some("CUSTOM_CHALLENGE"));
@@ -120,7 +128,7 @@ mod tests {
     fn a_right_answer_to_a_challenge_that_is_not_ours_gets_no_tokens() {
         // Nor does the right answer to a choice, which goes on.
         let choice = json!({ "challengeName": "CUSTOM_CHALLENGE", "challengeResult": true, "challengeMetadata": "v1.choice" });
-        let response = respond_to(SignIn::Passwordless, &json!({ "session": [choice] }));
+        let response = respond_to(SignInMode::Passwordless, &json!({ "session": [choice] }));
         assert_eq!(response.challenge_name, Some("CUSTOM_CHALLENGE"));
         assert!(!response.fail_authentication && !response.issue_tokens);
         for metadata in [json!(null), json!(""), json!("v2.x"), json!("CODE-123456")] {
@@ -129,7 +137,7 @@ mod tests {
                 "challengeResult": true,
                 "challengeMetadata": metadata,
             });
-            let response = respond_to(SignIn::Passwordless, &json!({ "session": [entry] }));
+            let response = respond_to(SignInMode::Passwordless, &json!({ "session": [entry] }));
             assert!(response.fail_authentication && !response.issue_tokens, "{metadata}");
         }
     }

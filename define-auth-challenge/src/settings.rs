@@ -2,7 +2,7 @@
 
 use settings::{Limits, Lookup, SettingError, Variable};
 
-use crate::{Rules, SignIn};
+use crate::{Rules, SignInMode};
 
 const SIGN_IN: Variable = Variable::new("SIGN_IN", "passwordless");
 
@@ -14,8 +14,11 @@ pub fn read(lookup: &Lookup<'_>) -> Result<Rules, SettingError> {
     Ok(Rules {
         sign_in: SIGN_IN.choice(
             lookup,
-            SignIn::Passwordless,
-            [("passwordless", SignIn::Passwordless), ("second-factor", SignIn::SecondFactor)],
+            SignInMode::Passwordless,
+            [
+                ("passwordless", SignInMode::Passwordless),
+                ("second-factor", SignInMode::SecondFactor),
+            ],
         )?,
         limits: Limits::read(lookup)?,
     })
@@ -28,10 +31,10 @@ mod tests {
     #[test]
     fn reads_the_mode() {
         for (value, expected) in [
-            (None, Some(SignIn::Passwordless)),
-            (Some(""), Some(SignIn::Passwordless)),
-            (Some("passwordless"), Some(SignIn::Passwordless)),
-            (Some("second-factor"), Some(SignIn::SecondFactor)),
+            (None, Some(SignInMode::Passwordless)),
+            (Some(""), Some(SignInMode::Passwordless)),
+            (Some("passwordless"), Some(SignInMode::Passwordless)),
+            (Some("second-factor"), Some(SignInMode::SecondFactor)),
             (Some("second_factor"), None),
             (Some("none"), None),
         ] {

@@ -7,11 +7,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use ledger::{Item, ItemKey, Store, StoreError};
-use create_auth_challenge::{Create, MessageSender, Destination, Message, Settings, SendError};
+use create_auth_challenge::{Create, Destination, Message, MessageSender, SendError, Settings};
 use fuzz::{CODE_KEY, NOW, is_unknown, response, run, subject, tree};
+use ledger::{Item, ItemKey, Store, StoreError};
 use libfuzzer_sys::fuzz_target;
-use otp::{Code, CodeKey, CodeLength, Expected, Note};
+use otp::{ChallengeMetadata, Code, CodeKey, CodeLength, PrivateChallengeParameters};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha20Rng;
 use serde_json::Value;
@@ -94,16 +94,19 @@ fn call(event: &str, settings: Settings) {
 }
 
 fn check(event: &str, response: &Value, sent: Option<&(String, String)>) {
-    let note = response["challengeMetadata"].as_str().and_then(|text| Note::parse(text).ok());
+    let note =
+        response["challengeMetadata"].as_str().and_then(|text| ChallengeMetadata::parse(text).ok());
     let public = response["publicChallengeParameters"].as_object().expect("public parameters");
     assert!(public.values().all(Value::is_string));
-    let private = Expected::parse(|name| response["privateChallengeParameters"][name].as_str());
+    let private = PrivateChallengeParameters::parse(|name| {
+        response["privateChallengeParameters"][name].as_str()
+    });
     let record = match (note.expect("a note"), private.expect("private parameters")) {
-        (Note::Code(record), Expected::Code(private)) => {
+        (ChallengeMetadata::Code(record), PrivateChallengeParameters::Code(private)) => {
             assert_eq!(private.nonce, record.nonce);
             record
         }
-        (Note::Choice, Expected::Choice { .. }) => {
+        (ChallengeMetadata::Choice, PrivateChallengeParameters::Choice { .. }) => {
             return assert!(sent.is_none(), "a message before the choice");
         }
         (note, private) => panic!("{note:?} and {private:?}"),

@@ -3,18 +3,18 @@
 
 #![no_main]
 
-use define_auth_challenge::{Rules, SignIn, respond};
+use define_auth_challenge::{Rules, SignInMode, respond};
 use fuzz::{is_resend, is_unknown, response, run, tree};
 use libfuzzer_sys::fuzz_target;
 use otp::Record;
-use settings::Limits;
 use serde_json::{Value, json};
+use settings::Limits;
 use trigger::{Fault, Trigger};
 
 const LIMITS: Limits = Limits { attempts: 3, sends: 3 };
 
 fuzz_target!(|event: &str| {
-    for sign_in in [SignIn::Passwordless, SignIn::SecondFactor] {
+    for sign_in in [SignInMode::Passwordless, SignInMode::SecondFactor] {
         let rules = Rules { sign_in, limits: LIMITS };
         let respond = async |event: &trigger::Event| Ok(respond(&event.request, &rules));
         match run(trigger::answer(Trigger::Define, event, respond)) {
@@ -25,7 +25,7 @@ fuzz_target!(|event: &str| {
     }
 });
 
-fn check(event: &str, response: &Value, sign_in: SignIn) {
+fn check(event: &str, response: &Value, sign_in: SignInMode) {
     let outcome = |challenge: Value, tokens, fail| json!({ "challengeName": challenge, "issueTokens": tokens, "failAuthentication": fail });
     let tokens = *response == outcome(Value::Null, true, false);
     let others = [
@@ -56,7 +56,7 @@ fn openings(request: &Value) -> usize {
 }
 
 /// The grammar of `docs/SECURITY.md`: allowed opening, choices, answers that were not right, a right one.
-fn deserves_tokens(request: &Value, sign_in: SignIn) -> bool {
+fn deserves_tokens(request: &Value, sign_in: SignInMode) -> bool {
     const FACTORS: [&str; 5] = [
         "SMS_MFA",
         "EMAIL_OTP",
@@ -67,8 +67,8 @@ fn deserves_tokens(request: &Value, sign_in: SignIn) -> bool {
     let (opening, codes) = session(request).split_at(openings(request));
     let names: Vec<&str> = opening.iter().filter_map(|e| e["challengeName"].as_str()).collect();
     let opened = match sign_in {
-        SignIn::Passwordless => matches!(names[..], [] | ["SRP_A"]),
-        SignIn::SecondFactor => match &names[..] {
+        SignInMode::Passwordless => matches!(names[..], [] | ["SRP_A"]),
+        SignInMode::SecondFactor => match &names[..] {
             ["SRP_A", "PASSWORD_VERIFIER", factors @ ..] => {
                 factors.iter().all(|name| FACTORS.contains(name))
             }

@@ -4,12 +4,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use otp::{Expected, Medium};
+use otp::{Medium, PrivateChallengeParameters};
 
 fuzz_target!(|text: &str| {
     let mut lines = text.splitn(3, '\n');
     let (nonce, expires_at, choice) = (lines.next(), lines.next(), lines.next());
-    let read = Expected::parse(|name| match name {
+    let read = PrivateChallengeParameters::parse(|name| match name {
         "nonce" => nonce,
         "expires_at" => expires_at,
         "other_choice" => choice,
@@ -18,9 +18,9 @@ fuzz_target!(|text: &str| {
     match read {
         Ok(expected) => {
             match expected {
-                Expected::Code(_) => assert_eq!(choice, None),
-                Expected::Choice { other } => {
-                    assert_eq!(choice, Some(other.map_or("", Medium::name)))
+                PrivateChallengeParameters::Code(_) => assert_eq!(choice, None),
+                PrivateChallengeParameters::Choice { alternative } => {
+                    assert_eq!(choice, Some(alternative.map_or("", Medium::name)))
                 }
             }
             let encoded = expected.encode();
@@ -29,7 +29,7 @@ fuzz_target!(|text: &str| {
                 found.map(|(_, value)| value.as_str())
             };
             assert!(get("nonce").is_none() || get("nonce") == nonce);
-            assert_eq!(Expected::parse(get), Ok(expected));
+            assert_eq!(PrivateChallengeParameters::parse(get), Ok(expected));
         }
         Err(error) => {
             let names = ["nonce", "expires_at", "other_choice"];

@@ -4,14 +4,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use otp::{Ask, Note, Record};
+use otp::{ChallengeMetadata, ClientRequest, Record};
 
 fuzz_target!(|text: &str| {
     let record = Record::parse(text);
-    let note = Note::parse(text);
+    let note = ChallengeMetadata::parse(text);
     match (note, record) {
-        (Ok(Note::Choice), Err(_)) => assert_eq!(text, "v1.choice"),
-        (Ok(Note::Code(noted)), Ok(record)) => assert_eq!(noted, record),
+        (Ok(ChallengeMetadata::Choice), Err(_)) => assert_eq!(text, "v1.choice"),
+        (Ok(ChallengeMetadata::Code(noted)), Ok(record)) => assert_eq!(noted, record),
         (Err(_), Err(_)) => {}
         both => panic!("{both:?}"),
     }
@@ -19,6 +19,6 @@ fuzz_target!(|text: &str| {
     let Ok(record) = record else { return };
     assert_eq!(record.encode(), text);
     assert!(record.sends > 0 && text.len() <= 81);
-    assert!(record.wrong_after(Ask::Answer) >= record.wrong);
-    assert_eq!(record.wrong_after(Ask::Resend { medium: None }), record.wrong);
+    assert!(record.wrong_answers_after(ClientRequest::Answer) >= record.wrong);
+    assert_eq!(record.wrong_answers_after(ClientRequest::Resend { medium: None }), record.wrong);
 });

@@ -5,9 +5,9 @@
 
 use fuzz::{CODE_KEY, NOW, is_resend, is_unknown, response, run, subject, text, tree};
 use libfuzzer_sys::fuzz_target;
-use settings::CodeSettings;
 use otp::{Code, CodeKey, CodeLength, Nonce};
 use serde_json::{Value, json};
+use settings::CodeSettings;
 use trigger::{Fault, Trigger};
 
 fuzz_target!(|event: &str| {

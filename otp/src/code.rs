@@ -21,10 +21,10 @@ pub struct CodeKey(Hmac<Sha256>);
 
 /// Why a text cannot be the key. Says nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
+pub enum CodeKeyError {
     /// Fewer than [`CodeKey::MIN_BYTES`] bytes.
     #[error("is shorter than {} bytes", CodeKey::MIN_BYTES)]
-    Short,
+    TooShort,
     /// Too few different bytes: `aaaa…`, `01010101…`.
     #[error("repeats a few characters; it must be random")]
     Repetitive,
@@ -42,10 +42,10 @@ impl CodeKey {
     ///
     /// # Errors
     /// When it is too short or too repetitive to be random.
-    pub fn new(text: &str) -> Result<Self, KeyError> {
+    pub fn new(text: &str) -> Result<Self, CodeKeyError> {
         let bytes = text.as_bytes();
         if bytes.len() < Self::MIN_BYTES {
-            return Err(KeyError::Short);
+            return Err(CodeKeyError::TooShort);
         }
         let mut seen = [false; 256];
         for byte in bytes {
@@ -54,9 +54,9 @@ impl CodeKey {
             }
         }
         if seen.iter().filter(|seen| **seen).count() < Self::MIN_DIFFERENT_BYTES {
-            return Err(KeyError::Repetitive);
+            return Err(CodeKeyError::Repetitive);
         }
-        Hmac::new_from_slice(bytes).map(Self).map_err(|_| KeyError::Short)
+        Hmac::new_from_slice(bytes).map(Self).map_err(|_| CodeKeyError::TooShort)
     }
 
     /// HMAC-SHA256 of `domain` and `parts`, each preceded by its length (8 bytes, big endian), so
@@ -111,8 +111,8 @@ impl Nonce {
         let parts = [pool_id.as_bytes(), user_sub.as_bytes(), self.as_bytes()];
         let mac = key.mac(NEXT_NONCE_DOMAIN, &parts);
         let mut bytes = [0; Self::BYTES];
-        for (byte, of_mac) in bytes.iter_mut().zip(mac.iter()) {
-            *byte = *of_mac;
+        for (byte, mac_byte) in bytes.iter_mut().zip(mac.iter()) {
+            *byte = *mac_byte;
         }
         Self::from_bytes(bytes)
     }
@@ -304,11 +304,11 @@ mod tests {
     fn keys_that_are_not_random_are_refused() {
         let alternating = "ab".repeat(32);
         for (text, expected) in [
-            ("", Some(KeyError::Short)),
-            ("0123456789abcdef0123456789abcde", Some(KeyError::Short)),
+            ("", Some(CodeKeyError::TooShort)),
+            ("0123456789abcdef0123456789abcde", Some(CodeKeyError::TooShort)),
             ("0123456789abcdef0123456789abcdef", None),
-            ("00000000000000000000000000000000", Some(KeyError::Repetitive)),
-            (&alternating, Some(KeyError::Repetitive)),
+            ("00000000000000000000000000000000", Some(CodeKeyError::Repetitive)),
+            (&alternating, Some(CodeKeyError::Repetitive)),
             (KEY, None),
         ] {
             assert_eq!(CodeKey::new(text).err(), expected, "{text}");

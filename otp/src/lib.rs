@@ -10,20 +10,22 @@
 //! sending (`create-auth-challenge`), comparing (`verify-auth-challenge`), or the shape of Cognito's
 //! events (`trigger`).
 
-mod ask;
+mod challenge_metadata;
+mod client_request;
 mod code;
 mod medium;
 mod nonce;
-mod note;
-mod private;
+mod private_challenge_parameters;
 mod record;
 
-pub use ask::Ask;
-pub use code::{Code, CodeKey, CodeLength, KeyError};
+pub use challenge_metadata::ChallengeMetadata;
+pub use client_request::ClientRequest;
+pub use code::{Code, CodeKey, CodeKeyError, CodeLength};
 pub use medium::Medium;
 pub use nonce::Nonce;
-pub use note::Note;
-pub use private::{Expected, PrivateParameters, PrivateParametersError};
+pub use private_challenge_parameters::{
+    CodeParameters, PrivateChallengeParameters, PrivateChallengeParametersError,
+};
 pub use record::{Record, RecordError};
 
 /// Whole seconds since the Unix epoch.

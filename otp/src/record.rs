@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use crate::{Ask, Medium, Nonce, UnixSeconds};
+use crate::{ClientRequest, Medium, Nonce, UnixSeconds};
 
 /// What a sign-in has come to, as create writes it into `challengeMetadata` with each challenge.
 ///
@@ -68,12 +68,14 @@ impl Record {
         }
         let mut field = |name| fields.next().ok_or(RecordError::Malformed(name)).map(|f| (name, f));
         let record = Self {
-            nonce: read(field("nonce")?, Nonce::decode)?,
-            issued_at: read(field("issued at")?, number)?,
-            sent_at: read(field("sent at")?, number)?,
-            medium: read(field("medium")?, Medium::from_name)?,
-            sends: read(field("sends")?, |text| number(text).filter(|sends| *sends > 0))?,
-            wrong: read(field("wrong")?, number)?,
+            nonce: parse_field(field("nonce")?, Nonce::decode)?,
+            issued_at: parse_field(field("issued at")?, parse_number)?,
+            sent_at: parse_field(field("sent at")?, parse_number)?,
+            medium: parse_field(field("medium")?, Medium::from_name)?,
+            sends: parse_field(field("sends")?, |text| {
+                parse_number(text).filter(|sends| *sends > 0)
+            })?,
+            wrong: parse_field(field("wrong")?, parse_number)?,
         };
         match fields.next() {
             None => Ok(record),
@@ -84,12 +86,12 @@ impl Record {
     /// How many wrong answers there are after a response to this challenge that was not right: a
     /// request to resend is none.
     #[must_use]
-    pub fn wrong_after(&self, ask: Ask) -> u8 {
+    pub fn wrong_answers_after(&self, ask: ClientRequest) -> u8 {
         self.wrong.saturating_add(u8::from(!ask.is_resend()))
     }
 }
 
-fn read<T>(
+fn parse_field<T>(
     (name, text): (&'static str, &str),
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, RecordError> {
@@ -97,7 +99,7 @@ fn read<T>(
 }
 
 /// A decimal number in its one spelling: no sign, no leading zero.
-fn number<T: FromStr>(text: &str) -> Option<T> {
+fn parse_number<T: FromStr>(text: &str) -> Option<T> {
     let canonical = match text.as_bytes() {
         [b'0'] => true,
         [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
@@ -166,9 +168,12 @@ mod tests {
 
     #[test]
     fn a_resend_is_not_a_wrong_answer() {
-        assert_eq!(record().wrong_after(Ask::Answer), 2);
-        assert_eq!(record().wrong_after(Ask::Resend { medium: None }), 1);
-        assert_eq!(Record { wrong: u8::MAX, ..record() }.wrong_after(Ask::Answer), u8::MAX);
+        assert_eq!(record().wrong_answers_after(ClientRequest::Answer), 2);
+        assert_eq!(record().wrong_answers_after(ClientRequest::Resend { medium: None }), 1);
+        assert_eq!(
+            Record { wrong: u8::MAX, ..record() }.wrong_answers_after(ClientRequest::Answer),
+            u8::MAX
+        );
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! How codes are derived: what create and verify must agree on.
 
-use otp::{CodeKey, CodeLength, KeyError};
+use otp::{CodeKey, CodeKeyError, CodeLength};
 
 use crate::{Lookup, SettingError, Variable};
 
@@ -24,7 +24,7 @@ impl CodeSettings {
     /// When the key is missing or not random, or the length is out of range.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingError> {
         let key = zeroize::Zeroizing::new(CODE_KEY.required(lookup)?);
-        let key = CodeKey::new(&key).map_err(|error: KeyError| CODE_KEY.error(error))?;
+        let key = CodeKey::new(&key).map_err(|error: CodeKeyError| CODE_KEY.error(error))?;
         let length =
             CODE_LENGTH.number(lookup, CodeLength::MIN, CodeLength::MIN..=CodeLength::MAX)?;
         Ok(Self { key, length })

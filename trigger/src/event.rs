@@ -71,13 +71,13 @@ impl Event {
 pub struct Request {
     /// The user's attributes; none for an unknown user.
     #[serde(deserialize_with = "null_is_default")]
-    pub user_attributes: Texts,
+    pub user_attributes: StringMap,
     /// The challenges so far and how they went, oldest first (define and create).
     #[serde(deserialize_with = "null_is_default")]
-    pub session: Vec<Entry>,
+    pub session: Vec<SessionEntry>,
     /// What the client passed to `RespondToAuthChallenge`.
     #[serde(deserialize_with = "null_is_default")]
-    pub client_metadata: Texts,
+    pub client_metadata: StringMap,
     /// There is no such user, and the app client asks not to let it show.
     #[serde(deserialize_with = "flag")]
     pub user_not_found: bool,
@@ -85,7 +85,7 @@ pub struct Request {
     pub challenge_name: Option<String>,
     /// What create told verify (verify).
     #[serde(deserialize_with = "null_is_default")]
-    pub private_challenge_parameters: Texts,
+    pub private_challenge_parameters: StringMap,
     /// The answer (verify).
     pub challenge_answer: Option<SecretString>,
 }
@@ -93,7 +93,7 @@ pub struct Request {
 /// An entry of `session`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct SessionEntry {
     /// Such as `CUSTOM_CHALLENGE`.
     pub challenge_name: String,
     /// Was it passed? Anything but `true` is no.
@@ -107,9 +107,9 @@ pub struct Entry {
 /// Names and texts, such as attributes. A value that Cognito would send as a text but is a boolean
 /// or a number is taken as its text; any other is left out.
 #[derive(Default)]
-pub struct Texts(BTreeMap<String, SecretString>);
+pub struct StringMap(BTreeMap<String, SecretString>);
 
-impl Texts {
+impl StringMap {
     /// The text of `name`.
     #[must_use]
     pub fn expose(&self, name: &str) -> Option<&str> {
@@ -123,37 +123,37 @@ impl Texts {
     }
 }
 
-impl FromIterator<(String, SecretString)> for Texts {
+impl FromIterator<(String, SecretString)> for StringMap {
     fn from_iter<I: IntoIterator<Item = (String, SecretString)>>(texts: I) -> Self {
         Self(texts.into_iter().collect())
     }
 }
 
-impl<'de> Deserialize<'de> for Texts {
+impl<'de> Deserialize<'de> for StringMap {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
         impl<'de> Visitor<'de> for Object {
-            type Value = Texts;
+            type Value = StringMap;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of texts")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StringMap, A::Error> {
                 let mut texts = BTreeMap::new();
                 while let Some((name, Text(value))) = map.next_entry()? {
                     if let Some(text) = value {
                         texts.insert(name, text);
                     }
                 }
-                Ok(Texts(texts))
+                Ok(StringMap(texts))
             }
         }
         deserializer.deserialize_map(Object)
     }
 }
 
-/// One value of [`Texts`]: a text, a boolean or a number as its text, or something else.
+/// One value of [`StringMap`]: a text, a boolean or a number as its text, or something else.
 struct Text(Option<SecretString>);
 
 impl<'de> Deserialize<'de> for Text {
@@ -378,7 +378,7 @@ mod tests {
             { "challengeName": "CUSTOM_CHALLENGE", "challengeMetadata": "text" },
         ]});
         let (seen, _) = run(&event(&request).to_string(), |event| {
-            let entry = |entry: &Entry| {
+            let entry = |entry: &SessionEntry| {
                 let metadata = entry.challenge_metadata.as_ref();
                 (entry.challenge_result, metadata.map(|text| text.expose_secret().to_owned()))
             };

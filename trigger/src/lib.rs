@@ -14,7 +14,7 @@ mod metrics;
 mod start;
 mod time;
 
-pub use event::{Entry, Event, Request, Texts, Trigger, answer};
+pub use event::{Event, Request, SessionEntry, StringMap, Trigger, answer};
 pub use fault::Fault;
-pub use metrics::{Count, Metrics};
-pub use start::{now, now_millis, serve, start};
+pub use metrics::{MetricEvent, Metrics};
+pub use start::{now_millis, now_seconds, serve, start};

@@ -22,29 +22,29 @@ use tracing::{Event, Metadata};
 use crate::time::timestamp;
 
 /// The crates whose lines are written.
-const OURS: [&str; 5] =
+const OWN_CRATES: [&str; 5] =
     ["otp", "trigger", "define_auth_challenge", "create_auth_challenge", "verify_auth_challenge"];
 
 /// Starts logging to standard output, as `AWS_LAMBDA_LOG_LEVEL` and `AWS_LAMBDA_LOG_FORMAT` ask
 /// (what a template's `LoggingConfig` sets), and has panics logged without their text.
 pub(crate) fn init(lookup: &Lookup<'_>) {
-    let level = level(lookup("AWS_LAMBDA_LOG_LEVEL").as_deref());
+    let level = parse_level(lookup("AWS_LAMBDA_LOG_LEVEL").as_deref());
     let json = lookup("AWS_LAMBDA_LOG_FORMAT").is_some_and(|f| f.eq_ignore_ascii_case("json"));
     // Someone else's subscriber can only be there in a test.
-    let _ = tracing::subscriber::set_global_default(Lines { level, json });
-    std::panic::set_hook(Box::new(panicked));
+    let _ = tracing::subscriber::set_global_default(LogSubscriber { level, json });
+    std::panic::set_hook(Box::new(log_panic));
 }
 
 /// Writes one line for each event of ours.
-struct Lines {
+struct LogSubscriber {
     level: LevelFilter,
     json: bool,
 }
 
-impl Lines {
-    fn wants(&self, metadata: &Metadata<'_>) -> bool {
+impl LogSubscriber {
+    fn is_written(&self, metadata: &Metadata<'_>) -> bool {
         let from = metadata.target().split("::").next().unwrap_or_default();
-        metadata.is_event() && *metadata.level() <= self.level && OURS.contains(&from)
+        metadata.is_event() && *metadata.level() <= self.level && OWN_CRATES.contains(&from)
     }
 
     /// `event` as a line, at `now` (milliseconds since the Unix epoch): an object on JSON, else the
@@ -52,7 +52,7 @@ impl Lines {
     fn line(&self, event: &Event<'_>, now: u64) -> String {
         let metadata = event.metadata();
         let (level, target) = (metadata.level(), metadata.target());
-        let mut line = Line { text: String::with_capacity(256), json: self.json };
+        let mut line = LineWriter { text: String::with_capacity(256), json: self.json };
         // Writing to a `String` does not fail.
         if self.json {
             let _ = write!(line.text, r#"{{"timestamp":"{}","level":"{level}""#, timestamp(now));
@@ -67,13 +67,13 @@ impl Lines {
     }
 }
 
-impl Subscriber for Lines {
+impl Subscriber for LogSubscriber {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.wants(metadata) { Interest::always() } else { Interest::never() }
+        if self.is_written(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        self.wants(metadata)
+        self.is_written(metadata)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -101,12 +101,12 @@ impl Subscriber for Lines {
 }
 
 /// A line to which an event's fields are added.
-struct Line {
+struct LineWriter {
     text: String,
     json: bool,
 }
 
-impl Line {
+impl LineWriter {
     fn add(&mut self, field: &Field, value: fmt::Arguments<'_>) {
         let name = field.name();
         let _ = match (self.json, name) {
@@ -117,7 +117,7 @@ impl Line {
     }
 }
 
-impl Visit for Line {
+impl Visit for LineWriter {
     fn record_u64(&mut self, field: &Field, value: u64) {
         self.add(field, format_args!("{value}"));
     }
@@ -148,7 +148,7 @@ impl Visit for Line {
 }
 
 /// Lambda's names of levels; INFO for what it does not have.
-fn level(name: Option<&str>) -> LevelFilter {
+fn parse_level(name: Option<&str>) -> LevelFilter {
     match name.map(str::to_ascii_uppercase).as_deref() {
         Some("TRACE") => LevelFilter::TRACE,
         Some("DEBUG") => LevelFilter::DEBUG,
@@ -159,13 +159,13 @@ fn level(name: Option<&str>) -> LevelFilter {
 }
 
 /// Says where, never what: a panic's text may quote the value that caused it.
-fn panicked(info: &PanicHookInfo<'_>) {
+fn log_panic(info: &PanicHookInfo<'_>) {
     let (file, line) = info.location().map_or(("unknown", 0), |at| (at.file(), at.line()));
     tracing::error!(file, line, "panicked");
 }
 
 /// Writes `message` to standard error, for a start-up that failed.
-pub(crate) fn complain(message: &dyn fmt::Display) {
+pub(crate) fn print_start_error(message: &dyn fmt::Display) {
     // There is nothing left to tell it to.
     let _ = writeln!(io::stderr(), "{message}");
 }
@@ -187,7 +187,7 @@ mod tests {
             (Some("FATAL"), LevelFilter::ERROR),
             (Some("loud"), LevelFilter::INFO),
         ] {
-            assert_eq!(level(name), expected, "{name:?}");
+            assert_eq!(parse_level(name), expected, "{name:?}");
         }
     }
 
@@ -196,7 +196,7 @@ mod tests {
         #[derive(Clone, Default)]
         struct Kept(Arc<Mutex<Vec<String>>>);
 
-        struct Keep(Lines, Kept);
+        struct Keep(LogSubscriber, Kept);
 
         impl Subscriber for Keep {
             fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -221,7 +221,7 @@ mod tests {
         }
 
         let kept = Kept::default();
-        let subscriber = Keep(Lines { level: LevelFilter::INFO, json }, kept.clone());
+        let subscriber = Keep(LogSubscriber { level: LevelFilter::INFO, json }, kept.clone());
         tracing::subscriber::with_default(subscriber, log);
         kept.0.lock().unwrap().clone()
     }

@@ -20,7 +20,7 @@ const MAX_NAMESPACE: usize = 255;
 
 /// Something that happened once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
+pub enum MetricEvent {
     /// A sign-in got its first code.
     Issued,
     /// SNS or SES took a message.
@@ -47,7 +47,7 @@ pub enum Count {
     Expired,
 }
 
-impl Count {
+impl MetricEvent {
     /// The metrics, each with its unit and value.
     fn metrics(self) -> Vec<(&'static str, &'static str, Value)> {
         let one = |name| vec![(name, "Count", json!(1))];
@@ -102,18 +102,18 @@ impl Metrics {
         }
     }
 
-    /// Counts once.
-    pub fn count(&self, count: Count) {
-        if let Some(line) = self.line(count, now_millis()) {
+    /// Counts `event` once.
+    pub fn record(&self, event: MetricEvent) {
+        if let Some(line) = self.line(event, now_millis()) {
             // One call, so that no other line gets between; and there is nobody to tell a failure.
             let _ = io::stdout().lock().write_all(line.as_bytes());
         }
     }
 
     /// The line that counts, with its end.
-    fn line(&self, count: Count, now: u64) -> Option<String> {
+    fn line(&self, event: MetricEvent, now: u64) -> Option<String> {
         let namespace = self.namespace.as_deref()?;
-        let (metrics, dimensions) = (count.metrics(), count.dimensions());
+        let (metrics, dimensions) = (event.metrics(), event.dimensions());
         let mut sets = vec![Vec::new()];
         if !dimensions.is_empty() {
             sets.push(dimensions.iter().map(|(name, _)| *name).collect());
@@ -144,7 +144,7 @@ mod tests {
         Metrics { namespace: Some("Passwordless/test".to_owned()) }
     }
 
-    fn line(count: Count) -> Value {
+    fn line(count: MetricEvent) -> Value {
         let line = metrics().line(count, NOW).unwrap();
         assert_eq!(line.find('\n'), Some(line.len() - 1), "one line each");
         serde_json::from_str(&line).unwrap()
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_delivery_is_counted_and_timed_by_medium_and_country() {
         let took = Duration::from_micros(123_999);
-        let sent = Count::Delivered { medium: Medium::Sms, country: Some("JP"), took };
+        let sent = MetricEvent::Delivered { medium: Medium::Sms, country: Some("JP"), took };
         assert_eq!(
             line(sent),
             json!({
@@ -174,19 +174,19 @@ mod tests {
                 "SendTime": 123,
             })
         );
-        let mail = Count::Delivered { medium: Medium::Email, country: None, took };
+        let mail = MetricEvent::Delivered { medium: Medium::Email, country: None, took };
         assert_eq!(line(mail)["Country"], "none");
     }
 
     #[test]
     fn every_count_has_what_its_description_names() {
         for (count, names) in [
-            (Count::Issued, ["Issued"].as_slice()),
-            (Count::Undelivered { medium: Medium::Email }, &["Medium", "Undelivered"]),
-            (Count::Refused(Fault::TooManyCodes(9)), &["Reason", "Refused"]),
-            (Count::Verified, &["Verified"]),
-            (Count::Wrong, &["Wrong"]),
-            (Count::Expired, &["Expired"]),
+            (MetricEvent::Issued, ["Issued"].as_slice()),
+            (MetricEvent::Undelivered { medium: Medium::Email }, &["Medium", "Undelivered"]),
+            (MetricEvent::Refused(Fault::TooManyCodes(9)), &["Reason", "Refused"]),
+            (MetricEvent::Verified, &["Verified"]),
+            (MetricEvent::Wrong, &["Wrong"]),
+            (MetricEvent::Expired, &["Expired"]),
         ] {
             let line = line(count);
             let fields: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
@@ -209,21 +209,21 @@ mod tests {
 
     #[test]
     fn a_reason_is_the_stable_code_and_nothing_of_the_fault_besides() {
-        let line = line(Count::Refused(Fault::TooManyCodes(741)));
+        let line = line(MetricEvent::Refused(Fault::TooManyCodes(741)));
         assert_eq!(line["Reason"], "TOO_MANY_CODES");
         assert!(!line.to_string().contains("741"));
-        let line = metrics().line(Count::Refused(Fault::Internal("a bug")), NOW).unwrap();
+        let line = metrics().line(MetricEvent::Refused(Fault::Internal("a bug")), NOW).unwrap();
         assert!(line.contains("INTERNAL") && !line.contains("a bug"));
     }
 
     #[test]
     fn off_unless_there_is_a_namespace() {
-        assert_eq!(Metrics::default().line(Count::Verified, NOW), None);
+        assert_eq!(Metrics::default().line(MetricEvent::Verified, NOW), None);
         let read = |value: &str| {
             let lookup = |name: &str| (name == "METRICS_NAMESPACE").then(|| value.to_owned());
             Metrics::read(&lookup)
         };
-        assert_eq!(read("").unwrap().line(Count::Verified, NOW), None);
+        assert_eq!(read("").unwrap().line(MetricEvent::Verified, NOW), None);
         assert_eq!(read("A/b-c.d_e#1").unwrap().namespace.as_deref(), Some("A/b-c.d_e#1"));
         for bad in ["a b", "a\nb", "é", &"x".repeat(256)] {
             let error = read(bad).unwrap_err().to_string();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use settings::{Lookup, SettingError};
 
-use crate::{Count, Event, Fault, Metrics, Trigger, answer, log};
+use crate::{Event, Fault, MetricEvent, Metrics, Trigger, answer, log};
 
 /// Starts a function: logging, settings, then `run`. Ends only on an error, which is told on
 /// standard error; a refused setting names its variable there.
@@ -19,7 +19,7 @@ pub fn start<S>(
     read: impl FnOnce(&Lookup<'_>) -> Result<S, SettingError>,
     run: impl AsyncFnOnce(S) -> Result<(), Error>,
 ) -> ExitCode {
-    let lookup = &|name: &str| environment(name);
+    let lookup = &|name: &str| environment_variable(name);
     log::init(lookup);
     let result = read(lookup).map_err(Error::from).and_then(|settings| {
         // One call at a time is what Lambda gives a process: more threads would only cost memory.
@@ -29,7 +29,7 @@ pub fn start<S>(
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            log::complain(&error);
+            log::print_start_error(&error);
             ExitCode::FAILURE
         }
     }
@@ -46,7 +46,7 @@ where
     F: AsyncFn(&Event) -> Result<R, Fault>,
 {
     let handler = service_fn(async |event: LambdaEvent<Box<RawValue>>| {
-        let started = clock();
+        let started = monotonic_now();
         let call = answer(trigger, event.payload.get(), &respond);
         let result = AssertUnwindSafe(call)
             .catch_unwind()
@@ -55,7 +55,7 @@ where
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let request_id = event.context.request_id.as_str();
         if let Err(fault) = &result {
-            metrics.count(Count::Refused(*fault));
+            metrics.record(MetricEvent::Refused(*fault));
         }
         match &result {
             Ok(_) => tracing::info!(request_id, duration_us, "answered"),
@@ -82,16 +82,16 @@ pub fn now_millis() -> u64 {
 
 /// The time of day, in whole seconds.
 #[must_use]
-pub fn now() -> UnixSeconds {
+pub fn now_seconds() -> UnixSeconds {
     now_millis() / 1_000
 }
 
 #[expect(clippy::disallowed_methods, reason = "times a call for its log line")]
-fn clock() -> Instant {
+fn monotonic_now() -> Instant {
     Instant::now()
 }
 
 #[expect(clippy::disallowed_methods, reason = "where settings get their lookup from")]
-fn environment(name: &str) -> Option<String> {
+fn environment_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -1,6 +1,6 @@
 //! The judgement.
 
-use otp::{Ask, Code, Medium, PrivateParameters, UnixSeconds};
+use otp::{ClientRequest, Code, CodeParameters, Medium, UnixSeconds};
 use settings::CodeSettings;
 use subtle::ConstantTimeEq as _;
 
@@ -25,8 +25,8 @@ pub struct Subject<'a> {
 #[must_use]
 pub fn is_right(
     answer: Option<&str>,
-    ask: Ask,
-    challenge: PrivateParameters,
+    ask: ClientRequest,
+    challenge: CodeParameters,
     subject: Subject<'_>,
     settings: &CodeSettings,
     now: UnixSeconds,
@@ -72,8 +72,8 @@ mod tests {
         Subject { pool_id: "us-east-1_LocalPool", user_sub: "sub", not_found: false }
     }
 
-    fn challenge() -> PrivateParameters {
-        PrivateParameters { nonce: Nonce::from_bytes([1; 16]), expires_at: NOW + 300 }
+    fn challenge() -> CodeParameters {
+        CodeParameters { nonce: Nonce::from_bytes([1; 16]), expires_at: NOW + 300 }
     }
 
     fn code() -> String {
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn the_right_answer_and_only_that() {
         let judge = |answer: &str| {
-            is_right(Some(answer), Ask::Answer, challenge(), subject(), &settings(), NOW)
+            is_right(Some(answer), ClientRequest::Answer, challenge(), subject(), &settings(), NOW)
         };
         let code = code();
         assert!(judge(&code));
@@ -134,8 +134,9 @@ mod tests {
     #[test]
     fn each_condition_refuses_by_itself() {
         let code = code();
-        let expired =
-            |now| is_right(Some(&code), Ask::Answer, challenge(), subject(), &settings(), now);
+        let expired = |now| {
+            is_right(Some(&code), ClientRequest::Answer, challenge(), subject(), &settings(), now)
+        };
         assert!(expired(NOW + 299));
         assert!(!expired(NOW + 300));
         assert!(!expired(UnixSeconds::MAX));
@@ -144,19 +145,19 @@ mod tests {
             is_right(answer, ask, challenge, subject, &settings(), NOW)
         };
         let right = Some(code.as_str());
-        assert!(judge(right, Ask::Answer, challenge(), subject()));
-        assert!(!judge(None, Ask::Answer, challenge(), subject()));
+        assert!(judge(right, ClientRequest::Answer, challenge(), subject()));
+        assert!(!judge(None, ClientRequest::Answer, challenge(), subject()));
         for medium in [None, Some(Medium::Email)] {
-            assert!(!judge(right, Ask::Resend { medium }, challenge(), subject()));
+            assert!(!judge(right, ClientRequest::Resend { medium }, challenge(), subject()));
         }
-        let other_nonce = PrivateParameters { nonce: Nonce::from_bytes([2; 16]), ..challenge() };
-        assert!(!judge(right, Ask::Answer, other_nonce, subject()));
+        let other_nonce = CodeParameters { nonce: Nonce::from_bytes([2; 16]), ..challenge() };
+        assert!(!judge(right, ClientRequest::Answer, other_nonce, subject()));
         for other in [
             Subject { not_found: true, ..subject() },
             Subject { user_sub: "another", ..subject() },
             Subject { pool_id: "us-east-1_Other", ..subject() },
         ] {
-            assert!(!judge(right, Ask::Answer, challenge(), other));
+            assert!(!judge(right, ClientRequest::Answer, challenge(), other));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! From Cognito's event to the judgement, and from the verdict to Cognito's response.
 
-use otp::{Ask, Expected, UnixSeconds};
+use otp::{ClientRequest, PrivateChallengeParameters, UnixSeconds};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use settings::CodeSettings;
-use trigger::{Count, Event, Fault};
+use trigger::{Event, Fault, MetricEvent};
 
 use crate::compare::{Subject, is_other_choice, is_right};
 
@@ -14,13 +14,13 @@ use crate::compare::{Subject, is_other_choice, is_right};
 pub struct Response {
     answer_correct: bool,
     #[serde(skip)]
-    count: Option<Count>,
+    count: Option<MetricEvent>,
 }
 
 impl Response {
     /// What is to be counted: nothing, if there was no code to answer with.
     #[must_use]
-    pub fn count(&self) -> Option<Count> {
+    pub fn count(&self) -> Option<MetricEvent> {
         self.count
     }
 }
@@ -35,28 +35,29 @@ pub fn respond(
     now: UnixSeconds,
 ) -> Result<Response, Fault> {
     let request = &event.request;
-    let expected = Expected::parse(|name| request.private_challenge_parameters.expose(name))
-        .map_err(|_| Fault::Internal("the private challenge parameters are not create's"))?;
+    let expected =
+        PrivateChallengeParameters::parse(|name| request.private_challenge_parameters.expose(name))
+            .map_err(|_| Fault::Internal("the private challenge parameters are not create's"))?;
     let answer = request.challenge_answer.as_ref().map(|answer| answer.expose_secret());
-    let ask = Ask::from_metadata(|name| request.client_metadata.expose(name));
+    let ask = ClientRequest::from_client_metadata(|name| request.client_metadata.expose(name));
     let subject = Subject {
         pool_id: &event.user_pool_id,
         user_sub: event.subject(),
         not_found: request.user_not_found,
     };
     Ok(match expected {
-        Expected::Code(challenge) => {
+        PrivateChallengeParameters::Code(challenge) => {
             let answer_correct = is_right(answer, ask, challenge, subject, settings, now);
             let count = match answer_correct {
-                true => Some(Count::Verified),
+                true => Some(MetricEvent::Verified),
                 false if ask.is_resend() => None,
-                false if now >= challenge.expires_at => Some(Count::Expired),
-                false => Some(Count::Wrong),
+                false if now >= challenge.expires_at => Some(MetricEvent::Expired),
+                false => Some(MetricEvent::Wrong),
             };
             Response { answer_correct, count }
         }
-        Expected::Choice { other } => {
-            Response { answer_correct: is_other_choice(answer, other), count: None }
+        PrivateChallengeParameters::Choice { alternative } => {
+            Response { answer_correct: is_other_choice(answer, alternative), count: None }
         }
     })
 }

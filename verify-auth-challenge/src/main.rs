@@ -10,9 +10,10 @@ fn main() -> ExitCode {
         |lookup| Ok((CodeSettings::read(lookup)?, Metrics::read(lookup)?)),
         async |(settings, metrics)| {
             trigger::serve(Trigger::Verify, &metrics, async |event| {
-                let response = verify_auth_challenge::respond(event, &settings, trigger::now())?;
+                let response =
+                    verify_auth_challenge::respond(event, &settings, trigger::now_seconds())?;
                 if let Some(count) = response.count() {
-                    metrics.count(count);
+                    metrics.record(count);
                 }
                 Ok(response)
             })

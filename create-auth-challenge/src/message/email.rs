@@ -57,7 +57,7 @@ impl Fields<'_> {
     fn json(&self) -> Zeroizing<Vec<u8>> {
         // Room for all of them: a buffer that grows would leave copies of the code behind.
         let mut json = Zeroizing::new(Vec::with_capacity(4_096));
-        // Texts can be written, and a vector takes them.
+        // StringMap can be written, and a vector takes them.
         let _ = serde_json::to_writer(&mut *json, self);
         json
     }
@@ -71,29 +71,29 @@ pub(super) fn parts(
 ) -> (Zeroizing<String>, Email) {
     let with_app = catalog.app_name.is_some();
     let either = |with, without| if with_app { with } else { without };
-    let title = values.fill(either(language.mail_title_app, language.mail_title));
-    let expires = values.fill(language.mail_expires);
+    let title = values.fill(either(language.email_title_app, language.email_title));
+    let expires = values.fill(language.email_expires);
     let custom = catalog.custom(language).and_then(|custom| custom.subject.as_deref());
     let subject = match custom {
         Some(custom) => values.fill(custom),
         None if catalog.code_in_subject => {
-            values.fill(either(language.mail_subject_app, language.mail_subject))
+            values.fill(either(language.email_subject_app, language.email_subject))
         }
         None => title.clone(),
     };
-    let (code, Language { mail_enter, mail_warning, mail_ignore, .. }) = (values.code, language);
+    let (code, Language { email_enter, email_warning, email_ignore, .. }) = (values.code, language);
     let text = [
         title.as_str(),
         "\n\n",
-        mail_enter,
+        email_enter,
         "\n\n",
         code,
         "\n\n",
         &expires,
         "\n\n",
-        mail_warning,
+        email_warning,
         "\n",
-        mail_ignore,
+        email_ignore,
         "\n",
     ];
     let fields = Fields {
@@ -104,10 +104,10 @@ pub(super) fn parts(
         locale: language.tag,
         direction: language.direction(),
         title: &title,
-        enter: mail_enter,
+        enter: email_enter,
         expires: &expires,
-        warning: mail_warning,
-        ignore: mail_ignore,
+        warning: email_warning,
+        ignore: email_ignore,
     };
     let email =
         Email { subject, html: html(language, code, &title, &expires), fields: fields.json() };
@@ -127,11 +127,11 @@ fn html(language: &Language, code: &str, title: &str, expires: &str) -> Zeroizin
         "spacing" if is_long => "0.1em",
         "spacing" => "0.25em",
         "title" => title,
-        "enter" => language.mail_enter,
+        "enter" => language.email_enter,
         "code" => code,
         "expires" => expires,
-        "warning" => language.mail_warning,
-        _ => language.mail_ignore,
+        "warning" => language.email_warning,
+        _ => language.email_ignore,
     };
     let escaped = |piece| match piece {
         Piece::Text(text) => Zeroizing::new(text.to_owned()),

@@ -18,14 +18,14 @@ pub struct Language {
     pub(super) sms_text: &'static str,
     pub(super) sms_text_app: &'static str,
     pub(super) sms_warning: &'static str,
-    pub(super) mail_subject: &'static str,
-    pub(super) mail_subject_app: &'static str,
-    pub(super) mail_title: &'static str,
-    pub(super) mail_title_app: &'static str,
-    pub(super) mail_enter: &'static str,
-    pub(super) mail_expires: &'static str,
-    pub(super) mail_warning: &'static str,
-    pub(super) mail_ignore: &'static str,
+    pub(super) email_subject: &'static str,
+    pub(super) email_subject_app: &'static str,
+    pub(super) email_title: &'static str,
+    pub(super) email_title_app: &'static str,
+    pub(super) email_enter: &'static str,
+    pub(super) email_expires: &'static str,
+    pub(super) email_warning: &'static str,
+    pub(super) email_ignore: &'static str,
 }
 
 include!(concat!(env!("OUT_DIR"), "/catalogues.rs"));

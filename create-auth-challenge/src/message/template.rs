@@ -1,4 +1,4 @@
-//! Texts with placeholders, such as `{code} is your code`. The build checks the catalogues with this
+//! StringMap with placeholders, such as `{code} is your code`. The build checks the catalogues with this
 //! file, too, so it needs nothing but the standard library.
 
 /// A part of a template.

@@ -2,7 +2,7 @@
 //! same on any machine of a kind; and how both grow with what an attacker or a user can make grow:
 //!
 //! ```sh
-//! cargo bench -p pure --profile release
+//! cargo bench -p bench --bench decisions --profile release
 //! ```
 //!
 //! In the functions' own profile. Valgrind's processor has no SHA extensions, so an HMAC is dearer in
@@ -14,11 +14,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use create_auth_challenge::{Language, Message, MessageCatalog};
-use define_auth_challenge::{Rules, SignIn};
+use define_auth_challenge::{Rules, SignInMode};
 use futures_util::FutureExt as _;
 use ledger::{Account, IssueLimit, UserTag, Wanted, admit};
 use numbering::Number;
-use otp::{Ask, Code, CodeKey, CodeLength, Medium, Nonce, PrivateParameters, Record};
+use otp::{ClientRequest, Code, CodeKey, CodeLength, CodeParameters, Medium, Nonce, Record};
 use serde_json::{Value, json};
 use settings::{CodeSettings, Limits};
 use trigger::Trigger;
@@ -83,9 +83,16 @@ fn cases() -> Result<Vec<Case>, Failure> {
     let code = Code::derive(&key, POOL, SUB, &nonce, length).expose().to_owned();
     let settings = CodeSettings { key, length };
     cases.push(case("code: derive and compare", move || {
-        let challenge = PrivateParameters { nonce, expires_at: NOW + 300 };
+        let challenge = CodeParameters { nonce, expires_at: NOW + 300 };
         let subject = Subject { pool_id: POOL, user_sub: SUB, not_found: false };
-        is_right(Some(&code), Ask::from_metadata(|_| None), challenge, subject, &settings, NOW)
+        is_right(
+            Some(&code),
+            ClientRequest::from_client_metadata(|_| None),
+            challenge,
+            subject,
+            &settings,
+            NOW,
+        )
     }));
     cases.push(case("record: encode", move || record.encode()));
     let text = record.encode();
@@ -96,7 +103,7 @@ fn cases() -> Result<Vec<Case>, Failure> {
     for entries in [0, 1, 2, 4, 8, 16, 32, 64] {
         let event = define_event(entries, &record).to_string();
         let rules =
-            Rules { sign_in: SignIn::Passwordless, limits: Limits { attempts: 5, sends: 10 } };
+            Rules { sign_in: SignInMode::Passwordless, limits: Limits { attempts: 5, sends: 10 } };
         cases.push(case(format!("define: event with a history of {entries}"), move || {
             let answer = trigger::answer(Trigger::Define, &event, async |event| {
                 Ok(define_auth_challenge::respond(&event.request, &rules))

@@ -5,10 +5,10 @@ use crate::Medium;
 /// What a response is: an answer to compare, or a request to send the code again.
 ///
 /// Cognito shows the same `clientMetadata` to all three triggers, so all three read it with
-/// [`Ask::from_metadata`] and cannot disagree: verify compares nothing, define counts no wrong
+/// [`ClientRequest::from_client_metadata`] and cannot disagree: verify compares nothing, define counts no wrong
 /// answer, and create sends again, for exactly the same responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ask {
+pub enum ClientRequest {
     /// Compare the answer.
     #[default]
     Answer,
@@ -19,11 +19,11 @@ pub enum Ask {
     },
 }
 
-impl Ask {
+impl ClientRequest {
     /// Reads `action` and `medium`, looked up with `get`. Case and surrounding spaces do not
     /// matter; any other `action` is an answer, and an unknown `medium` is none.
     #[must_use]
-    pub fn from_metadata<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
+    pub fn from_client_metadata<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Self {
         match get("action") {
             Some(action) if action.trim().eq_ignore_ascii_case("resend") => Self::Resend {
                 medium: get("medium")
@@ -46,20 +46,20 @@ mod tests {
 
     #[test]
     fn reads_every_case() {
-        let resend = |medium| Ask::Resend { medium };
+        let resend = |medium| ClientRequest::Resend { medium };
         for (action, medium, expected) in [
-            (None, None, Ask::Answer),
-            (None, Some("SMS"), Ask::Answer),
-            (Some(""), None, Ask::Answer),
-            (Some("answer"), None, Ask::Answer),
-            (Some("resend!"), None, Ask::Answer),
+            (None, None, ClientRequest::Answer),
+            (None, Some("SMS"), ClientRequest::Answer),
+            (Some(""), None, ClientRequest::Answer),
+            (Some("answer"), None, ClientRequest::Answer),
+            (Some("resend!"), None, ClientRequest::Answer),
             (Some("resend"), None, resend(None)),
             (Some(" Resend "), None, resend(None)),
             (Some("resend"), Some("SMS"), resend(Some(Medium::Sms))),
             (Some("resend"), Some("email "), resend(Some(Medium::Email))),
             (Some("resend"), Some("pigeon"), resend(None)),
         ] {
-            let ask = Ask::from_metadata(|key| match key {
+            let ask = ClientRequest::from_client_metadata(|key| match key {
                 "action" => action,
                 "medium" => medium,
                 _ => None,

@@ -4,14 +4,14 @@ use crate::{Record, RecordError};
 
 /// `challengeMetadata`: what kind of challenge it was, and for a code its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Note {
+pub enum ChallengeMetadata {
     /// The user was asked which way the code shall go (`FIRST_ROUND=choose`); none was sent.
     Choice,
     /// The user was asked for a code.
     Code(Record),
 }
 
-impl Note {
+impl ChallengeMetadata {
     const CHOICE: &str = "v1.choice";
 
     /// The note as text: `v1.choice`, or the record's.
@@ -23,7 +23,7 @@ impl Note {
         }
     }
 
-    /// Reads what [`Note::encode`] wrote.
+    /// Reads what [`ChallengeMetadata::encode`] wrote.
     ///
     /// # Errors
     /// When the text is anything else.
@@ -50,11 +50,11 @@ mod tests {
             sends: 1,
             wrong: 0,
         };
-        for note in [Note::Choice, Note::Code(record)] {
-            assert_eq!(Note::parse(&note.encode()), Ok(note));
+        for note in [ChallengeMetadata::Choice, ChallengeMetadata::Code(record)] {
+            assert_eq!(ChallengeMetadata::parse(&note.encode()), Ok(note));
         }
         for text in ["", "v1.choice.", "V1.choice", "v2.choice", "choice", " v1.choice"] {
-            assert!(Note::parse(text).is_err(), "{text}");
+            assert!(ChallengeMetadata::parse(text).is_err(), "{text}");
         }
     }
 }
