@@ -2,8 +2,7 @@
 //! same default and the same bounds.
 //!
 //! What a function reads is recorded while it reads: there is no list to keep.
-
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![cfg(test)]
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

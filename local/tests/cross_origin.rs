@@ -1,10 +1,6 @@
 //! What a page in a browser may do: call the services from this machine, and never read what was
 //! sent.
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test stops at the first thing that is wrong"
-)]
+#![cfg(test)]
 
 use std::time::Duration;
 

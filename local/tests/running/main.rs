@@ -1,6 +1,5 @@
 //! `local` as a whole, running on a port: what it makes of bytes, of crowds and of restarts.
+#![cfg(test)]
 
-#[cfg(test)]
 mod state;
-#[cfg(test)]
 mod wire;
