@@ -16,7 +16,5 @@ mod phone;
 mod second_factor;
 mod secrecy;
 mod sign_in;
-#[path = "../local/tests/pool/srp_client.rs"]
-mod srp_client;
 mod table;
 mod words;

@@ -3,10 +3,10 @@
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, ChallengeNameType};
 use local::lambda::Trigger;
 use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use test_support::srp::{self, SrpClient};
 
 use crate::harness::{Challenge, Context, Refused, Setup, not_authorized, refused, run_test};
 use crate::phone;
-use crate::srp_client::{self, SrpClient};
 
 const PHONE: &str = "+819012345678";
 const PASSWORD: &str = "Proved-n0t-sent";
@@ -31,7 +31,7 @@ async fn prove(t: &Context, name: &str, password: &str) -> Result<Challenge, Ref
     let reply = start.auth_parameters("SRP_A", client.srp_a()).send().await.map_err(refused)?;
     assert_eq!(reply.challenge_name, Some(ChallengeNameType::PasswordVerifier));
     let parameters = reply.challenge_parameters.unwrap();
-    let challenge = srp_client::Challenge {
+    let challenge = srp::Challenge {
         pool: DEFAULT_POOL_ID.split_once('_').unwrap().1,
         user_id: &parameters["USER_ID_FOR_SRP"],
         salt: &parameters["SALT"],

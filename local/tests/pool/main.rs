@@ -13,7 +13,6 @@ mod sessions;
 mod settings;
 mod sign_up;
 mod srp;
-mod srp_client;
 mod tokens;
 mod user_life;
 mod wire;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use local::lambda::Trigger::{self, DefineAuthChallenge};
 use local::pool::{DEFAULT_CLIENT_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, secret_hash};
 use serde_json::{Value, json};
+use test_support::srp::{Challenge, SrpClient};
 
 use crate::harness::*;
-use crate::srp_client::{Challenge, SrpClient};
 
 /// [`START`] as a client writes it.
 const NOW: &str = "Wed May 18 03:33:20 UTC 2033";

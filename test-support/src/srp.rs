@@ -8,24 +8,24 @@ use num_bigint::{BigInt, BigUint, Sign};
 use sha2::{Digest, Sha256};
 
 /// One try at proving a password.
-pub(crate) struct SrpClient {
+pub struct SrpClient {
     prime: BigInt,
     secret: BigInt,
     public: BigInt,
 }
 
 /// What the server says in its challenge.
-pub(crate) struct Challenge<'a> {
+pub struct Challenge<'a> {
     /// The pool's id after the `_`.
-    pub(crate) pool: &'a str,
+    pub pool: &'a str,
     /// `USER_ID_FOR_SRP`.
-    pub(crate) user_id: &'a str,
+    pub user_id: &'a str,
     /// `SALT`.
-    pub(crate) salt: &'a str,
+    pub salt: &'a str,
     /// `SRP_B`.
-    pub(crate) srp_b: &'a str,
+    pub srp_b: &'a str,
     /// `SECRET_BLOCK`.
-    pub(crate) secret_block: &'a str,
+    pub secret_block: &'a str,
 }
 
 /// The group's prime by its definition (RFC 3526, section 4): 2^3072 - 2^3008 - 1 + 2^64 *
@@ -72,7 +72,7 @@ fn positive(bytes: &[u8]) -> BigInt {
 
 impl SrpClient {
     /// A client whose secret number comes of `secret`.
-    pub(crate) fn new(secret: &[u8]) -> Self {
+    pub fn new(secret: &[u8]) -> Self {
         let prime = prime();
         let secret = positive(&hash(&[secret]));
         let public = BigInt::from(2).modpow(&secret, &prime);
@@ -80,17 +80,12 @@ impl SrpClient {
     }
 
     /// `SRP_A`.
-    pub(crate) fn srp_a(&self) -> String {
+    pub fn srp_a(&self) -> String {
         BigUint::try_from(self.public.clone()).unwrap().to_str_radix(16)
     }
 
     /// `PASSWORD_CLAIM_SIGNATURE`.
-    pub(crate) fn sign(
-        &self,
-        challenge: &Challenge<'_>,
-        password: &str,
-        timestamp: &str,
-    ) -> String {
+    pub fn sign(&self, challenge: &Challenge<'_>, password: &str, timestamp: &str) -> String {
         let Challenge { pool, user_id, salt, srp_b, secret_block } = challenge;
         let generator = BigInt::from(2);
         let signed = BigInt::to_signed_bytes_be;

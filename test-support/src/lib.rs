@@ -1,0 +1,10 @@
+//! What the tests of several packages share. It asserts nothing about the code under test: that is
+//! the tests' own.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a test stops at the first thing that is wrong"
+)]
+
+pub mod srp;
