@@ -1,11 +1,11 @@
 //! A function that panics: it says where, never with what, and answers the next call.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use local::lambda::{Capture, Functions, Launch, Options, Output, Trigger};
 use serde_json::{Value, json};
+use test_support::functions::panicking_function;
 use tokio::time::timeout;
 
 use crate::functions::{event, invoke};
@@ -17,14 +17,6 @@ const TEXT: &str = "735190 to +819012345678";
 
 /// How long a test may take.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// An example of this package, which `cargo test` builds beside the tests.
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
-    assert!(path.is_file(), "{} is missing: cargo build -p end-to-end --examples", path.display());
-    path
-}
 
 /// Calls the function so that it panics with a `payload` of this type; with any other it does not.
 async fn call(functions: &Functions, payload: &str) -> Result<Value, String> {
@@ -42,8 +34,7 @@ async fn a_panic_is_an_internal_fault_that_says_where_and_not_what() {
             ("RUST_BACKTRACE", "full"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let program = example("panicking_function");
-        let launch = Launch::new(TRIGGER.function(), program, variables.into());
+        let launch = Launch::new(TRIGGER.function(), panicking_function(), variables.into());
         let output = Capture::default();
         let options = Options { output: Output::Capture(output.clone()), ..Options::default() };
         let functions = Functions::new(BTreeMap::from([(TRIGGER, launch)]), options);

@@ -2,7 +2,10 @@
 //! process is left behind.
 #![cfg(test)]
 #![cfg(unix)]
-#![expect(clippy::disallowed_methods, reason = "a test compares deadlines with the clock")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the clock, and one a variable of its own"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
@@ -17,6 +20,7 @@ use local::lambda::{
     Trigger,
 };
 use serde_json::{Value, json};
+use test_support::functions::scripted_function;
 use tokio::time::{sleep, timeout};
 
 const TRIGGER: Trigger = Trigger::CreateAuthChallenge;
@@ -43,7 +47,7 @@ struct Setup {
 
 /// One function, with `variables`, that is run as `change` says.
 fn setup(variables: &[(&str, &str)], change: impl FnOnce(&mut Options)) -> Setup {
-    setup_program(example("scripted_function"), variables, change)
+    setup_program(scripted_function(), variables, change)
 }
 
 fn setup_program(
@@ -82,14 +86,6 @@ impl Setup {
         let calls = self.functions.calls().calls();
         calls.iter().map(|call| call.outcome).collect()
     }
-}
-
-/// An example of this package, which `cargo test` builds beside the tests.
-fn example(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
-    assert!(path.is_file(), "{} is missing: cargo build -p local --examples", path.display());
-    path
 }
 
 async fn until(condition: impl Fn() -> bool) {
@@ -417,15 +413,42 @@ async fn the_last_handle_takes_the_processes_with_it() {
     until(|| !pids.iter().any(|&pid| runs(pid))).await;
 }
 
+/// Starts an instance of each function, calls one of them, writes their process ids to standard error
+/// and waits to be killed.
+async fn host(program: PathBuf) {
+    let launches = Trigger::ALL.map(|trigger| {
+        let launch = Launch::new(trigger.function(), &program, BTreeMap::new());
+        (trigger, launch)
+    });
+    let capture = Capture::default();
+    let options = Options { output: Output::Capture(capture.clone()), ..Options::default() };
+    let functions = Functions::new(launches.into(), options);
+    functions.warm().await.unwrap();
+    let event = json!({ "steps": [{ "write": "begun\n" }, { "sleep": 1_000 }] }).to_string();
+    let _call = functions.invoke(TRIGGER, event.into());
+    until(|| !capture.bytes().is_empty()).await;
+    let pids = Trigger::ALL.into_iter().flat_map(|trigger| functions.pids(trigger));
+    let pids: Vec<String> = pids.map(|pid| pid.to_string()).collect();
+    eprintln!("{}", pids.join(" "));
+    sleep(PATIENCE).await;
+}
+
 #[tokio::test]
 async fn no_function_outlives_a_host_that_is_killed() {
-    let mut host = Command::new(example("function_host"))
-        .arg(example("scripted_function"))
-        .stdout(Stdio::piped())
+    // The host is this test in a process of its own.
+    const IN_HOST: &str = "FUNCTION_OF_THE_HOST";
+    if let Some(program) = std::env::var_os(IN_HOST) {
+        return host(program.into()).await;
+    }
+    let mut host = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "no_function_outlives_a_host_that_is_killed", "--nocapture"])
+        .env(IN_HOST, scripted_function())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut line = String::new();
-    let mut output = BufReader::new(host.stdout.take().unwrap());
+    let mut output = BufReader::new(host.stderr.take().unwrap());
     output.read_line(&mut line).unwrap();
     let pids: Vec<u32> = line.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
     // Two that wait for an event and one in the middle of a call.

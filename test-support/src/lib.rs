@@ -3,8 +3,10 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "a test stops at the first thing that is wrong"
 )]
 
+pub mod functions;
 pub mod srp;
