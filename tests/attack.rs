@@ -18,13 +18,13 @@ use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use settings::CodeSettings;
+use test_support::fixtures::PHONE;
 use tokio::time::sleep;
 use trigger::{Event, Fault, Request};
 
 use crate::harness::{Challenge, Context, Reply, Setup, run_test};
 use crate::phone;
 
-const PHONE: &str = "+819012345678";
 const KEY: &str = "an example key of some 40 different bytes";
 const POOL: &str = "us-east-1_LocalPool";
 const SUB: &str = "5d1c7f9e-0a63-4a0e-9c6e-2f1d3b7a8c90";

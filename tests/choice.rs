@@ -1,12 +1,10 @@
 //! `FIRST_ROUND=choose`: the user is asked which way the code shall go.
 
 use local::outbox::Medium;
+use test_support::fixtures::{EMAIL, PHONE};
 
 use crate::harness::{Challenge, Context, Setup, not_authorized, run_test};
 use crate::phone;
-
-const PHONE: &str = "+819012345678";
-const EMAIL: &str = "jane@example.com";
 
 fn setup() -> Setup {
     Setup::with(&[("FIRST_ROUND", "choose"), ("RESEND_AFTER_SECONDS", "0")])

@@ -6,15 +6,13 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use local::lambda::{Outcome, Trigger};
 use local::outbox::Medium;
+use test_support::fixtures::{EMAIL, PHONE};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::aws::{Aws, Mood};
 use crate::harness::{Context, Refused, Setup, exists, run_test, until};
 use crate::phone;
-
-const PHONE: &str = "+819012345678";
-const EMAIL: &str = "jane@example.com";
 
 /// How long to wait for something that happens soon.
 const SOON: Duration = Duration::from_secs(20);

@@ -2,41 +2,17 @@
 //! Runtime API.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use local::lambda::{
     Capture, Functions, Invoke as _, InvokeError, Options, Output, Programs, Progress, Trigger,
 };
 use serde_json::{Value, json};
+use test_support::fixtures::{CODE_KEY, EMAIL, PHONE, UNKNOWN, event, events};
 use tokio::time::timeout;
 
 use crate::harness::{Setup, run_test};
 use crate::phone;
-
-/// The key that the events' answers are derived with.
-pub(crate) const CODE_KEY: &str = "0123456789abcdef0123456789abcdef-events";
-
-/// The user of the events, and the name that nobody has.
-const PHONE: &str = "+819012345678";
-pub(crate) const EMAIL: &str = "jane@example.com";
-const UNKNOWN: &str = "+819099999999";
-
-fn events() -> BTreeMap<String, Value> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("events");
-    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let json = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
-    json.map(|path| {
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        (name, serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap())
-    })
-    .collect()
-}
-
-pub(crate) fn event(name: &str) -> Value {
-    events().remove(name).unwrap_or_else(|| panic!("no event {name}"))
-}
 
 /// Calls the function behind `trigger` and gives its answer, or its fault's code.
 pub(crate) async fn invoke(

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use local::lambda::Trigger;
+use test_support::fixtures::PHONE;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
 use crate::aws::{Aws, Mood};
 use crate::harness::{Context, Setup, run_test};
 use crate::phone;
-
-const PHONE: &str = "+819012345678";
 
 fn limits(limits: &str) -> Setup {
     Setup::with(&[("ISSUE_LIMITS", limits)])

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use local::lambda::{Capture, Functions, Launch, Options, Output, Trigger};
 use serde_json::{Value, json};
+use test_support::fixtures::event;
 use test_support::functions::panicking_function;
 use tokio::time::timeout;
 
-use crate::functions::{event, invoke};
+use crate::functions::invoke;
 
 const TRIGGER: Trigger = Trigger::CreateAuthChallenge;
 

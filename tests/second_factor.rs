@@ -3,12 +3,12 @@
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, ChallengeNameType};
 use local::lambda::Trigger;
 use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use test_support::fixtures::PHONE;
 use test_support::srp::{self, SrpClient};
 
 use crate::harness::{Challenge, Context, Refused, Setup, not_authorized, refused, run_test};
 use crate::phone;
 
-const PHONE: &str = "+819012345678";
 const PASSWORD: &str = "Proved-n0t-sent";
 
 fn setup() -> Setup {

@@ -8,15 +8,14 @@ use futures_util::future::join_all;
 use local::lambda::{Invoke as _, Trigger};
 use serde_json::{Value, json};
 use settings::CodeSettings;
+use test_support::fixtures::{CODE_KEY, EMAIL as EMAIL_OF_EVENTS, PHONE, UNKNOWN, event};
 
 use crate::aws::{Aws, Mood};
-use crate::functions::{CODE_KEY, EMAIL as EMAIL_OF_EVENTS, event, invoke};
+use crate::functions::invoke;
 use crate::harness::{Context, Setup, run_test};
 use crate::phone;
 
-const PHONE: &str = "+819012345678";
 const EMAIL: &str = "jane.doe@example.com";
-const UNKNOWN: &str = "+819099999999";
 
 /// What must not be found: its name for the failure, and every form that a log may give it.
 struct Secrets(Vec<(&'static str, BTreeSet<String>)>);

@@ -8,13 +8,12 @@ use local::client::Client;
 use local::outbox::Medium;
 use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
 use serde_json::Value;
+use test_support::fixtures::{EMAIL, PHONE};
 
 use crate::harness::{Challenge, Context, Reply, Setup, not_authorized, run_test};
 use crate::phone;
 
-const PHONE: &str = "+819012345678";
 const OTHER_PHONE: &str = "+819012345679";
-const EMAIL: &str = "jane@example.com";
 
 const RESEND: &[(&str, &str)] = &[("action", "resend")];
 

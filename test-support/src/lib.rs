@@ -8,5 +8,6 @@
     reason = "a test stops at the first thing that is wrong"
 )]
 
+pub mod fixtures;
 pub mod functions;
 pub mod srp;

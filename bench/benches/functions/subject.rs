@@ -8,15 +8,13 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use local::lambda::{Launch, Programs, Progress, Trigger};
 use serde_json::{Value, json};
+use test_support::fixtures::{self, CODE_KEY};
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::cloud::{Cloud, Done};
 use crate::node::Node;
 use crate::{BUILD_LIMIT, Failure};
-
-/// The key that the events' answers are derived with.
-const CODE_KEY: &str = "0123456789abcdef0123456789abcdef-events";
 
 /// On what a subject runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +129,7 @@ pub(crate) async fn all(
         trigger: None,
         launch: Launch::new("floor", floor().await?, BTreeMap::new()),
         // As much to carry as define has.
-        event: event(Trigger::DefineAuthChallenge)?,
+        event: event(Trigger::DefineAuthChallenge),
     }];
     let launches = |programs: Programs| programs.launches(|_| environment.clone());
     let mut before = before.map(Programs::in_directory).transpose()?.map(launches);
@@ -144,21 +142,19 @@ pub(crate) async fn all(
         ];
         for (kind, launch) in all {
             let Some(launch) = launch else { continue };
-            subjects.push(Subject { kind, trigger: Some(trigger), launch, event: event(trigger)? });
+            subjects.push(Subject { kind, trigger: Some(trigger), launch, event: event(trigger) });
         }
     }
     Ok(subjects)
 }
 
 /// The event of a sign-in's first round, or the right answer to it.
-fn event(trigger: Trigger) -> Result<Value, Failure> {
-    let name = match trigger {
+fn event(trigger: Trigger) -> Value {
+    fixtures::event(match trigger {
         Trigger::DefineAuthChallenge => "define-first-round",
         Trigger::CreateAuthChallenge => "create-first-round",
         Trigger::VerifyAuthChallengeResponse => "verify-right-answer",
-    };
-    let path = workspace().join(format!("tests/events/{name}.json"));
-    Ok(serde_json::from_slice(&fs::read(path)?)?)
+    })
 }
 
 /// The workspace's folder.
