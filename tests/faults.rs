@@ -7,11 +7,12 @@ use futures_util::future::join_all;
 use local::lambda::{Outcome, Trigger};
 use local::outbox::Medium;
 use test_support::fixtures::{EMAIL, PHONE};
+use test_support::wait::until;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use crate::aws::{Aws, Mood};
-use crate::harness::{Context, Refused, Setup, exists, run_test, until};
+use crate::harness::{Context, Refused, Setup, exists, run_test};
 use crate::phone;
 
 /// How long to wait for something that happens soon.

@@ -16,9 +16,10 @@ use local::lambda::{Capture, Functions, Outcome, Output, Progress, Trigger};
 use local::outbox::{Message, Outbox};
 use local::pool::DEFAULT_CLIENT_ID;
 use local::{Config, Local};
+use test_support::wait::until;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::phone;
 use crate::table::Ledger;
@@ -31,9 +32,6 @@ const TEST_LIMIT: Duration = Duration::from_secs(120);
 
 /// How long everything may take to end.
 const END_LIMIT: Duration = Duration::from_secs(20);
-
-/// How often to look whether something has happened.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A password that keeps the policy, for operations that demand one.
 const PASSWORD: &str = "Unused-and-forgotten-1";
@@ -128,16 +126,6 @@ fn assert_started(output: &Capture, may_end: bool) {
 /// Whether there is a process `pid`, a dead one that nobody has waited for included.
 pub(crate) fn exists(pid: u32) -> bool {
     Path::new("/proc").join(pid.to_string()).exists()
-}
-
-/// Waits until `condition` holds.
-pub(crate) async fn until(limit: Duration, what: &str, condition: impl Fn() -> bool) {
-    let wait = async {
-        while !condition() {
-            sleep(LOOK_EVERY).await;
-        }
-    };
-    timeout(limit, wait).await.unwrap_or_else(|_| panic!("in {limit:?}: {what}"));
 }
 
 fn client(url: &str) -> Client {

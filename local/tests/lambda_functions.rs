@@ -21,6 +21,7 @@ use local::lambda::{
 };
 use serde_json::{Value, json};
 use test_support::functions::scripted_function;
+use test_support::wait;
 use tokio::time::{sleep, timeout};
 
 const TRIGGER: Trigger = Trigger::CreateAuthChallenge;
@@ -30,9 +31,6 @@ const TEST_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long to wait for something that happens by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often to look whether it has happened.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The limit of calls that are meant to reach it.
 const SHORT_LIMIT: Duration = Duration::from_millis(500);
@@ -89,13 +87,7 @@ impl Setup {
 }
 
 async fn until(condition: impl Fn() -> bool) {
-    timeout(PATIENCE, async {
-        while !condition() {
-            sleep(LOOK_EVERY).await;
-        }
-    })
-    .await
-    .expect("it happens in time");
+    wait::until(PATIENCE, "it happens by itself", condition).await;
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

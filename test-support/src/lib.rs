@@ -11,3 +11,4 @@
 pub mod fixtures;
 pub mod functions;
 pub mod srp;
+pub mod wait;
