@@ -18,6 +18,7 @@ use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use settings::CodeSettings;
+use test_support::clock::ManualClock;
 use test_support::fixtures::PHONE;
 use tokio::time::sleep;
 use trigger::{Event, Fault, Request};
@@ -52,14 +53,14 @@ type Inbox = Rc<RefCell<Vec<(u64, String)>>>;
 /// Delivers to the victim's phone, at the time of this clock.
 struct Phone {
     inbox: Inbox,
-    now: Rc<RefCell<u64>>,
+    clock: ManualClock,
 }
 
 impl MessageSender for Phone {
     async fn send(&self, to: &Destination, message: &Message) -> Result<(), SendError> {
         assert_eq!(to.expose(), PHONE);
         let code = message.expose_text().split(' ').next().unwrap().to_owned();
-        self.inbox.borrow_mut().push((*self.now.borrow(), code));
+        self.inbox.borrow_mut().push((self.clock.now_ms(), code));
         Ok(())
     }
 }
@@ -103,7 +104,7 @@ struct Guess {
 
 /// Cognito in miniature around the functions' own code, for one user, with a clock to be set.
 struct World {
-    now: Rc<RefCell<u64>>,
+    clock: ManualClock,
     create: Create<Phone, Table>,
     rules: Rules,
     codes: CodeSettings,
@@ -123,8 +124,9 @@ impl World {
             "SMS_COUNTRIES" => Some("*".to_owned()),
             _ => None,
         };
-        let (now, inbox) = (Rc::new(RefCell::new(START)), Inbox::default());
-        let deliver = Phone { inbox: inbox.clone(), now: now.clone() };
+        let clock = ManualClock::new(Duration::from_millis(START));
+        let inbox = Inbox::default();
+        let deliver = Phone { inbox: inbox.clone(), clock: clock.clone() };
         Self {
             create: Create::new(Settings::read(&lookup).unwrap(), deliver, Table::default()),
             rules: define_auth_challenge::read(&lookup).unwrap(),
@@ -132,17 +134,17 @@ impl World {
             generator: ChaCha20Rng::seed_from_u64(seed),
             guesses: Vec::new(),
             compared: 0,
-            now,
+            clock,
             inbox,
         }
     }
 
     fn now(&self) -> u64 {
-        *self.now.borrow()
+        self.clock.now_ms()
     }
 
     fn leap(&self, pause: u64) {
-        *self.now.borrow_mut() += pause;
+        self.clock.advance(Duration::from_millis(pause));
     }
 
     fn event(&self, fields: &[(&str, Value)]) -> Event {

@@ -8,6 +8,7 @@
     reason = "a test stops at the first thing that is wrong"
 )]
 
+pub mod clock;
 pub mod fixtures;
 pub mod functions;
 pub mod srp;

@@ -1,7 +1,6 @@
 //! Two user pools, identity pools and STS, on a clock that moves only when told to.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -26,6 +25,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rsa::pkcs1::EncodeRsaPrivateKey;
 use serde_json::{Value, json};
+use test_support::clock::ManualClock;
 
 pub(crate) const PHONE: &str = "+819012345678";
 pub(crate) const EMAIL: &str = "maya@example.com";
@@ -128,7 +128,7 @@ pub(crate) struct World {
     pub(crate) users: UserPools,
     pub(crate) identities: IdentityPools,
     sts: Sts,
-    now: Arc<AtomicU64>,
+    now: ManualClock,
 }
 
 impl World {
@@ -141,9 +141,9 @@ impl World {
             clients: vec![Client::new(OTHER_POOL_CLIENT_ID, "other pool")],
             signing_key: KEYS[1].clone(),
         });
-        let now = Arc::new(AtomicU64::new(START));
-        let read = Arc::clone(&now);
-        let clock = Clock::new(move || Duration::from_secs(read.load(Ordering::SeqCst)));
+        let now = ManualClock::new(Duration::from_secs(START));
+        let read = now.clone();
+        let clock = Clock::new(move || read.now());
         let functions = Arc::new(NoFunctions);
         let rng = StdRng::seed_from_u64;
         let users = UserPools::new(settings, clock.clone(), Outbox::default(), functions, rng(1));
@@ -156,7 +156,7 @@ impl World {
     }
 
     pub(crate) fn pass(&self, seconds: u64) {
-        self.now.fetch_add(seconds, Ordering::SeqCst);
+        self.now.advance(Duration::from_secs(seconds));
     }
 
     /// An operation of the user pools, which succeeds.

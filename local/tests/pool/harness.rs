@@ -1,7 +1,6 @@
 //! A pool to test: scripted functions that note every event, a clock that moves only when told to,
 //! and a seeded generator.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use local::pool::{
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
+use test_support::clock::ManualClock;
 
 use crate::declared::MODEL;
 
@@ -137,7 +137,7 @@ pub(crate) struct World {
     pub(crate) pools: UserPools,
     pub(crate) functions: Arc<Functions>,
     outbox: Outbox,
-    now_ms: Arc<AtomicU64>,
+    clock: ManualClock,
 }
 
 impl World {
@@ -153,27 +153,26 @@ impl World {
         settings.pools[0].clients.push(legacy);
         settings.pools[0].signing_key = KEY.clone();
         change(&mut settings);
-        let now_ms = Arc::new(AtomicU64::new(START.as_millis().try_into().unwrap()));
-        let read = Arc::clone(&now_ms);
+        let clock = ManualClock::new(START);
+        let read = clock.clone();
         let functions = Arc::new(Functions::default());
         let outbox = Outbox::default();
         Self {
             pools: UserPools::new(
                 settings,
-                Clock::new(move || Duration::from_millis(read.load(Ordering::SeqCst))),
+                Clock::new(move || read.now()),
                 outbox.clone(),
                 functions.clone(),
                 StdRng::seed_from_u64(1),
             ),
             functions,
             outbox,
-            now_ms,
+            clock,
         }
     }
 
     pub(crate) fn pass(&self, time: Duration) {
-        let time = u64::try_from(time.as_millis()).unwrap();
-        self.now_ms.fetch_add(time, Ordering::SeqCst);
+        self.clock.advance(time);
     }
 
     /// Lets `script` answer for the functions; where it says nothing they play on as before.
