@@ -8,8 +8,6 @@
 //! the number. Plans change: a number of a range that is newer than the metadata is possible, and of
 //! its calling code's region, but of no particular kind.
 
-mod code;
-mod pattern;
 mod plan;
 mod region;
 

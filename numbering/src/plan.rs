@@ -1,9 +1,11 @@
 //! Numbering plans, and how libphonenumber reads a number with them.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use regex_lite::{Captures, Regex};
 
 use crate::Kind;
-use crate::pattern::{Matched, Pattern};
 
 include!(concat!(env!("OUT_DIR"), "/plans.rs"));
 
@@ -16,29 +18,33 @@ pub(crate) struct Plan {
 
 /// One region's part of a plan.
 pub(crate) struct Territory {
-    /// Its code, or "001" if it is no region's.
+    /// Its code, or "001" if it is not geographic.
     pub(crate) region: &'static str,
-    /// How its numbers start, where that tells it from others.
-    leading_digits: Option<Pattern>,
-    /// What is dialled before a number at home only.
-    national_prefix: Option<Pattern>,
-    /// The number of that pattern's last group, or 0.
-    last_group: usize,
-    /// What stands in the place of that prefix abroad, as `$1` and digits.
-    transform: &'static str,
-    general: Form,
-    premium_rate: Option<Form>,
-    toll_free: Option<Form>,
-    shared_cost: Option<Form>,
-    /// The other kinds, where the calling code is shared.
-    others: &'static [Form],
+    /// How its numbers start, where that is enough to tell it from the others.
+    leading_digits: Option<&'static Pattern>,
+    /// What is dialled before a number within the country only.
+    national_prefix: Option<&'static Pattern>,
+    /// What replaces that prefix in the international form: `$1` (a group of the pattern) and digits.
+    national_prefix_transform: &'static str,
+    general: Numbers,
+    premium_rate: Option<Numbers>,
+    toll_free: Option<Numbers>,
+    shared_cost: Option<Numbers>,
+    /// The other types, where the calling code is shared.
+    others: &'static [Numbers],
 }
 
-/// What the numbers of one kind look like.
-struct Form {
+/// The numbers of one type.
+struct Numbers {
     /// Bit n is set if n digits are possible.
     lengths: u32,
-    pattern: Pattern,
+    pattern: &'static Pattern,
+}
+
+/// A regular expression that is compiled when it is first needed.
+struct Pattern {
+    text: &'static str,
+    regex: OnceLock<Option<Regex>>,
 }
 
 /// The shortest national number (libphonenumber's bound, like its seventeen digits below).
@@ -86,12 +92,16 @@ impl Plan {
 impl Territory {
     /// `national` as it is dialled from abroad, if that is otherwise.
     fn without_national_prefix<'a>(&self, national: &'a str) -> Option<Cow<'a, str>> {
-        let found = self.national_prefix?.at_start_of(national)?;
-        // A rule is for numbers that have what it puts first.
-        let stripped = if self.transform.is_empty() || found.group(self.last_group).is_none() {
-            Cow::Borrowed(found.rest())
+        let prefix = self.national_prefix?.captures(national)?;
+        let rest = national.get(prefix.get(0)?.end()..)?;
+        // The transform applies where the last group took part in the match.
+        let has_last_group = prefix.iter().last().flatten().is_some();
+        let stripped = if has_last_group && !self.national_prefix_transform.is_empty() {
+            let mut transformed = String::new();
+            prefix.expand(self.national_prefix_transform, &mut transformed);
+            Cow::Owned(transformed + rest)
         } else {
-            Cow::Owned(transformed(self.transform, &found) + found.rest())
+            Cow::Borrowed(rest)
         };
         let loses = self.general.matches(national) && !self.general.matches(&stripped);
         (!loses && stripped != national).then_some(stripped)
@@ -103,18 +113,20 @@ impl Territory {
 
     /// Is `national`, of a calling code that several share, one of this territory's numbers?
     fn has(&self, national: &str) -> bool {
-        if let Some(start) = self.leading_digits {
-            start.at_start_of(national).is_some()
+        if let Some(leading_digits) = self.leading_digits {
+            leading_digits.is_match(national)
         } else {
             let particular = [&self.premium_rate, &self.toll_free, &self.shared_cost];
-            let mut forms = particular.into_iter().flatten().chain(self.others);
-            self.general.matches(national) && forms.any(|form| form.matches(national))
+            let mut numbers = particular.into_iter().flatten().chain(self.others);
+            self.general.matches(national) && numbers.any(|numbers| numbers.matches(national))
         }
     }
 
     /// The kind of the territory's number `national`.
     pub(crate) fn kind(&self, national: &str) -> Kind {
-        let is = |form: &Option<Form>| form.as_ref().is_some_and(|form| form.matches(national));
+        let is = |numbers: &Option<Numbers>| {
+            numbers.as_ref().is_some_and(|numbers| numbers.matches(national))
+        };
         if !self.general.matches(national) {
             Kind::Ordinary
         } else if is(&self.premium_rate) {
@@ -127,28 +139,35 @@ impl Territory {
     }
 }
 
-impl Form {
+impl Numbers {
     fn has_length_of(&self, national: &str) -> bool {
         let bit = u32::try_from(national.len()).ok().and_then(|length| 1_u32.checked_shl(length));
         bit.is_some_and(|bit| self.lengths & bit != 0)
     }
 
     fn matches(&self, national: &str) -> bool {
-        self.has_length_of(national) && self.pattern.is_all_of(national)
+        self.has_length_of(national) && self.pattern.is_match(national)
     }
 }
 
-/// `rule` with what was found in the place of each `$n`.
-fn transformed(rule: &str, found: &Matched<'_>) -> String {
-    let mut parts = rule.split('$');
-    let mut number = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (group, digits) = part.split_at_checked(1).unwrap_or_default();
-        let group = group.parse().ok().and_then(|group| found.group(group));
-        number += group.unwrap_or_default();
-        number += digits;
+impl Pattern {
+    const fn new(text: &'static str) -> Self {
+        Self { text, regex: OnceLock::new() }
     }
-    number
+
+    fn is_match(&self, digits: &str) -> bool {
+        self.regex().is_some_and(|regex| regex.is_match(digits))
+    }
+
+    fn captures<'d>(&self, digits: &'d str) -> Option<Captures<'d>> {
+        self.regex()?.captures(digits)
+    }
+
+    fn regex(&self) -> Option<&Regex> {
+        // The build script has compiled the same text with the same crate.
+        let compile = || Regex::new(self.text).ok();
+        self.regex.get_or_init(compile).as_ref()
+    }
 }
 
 #[cfg(test)]
