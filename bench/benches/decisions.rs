@@ -17,7 +17,7 @@ use create_auth_challenge::{Language, Message, MessageCatalog};
 use define_auth_challenge::{Rules, SignInMode};
 use futures_util::FutureExt as _;
 use ledger::{Account, IssueLimit, UserTag, Wanted, admit};
-use numbering::Number;
+use numbering::classify;
 use otp::{ClientRequest, Code, CodeKey, CodeLength, CodeParameters, Medium, Nonce, Record};
 use serde_json::{Value, json};
 use settings::{CodeSettings, Limits};
@@ -97,8 +97,8 @@ fn cases() -> Result<Vec<Case>, Failure> {
     cases.push(case("record: encode", move || record.encode()));
     let text = record.encode();
     cases.push(case("record: parse", move || Record::parse(&text).is_ok()));
-    cases.push(case("number: +819012345678", || Number::of(black_box("+819012345678"))));
-    cases.push(case("number: +18765550123", || Number::of(black_box("+18765550123"))));
+    cases.push(case("number: +819012345678", || classify(black_box("+819012345678"))));
+    cases.push(case("number: +18765550123", || classify(black_box("+18765550123"))));
 
     for entries in [0, 1, 2, 4, 8, 16, 32, 64] {
         let event = define_event(entries, &record).to_string();

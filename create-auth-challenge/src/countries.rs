@@ -1,6 +1,6 @@
 //! Where texts may go.
 
-use numbering::{Kind, Number, Place, Region};
+use numbering::{Assignment, Classification, Region, Tariff, classify};
 
 /// `SMS_COUNTRIES`: the regions whose numbers get texts.
 ///
@@ -25,14 +25,14 @@ impl Countries {
     /// May a text go to `number`, in the form of E.164?
     #[must_use]
     pub fn allow(&self, number: &str) -> bool {
-        let Some(Number { place, kind: Kind::Ordinary }) = Number::of(number) else {
+        let Some(Classification { assignment, tariff: Tariff::Standard }) = classify(number) else {
             return false;
         };
-        match (self, place) {
-            (_, Place::Nowhere) => false,
+        match (self, assignment) {
+            (_, Assignment::NonGeographic) => false,
             (Self::All, _) => true,
-            (Self::Only(regions), Place::Region(region)) => regions.contains(&region),
-            (Self::Only(_), Place::Unassigned) => false,
+            (Self::Only(regions), Assignment::Region(region)) => regions.contains(&region),
+            (Self::Only(_), Assignment::Unknown) => false,
         }
     }
 }

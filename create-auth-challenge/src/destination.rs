@@ -1,6 +1,6 @@
 //! Where a code may go.
 
-use numbering::{Number, Place};
+use numbering::{Assignment, classify};
 use otp::Medium;
 use secrecy::{ExposeSecret as _, SecretString};
 use trigger::{Fault, StringMap};
@@ -42,9 +42,9 @@ impl Destination {
     #[must_use]
     pub fn country(&self) -> Option<&'static str> {
         let is_number = self.medium == Medium::Sms;
-        match Number::of(self.expose()).filter(|_| is_number)?.place {
-            Place::Region(region) => Some(region.code()),
-            Place::Nowhere | Place::Unassigned => None,
+        match classify(self.expose()).filter(|_| is_number)?.assignment {
+            Assignment::Region(region) => Some(region.code()),
+            Assignment::NonGeographic | Assignment::Unknown => None,
         }
     }
 

@@ -1,12 +1,13 @@
-//! Which region a phone number belongs to, and of what kind it is, after the numbering plans of
-//! Google's libphonenumber, compiled in: nothing is read or parsed when a process starts.
+//! Phone numbers: the region that a number belongs to, and what calling it costs.
 //!
-//! A region is found as libphonenumber finds it, so that the Caribbean numbers that share +1 with the
-//! United States are not American, nor those of Kazakhstan Russian.
+//! Regions and tariffs are resolved as Google's libphonenumber resolves them, with its metadata, so
+//! the Caribbean numbers that share +1 with the United States are not American, nor those of
+//! Kazakhstan Russian. The metadata is compiled in; each of its patterns is compiled when it is first
+//! needed.
 //!
-//! Not responsible for: which regions are allowed (`create-auth-challenge`), or whether somebody has
-//! the number. Plans change: a number of a range that is newer than the metadata is possible, and of
-//! its calling code's region, but of no particular kind.
+//! Not responsible for: which countries are allowed, reading settings from the environment, what a refused caller is told, sending
+//! messages, or whether a number is in service. Numbering plans change: a number of a range newer
+//! than the metadata is possible, belongs to its calling code's region, and has the standard tariff.
 
 mod plan;
 mod region;
@@ -15,65 +16,64 @@ pub use region::Region;
 
 use plan::Plan;
 
-/// What is known of a phone number.
+/// What the metadata says about a phone number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Number {
-    /// Where it belongs.
-    pub place: Place,
-    /// What calling it costs, as far as that is a matter of its kind.
-    pub kind: Kind,
+pub struct Classification {
+    /// What the number is assigned to.
+    pub assignment: Assignment,
+    /// What calling it costs.
+    pub tariff: Tariff,
 }
 
-/// Where a number belongs.
+/// What a phone number is assigned to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Assignment {
     /// A region of ISO 3166.
     Region(Region),
-    /// No region at all: satellite networks (+870, +881), international networks (+882, +883) and
-    /// the international toll-free, shared-cost, personal and premium-rate services.
-    Nowhere,
-    /// One of the regions that share its calling code; the plans do not say which.
-    Unassigned,
+    /// A satellite network (+870, +881), an international network (+882, +883) or an international
+    /// toll-free, shared-cost, personal or premium-rate service.
+    NonGeographic,
+    /// One of the regions that share its calling code; the metadata does not say which.
+    Unknown,
 }
 
-/// What kind of number it is, as far as it matters to who pays for a text.
+/// What calling a phone number costs, as far as its type determines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Anything that is not below.
-    Ordinary,
-    /// Somebody earns from each call.
+pub enum Tariff {
+    /// Neither of the others: what a call costs, or nothing.
+    Standard,
+    /// The caller pays more, and the called party earns from it.
     PremiumRate,
-    /// The caller pays a part of it.
+    /// The caller and the called party share the cost.
     SharedCost,
 }
 
-impl Number {
-    /// What is known of `number`, in the form of E.164: `+` and digits. `None` if there can be no
-    /// such number: no such calling code, none of its numbers is that long, or it is written with the
-    /// prefix that is dialled at home (`+44 0…`), which would be a second way to write a number.
-    ///
-    /// ```
-    /// use numbering::{Kind, Number, Place, Region};
-    ///
-    /// let number = Number::of("+18765550123").unwrap();
-    /// assert_eq!(number.place, Place::Region(Region::from_code("JM").unwrap()));
-    /// assert_eq!(number.kind, Kind::Ordinary);
-    /// assert_eq!(Number::of("+1876555012"), None);
-    /// ```
-    #[must_use]
-    pub fn of(number: &str) -> Option<Self> {
-        let digits = number.strip_prefix('+').filter(|digits| digits.is_ascii())?;
-        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        let (plan, national) = Plan::of(digits)?;
-        if plan.has_national_prefix(national) || !plan.is_possible(national) {
-            return None;
-        }
-        let Some(territory) = plan.territory(national) else {
-            return Some(Self { place: Place::Unassigned, kind: Kind::Ordinary });
-        };
-        let place = Region::from_code(territory.region).map_or(Place::Nowhere, Place::Region);
-        Some(Self { place, kind: territory.kind(national) })
+/// Classifies `number`: `+` and digits. `None` if there can be no such number: it has no known calling
+/// code, a length that none of that code's numbers has, or the prefix that is dialled within the
+/// country only (`+44 0…`), which would be a second way to write another number.
+///
+/// ```
+/// use numbering::{Assignment, Region, Tariff, classify};
+///
+/// let number = classify("+18765550123").unwrap();
+/// assert_eq!(number.assignment, Assignment::Region(Region::from_code("JM").unwrap()));
+/// assert_eq!(number.tariff, Tariff::Standard);
+/// assert_eq!(classify("+1876555012"), None);
+/// ```
+#[must_use]
+pub fn classify(number: &str) -> Option<Classification> {
+    let digits = number.strip_prefix('+')?;
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
     }
+    let (plan, national) = Plan::find(digits)?;
+    if plan.has_national_prefix(national) || !plan.is_possible(national) {
+        return None;
+    }
+    let Some(territory) = plan.territory(national) else {
+        return Some(Classification { assignment: Assignment::Unknown, tariff: Tariff::Standard });
+    };
+    let region = Region::from_code(territory.region);
+    let assignment = region.map_or(Assignment::NonGeographic, Assignment::Region);
+    Some(Classification { assignment, tariff: territory.tariff(national) })
 }

@@ -1,11 +1,11 @@
-//! Numbering plans, and how libphonenumber reads a number with them.
+//! Numbering plans, and the rules by which libphonenumber applies them to a number.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use regex_lite::{Captures, Regex};
 
-use crate::Kind;
+use crate::Tariff;
 
 include!(concat!(env!("OUT_DIR"), "/plans.rs"));
 
@@ -52,12 +52,12 @@ const MIN_NATIONAL_DIGITS: usize = 2;
 const MAX_NATIONAL_DIGITS: usize = 17;
 
 impl Plan {
-    /// The plan of the number `digits` and the number without its calling code.
-    pub(crate) fn of(digits: &str) -> Option<(&'static Self, &str)> {
+    /// The plan for the number `digits`, and the number without its calling code.
+    pub(crate) fn find(digits: &str) -> Option<(&'static Self, &str)> {
         if digits.starts_with('0') {
             return None;
         }
-        // No calling code is the start of another.
+        // No calling code is a prefix of another.
         (1..=3).find_map(|length| {
             let (code, national) = digits.split_at_checked(length)?;
             let code = code.parse().ok()?;
@@ -66,31 +66,31 @@ impl Plan {
         })
     }
 
-    /// Is `national` written with the prefix that is dialled at home only?
+    /// Whether `national` starts with the prefix that is dialled within the country only.
     pub(crate) fn has_national_prefix(&self, national: &str) -> bool {
         self.territories.first().is_some_and(|main| {
             let stripped = main.without_national_prefix(national);
-            stripped.is_some_and(|stripped| main.takes_length_of(&stripped))
+            stripped.is_some_and(|stripped| main.general.has_length_of(&stripped))
         })
     }
 
-    /// Can there be a number `national`?
+    /// Whether there can be a number `national`.
     pub(crate) fn is_possible(&self, national: &str) -> bool {
         (MIN_NATIONAL_DIGITS..=MAX_NATIONAL_DIGITS).contains(&national.len())
-            && self.territories.first().is_some_and(|main| main.takes_length_of(national))
+            && self.territories.first().is_some_and(|main| main.general.has_length_of(national))
     }
 
-    /// The territory to which `national` belongs.
+    /// The territory that `national` belongs to, if that is known.
     pub(crate) fn territory(&self, national: &str) -> Option<&'static Territory> {
         match self.territories {
             [only] => Some(only),
-            several => several.iter().find(|territory| territory.has(national)),
+            several => several.iter().find(|territory| territory.contains(national)),
         }
     }
 }
 
 impl Territory {
-    /// `national` as it is dialled from abroad, if that is otherwise.
+    /// `national` in its international form, if it starts with the national prefix.
     fn without_national_prefix<'a>(&self, national: &'a str) -> Option<Cow<'a, str>> {
         let prefix = self.national_prefix?.captures(national)?;
         let rest = national.get(prefix.get(0)?.end()..)?;
@@ -107,34 +107,30 @@ impl Territory {
         (!loses && stripped != national).then_some(stripped)
     }
 
-    fn takes_length_of(&self, national: &str) -> bool {
-        self.general.has_length_of(national)
-    }
-
-    /// Is `national`, of a calling code that several share, one of this territory's numbers?
-    fn has(&self, national: &str) -> bool {
+    /// Whether `national`, of a calling code that several territories share, belongs to this one.
+    fn contains(&self, national: &str) -> bool {
         if let Some(leading_digits) = self.leading_digits {
             leading_digits.is_match(national)
         } else {
-            let particular = [&self.premium_rate, &self.toll_free, &self.shared_cost];
-            let mut numbers = particular.into_iter().flatten().chain(self.others);
-            self.general.matches(national) && numbers.any(|numbers| numbers.matches(national))
+            let costs = [&self.premium_rate, &self.toll_free, &self.shared_cost];
+            let mut types = costs.into_iter().flatten().chain(self.others);
+            self.general.matches(national) && types.any(|numbers| numbers.matches(national))
         }
     }
 
-    /// The kind of the territory's number `national`.
-    pub(crate) fn kind(&self, national: &str) -> Kind {
+    /// The tariff of the territory's number `national`.
+    pub(crate) fn tariff(&self, national: &str) -> Tariff {
         let is = |numbers: &Option<Numbers>| {
             numbers.as_ref().is_some_and(|numbers| numbers.matches(national))
         };
         if !self.general.matches(national) {
-            Kind::Ordinary
+            Tariff::Standard
         } else if is(&self.premium_rate) {
-            Kind::PremiumRate
+            Tariff::PremiumRate
         } else if !is(&self.toll_free) && is(&self.shared_cost) {
-            Kind::SharedCost
+            Tariff::SharedCost
         } else {
-            Kind::Ordinary
+            Tariff::Standard
         }
     }
 }
@@ -175,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_plans_are_the_worlds() {
+    fn every_territory_has_possible_lengths() {
         for territory in PLANS.iter().flat_map(|plan| plan.territories) {
             let lengths = territory.general.lengths;
             assert!(lengths != 0 && lengths >> 18 == 0, "{}", territory.region);
@@ -184,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn no_calling_code_is_the_start_of_another() {
+    fn no_calling_code_is_a_prefix_of_another() {
         let codes: Vec<String> = PLANS.iter().map(|plan| plan.calling_code.to_string()).collect();
         for code in &codes {
             let starts = codes.iter().filter(|other| other.starts_with(code.as_str())).count();

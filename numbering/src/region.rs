@@ -1,25 +1,25 @@
-//! Regions, by their codes.
+//! Regions and their ISO 3166-1 codes.
 
 use std::fmt;
 
 use crate::plan::PLANS;
 
-/// A region that has phone numbers, by its two letters in ISO 3166-1; Ascension (`AC`), Tristan da
-/// Cunha (`TA`) and Kosovo (`XK`), which have numbers but no entry there, by the usual ones.
+/// A region that has phone numbers, by its two-letter code in ISO 3166-1. Ascension (`AC`), Tristan da
+/// Cunha (`TA`) and Kosovo (`XK`) have numbers but no entry there; theirs are the usual codes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Region(&'static str);
 
 impl Region {
-    /// The region `code`, in capitals, if it has phone numbers.
+    /// The region with this code, in capitals, if it has phone numbers.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
-        // Plans that are no region's are the metadata's region "001".
+        // In the metadata, non-geographic plans have the region "001".
         let is_region = code.len() == 2;
         let mut territories = PLANS.iter().flat_map(|plan| plan.territories);
         territories.find(|t| is_region && t.region == code).map(|t| Self(t.region))
     }
 
-    /// The two letters.
+    /// The two-letter code.
     #[must_use]
     pub fn code(self) -> &'static str {
         self.0

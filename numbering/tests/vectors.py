@@ -1,14 +1,14 @@
-"""What an independent port of libphonenumber says of some numbers: `python3 vectors.py > vectors.tsv`.
+"""How an independent port of libphonenumber classifies some numbers: `python3 vectors.py > vectors.tsv`.
 
 Needs `phonenumbers==9.0.33` (PyPI), which has the metadata that the `phonenumber` crate has. The
-numbers are the metadata's own examples, those with a digit more or less, those written with the prefix of
-home, and the ones that are kept free for films ("555-01xx") in each area of the plan that +1 shares.
+numbers are the metadata's own examples, those with a digit more or less, those written with the
+national prefix, and the ones that are kept free for films ("555-01xx") in each area of the plan that +1 shares.
 """
 
 import phonenumbers as p
 
 T = p.PhoneNumberType
-KINDS = {T.PREMIUM_RATE: "premium-rate", T.SHARED_COST: "shared-cost"}
+TARIFFS = {T.PREMIUM_RATE: "premium-rate", T.SHARED_COST: "shared-cost"}
 TYPES = [t for t in T.values() if t not in (T.UNKNOWN, T.FIXED_LINE_OR_MOBILE)]
 
 
@@ -22,8 +22,8 @@ def verdict(text):
     if p.is_possible_number_with_reason(number) != p.ValidationResult.IS_POSSIBLE:
         return "impossible", "-"
     region = p.region_code_for_number(number)
-    place = {"001": "nowhere", None: "unassigned"}.get(region, region)
-    return place, KINDS.get(p.number_type(number), "ordinary")
+    place = {"001": "non-geographic", None: "unknown"}.get(region, region)
+    return place, TARIFFS.get(p.number_type(number), "standard")
 
 
 def examples():
