@@ -1,17 +1,22 @@
-//! Phone numbers: the region that a number belongs to, and what calling it costs.
+//! Phone numbers: their E.164 form, the region that a number belongs to, what calling it costs, and
+//! which countries an operator allows.
 //!
 //! Regions and tariffs are resolved as Google's libphonenumber resolves them, with its metadata, so
 //! the Caribbean numbers that share +1 with the United States are not American, nor those of
 //! Kazakhstan Russian. The metadata is compiled in; each of its patterns is compiled when it is first
 //! needed.
 //!
-//! Not responsible for: which countries are allowed, reading settings from the environment, what a refused caller is told, sending
+//! Not responsible for: reading settings from the environment, what a refused caller is told, sending
 //! messages, or whether a number is in service. Numbering plans change: a number of a range newer
 //! than the metadata is possible, belongs to its calling code's region, and has the standard tariff.
 
+mod allowed_countries;
+mod e164;
 mod plan;
 mod region;
 
+pub use allowed_countries::{AllowedCountries, InvalidCountries};
+pub use e164::E164;
 pub use region::Region;
 
 use plan::Plan;
