@@ -1,8 +1,9 @@
 //! The destinations that an unknown user seems to have.
 
+use numbering::AllowedCountries;
 use otp::{CodeKey, Medium};
 
-use crate::{Countries, Destination, Destinations};
+use crate::{Destination, Destinations};
 
 const DOMAIN: &[u8] = b"cognito-otp decoy v1";
 
@@ -17,7 +18,7 @@ pub(crate) fn destinations(
     pool_id: &str,
     name: &str,
     media: &[Medium],
-    countries: &Countries,
+    countries: &AllowedCountries,
 ) -> Destinations {
     let mac = key.mac(DOMAIN, &[pool_id.as_bytes(), name.as_bytes()]);
     let number = mac.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
@@ -53,14 +54,14 @@ mod tests {
     const SMS: Medium = Medium::Sms;
     const EMAIL: Medium = Medium::Email;
 
-    fn of(name: &str, media: &[Medium], countries: &Countries) -> Destinations {
+    fn of(name: &str, media: &[Medium], countries: &AllowedCountries) -> Destinations {
         let key = CodeKey::new("an example key of some 40 different bytes").unwrap();
         destinations(&key, "us-east-1_LocalPool", name, media, countries)
     }
 
     /// What the first challenge would show.
     fn masked(name: &str, media: &[Medium]) -> String {
-        let made_up = of(name, media, &Countries::All);
+        let made_up = of(name, media, &AllowedCountries::All);
         made_up.get(made_up.media()[0]).unwrap().masked()
     }
 
@@ -85,13 +86,13 @@ mod tests {
         let both = (0..1_000).filter(|n| {
             let (number, mail) = (format!("+8190123{n:05}"), format!("jane{n}@example.com"));
             for (name, medium, mask) in [(&number, SMS, "+***"), (&mail, EMAIL, "j***@e***")] {
-                let made_up = of(name, &[SMS, EMAIL], &Countries::All);
+                let made_up = of(name, &[SMS, EMAIL], &AllowedCountries::All);
                 assert_eq!(made_up.media()[0], medium);
                 assert_eq!(made_up.get(medium).unwrap().expose(), name);
                 let shown = masked(name, &[SMS, EMAIL]);
                 assert!(shown.starts_with(mask), "{shown}");
             }
-            of(&number, &[SMS, EMAIL], &Countries::All).media().len() == 2
+            of(&number, &[SMS, EMAIL], &AllowedCountries::All).media().len() == 2
         });
         let both = both.count();
         assert!((450..=550).contains(&both), "{both} of 1000");
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_was_typed_may_be_where_no_message_goes() {
-        let countries = Countries::Only(Vec::new());
+        let countries = AllowedCountries::Only(Vec::new());
         let number = "+819012345678";
         assert_eq!(of(number, &[SMS], &countries).fault(), trigger::Fault::DestinationNotAllowed);
         assert!(of(number, &[SMS], &countries).media().is_empty());

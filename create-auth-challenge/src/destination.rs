@@ -1,11 +1,9 @@
 //! Where a code may go.
 
-use numbering::{Assignment, classify};
+use numbering::{AllowedCountries, E164, Region};
 use otp::Medium;
 use secrecy::{ExposeSecret as _, SecretString};
 use trigger::{Fault, StringMap};
-
-use crate::Countries;
 
 /// A phone number or an e-mail address. Has no `Debug` and no `Display`; wiped when dropped.
 #[derive(Clone)]
@@ -20,7 +18,7 @@ impl Destination {
     #[must_use]
     pub fn new(medium: Medium, address: &str) -> Option<Self> {
         let good = match medium {
-            Medium::Sms => is_e164(address),
+            Medium::Sms => E164::parse(address).is_some(),
             Medium::Email => is_email(address),
         };
         good.then(|| Self { medium, address: address.into() })
@@ -41,17 +39,16 @@ impl Destination {
     /// The region of a phone number, by its two letters, if it has one.
     #[must_use]
     pub fn country(&self) -> Option<&'static str> {
-        let is_number = self.medium == Medium::Sms;
-        match classify(self.expose()).filter(|_| is_number)?.assignment {
-            Assignment::Region(region) => Some(region.code()),
-            Assignment::NonGeographic | Assignment::Unknown => None,
-        }
+        let number = E164::parse(self.expose()).filter(|_| self.medium == Medium::Sms)?;
+        number.region().map(Region::code)
     }
 
     /// May a message go there, if texts go to `countries`?
-    pub(crate) fn is_allowed(&self, countries: &Countries) -> bool {
+    pub(crate) fn is_allowed(&self, countries: &AllowedCountries) -> bool {
         match self.medium {
-            Medium::Sms => countries.allow(self.expose()),
+            Medium::Sms => {
+                E164::parse(self.expose()).is_some_and(|number| countries.allows(number))
+            }
             Medium::Email => true,
         }
     }
@@ -73,14 +70,6 @@ impl Destination {
             }
         }
     }
-}
-
-fn is_e164(text: &str) -> bool {
-    text.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len())
-            && !digits.starts_with('0')
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
-    })
 }
 
 /// The longest e-mail address (RFC 5321 §4.5.3.1.3, less its brackets).
@@ -111,7 +100,7 @@ impl Destinations {
         attributes: &StringMap,
         media: &[Medium],
         require_verified: bool,
-        countries: &Countries,
+        countries: &AllowedCountries,
     ) -> Self {
         let destination = |medium: &Medium| {
             let (name, verified) = match medium {
@@ -160,8 +149,6 @@ impl Destinations {
 
 #[cfg(test)]
 mod tests {
-    use numbering::Region;
-
     use super::*;
 
     #[test]
@@ -226,8 +213,8 @@ mod tests {
             ("email", "jane@example.com"),
         ]);
         let malformed = texts(&[("phone_number", "090"), ("phone_number_verified", "true")]);
-        let japan = Countries::Only(vec![Region::from_code("JP").unwrap()]);
-        let elsewhere = Countries::Only(vec![Region::from_code("US").unwrap()]);
+        let japan = AllowedCountries::Only(vec![Region::from_code("JP").unwrap()]);
+        let elsewhere = AllowedCountries::Only(vec![Region::from_code("US").unwrap()]);
         let no_numbers =
             texts(&[("phone_number", "+19002345678"), ("phone_number_verified", "true")]);
         let (none, not_allowed) = (Fault::NoDestination, Fault::DestinationNotAllowed);
@@ -240,7 +227,7 @@ mod tests {
             (&malformed, vec![sms, email], true, vec![]),
             (&StringMap::default(), vec![sms, email], false, vec![]),
         ] {
-            for countries in [&Countries::All, &japan] {
+            for countries in [&AllowedCountries::All, &japan] {
                 let destinations =
                     Destinations::of_user(attributes, &media, require_verified, countries);
                 assert_eq!(destinations.media(), expected);
@@ -255,7 +242,7 @@ mod tests {
             (&unverified, &elsewhere, vec![], none),
             (&malformed, &elsewhere, vec![], none),
             (&no_numbers, &elsewhere, vec![], not_allowed),
-            (&no_numbers, &Countries::All, vec![], not_allowed),
+            (&no_numbers, &AllowedCountries::All, vec![], not_allowed),
         ] {
             let destinations = Destinations::of_user(attributes, &[sms, email], true, countries);
             assert_eq!((destinations.media(), destinations.fault()), (expected, fault));

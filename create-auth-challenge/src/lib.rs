@@ -9,7 +9,6 @@
 //! (`trigger`), which region a number belongs to (`numbering`).
 
 mod challenge;
-mod countries;
 mod decoy;
 mod destination;
 mod message;
@@ -20,7 +19,6 @@ mod send;
 mod settings;
 
 pub use challenge::Response;
-pub use countries::Countries;
 pub use destination::{Destination, Destinations};
 pub use message::{
     Alphabet, Email, EmailOptions, Language, Message, MessageCatalog, Size, SmsOptions,

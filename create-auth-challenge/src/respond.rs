@@ -306,7 +306,7 @@ mod tests {
     use std::rc::Rc;
 
     use aws_lambda_events::cognito::CognitoEventUserPoolsCreateAuthChallengeResponse;
-    use numbering::Region;
+    use numbering::{AllowedCountries, Region};
     use otp::Medium;
     use otp::{CodeKey, CodeLength};
     use rand::SeedableRng as _;
@@ -315,7 +315,7 @@ mod tests {
     use settings::{CodeSettings, Limits};
 
     use super::*;
-    use crate::{Countries, EmailOptions, MessageCatalog, SmsOptions};
+    use crate::{EmailOptions, MessageCatalog, SmsOptions};
     use ledger::{IssueLimit, Item, ItemKey, StoreError};
 
     const NOW: UnixSeconds = 1_767_225_600;
@@ -396,7 +396,7 @@ mod tests {
             media: vec![Medium::Sms, Medium::Email],
             require_verified: true,
             first_round: FirstRound::Send,
-            sms_countries: Countries::Only(vec![Region::from_code("JP").unwrap()]),
+            sms_countries: AllowedCountries::Only(vec![Region::from_code("JP").unwrap()]),
             email_from: Some("sign-in@example.com".to_owned()),
             catalog: MessageCatalog::default(),
             sms: SmsOptions::default(),

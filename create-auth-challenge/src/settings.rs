@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ledger::IssueLimit;
-use numbering::Region;
+use numbering::AllowedCountries;
 use otp::Medium;
 use settings::{CodeSettings, Limits, Lookup, SettingError, Variable};
 
-use crate::{Countries, EmailOptions, MessageCatalog, Policy, SmsOptions};
+use crate::{EmailOptions, MessageCatalog, Policy, SmsOptions};
 
 const FIRST_ROUND: Variable = Variable::new("FIRST_ROUND", "send");
 const MEDIA: Variable = Variable::new("MEDIA", "SMS,EMAIL");
@@ -39,7 +39,7 @@ pub struct Settings {
     /// `REQUIRE_VERIFIED`: send to verified attributes only.
     pub require_verified: bool,
     /// `SMS_COUNTRIES`: where texts may go; nowhere if `MEDIA` has no `SMS`. Required otherwise.
-    pub sms_countries: Countries,
+    pub sms_countries: AllowedCountries,
     /// `EMAIL_FROM`: the sender of e-mails; there when `MEDIA` has `EMAIL`.
     pub email_from: Option<String>,
     /// `LEDGER_TABLE`: the DynamoDB table of the ledger. Required.
@@ -123,24 +123,15 @@ fn media(lookup: &Lookup<'_>) -> Result<Vec<Medium>, SettingError> {
 }
 
 /// Reads `*` or regions separated by commas.
-fn sms_countries(lookup: &Lookup<'_>, has_sms: bool) -> Result<Countries, SettingError> {
+fn sms_countries(lookup: &Lookup<'_>, has_sms: bool) -> Result<AllowedCountries, SettingError> {
     let Some(value) = SMS_COUNTRIES.optional(lookup) else {
         return if has_sms {
             Err(SMS_COUNTRIES.error(NO_COUNTRIES))
         } else {
-            Ok(Countries::none())
+            Ok(AllowedCountries::none())
         };
     };
-    if value == "*" {
-        return Ok(Countries::All);
-    }
-    let regions: Option<_> = value.split(',').map(|code| Region::from_code(code.trim())).collect();
-    regions.map(Countries::Only).ok_or_else(|| {
-        SMS_COUNTRIES.error(
-            "is neither * nor a list of regions with phone numbers, each by its two capital \
-             letters in ISO 3166-1",
-        )
-    })
+    AllowedCountries::parse(&value).map_err(|error| SMS_COUNTRIES.error(error))
 }
 
 /// The most that one limit may count: the ledger keeps a time for each.
@@ -186,6 +177,8 @@ fn is_sender(from: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use numbering::Region;
+
     use super::*;
 
     const KEY: (&str, &str) = ("CODE_KEY", "0123456789abcdef0123456789abcdef");
@@ -278,10 +271,12 @@ mod tests {
         let countries =
             |pairs: &[_]| read(&[&[KEY, FROM, TABLE], pairs].concat()).unwrap().sms_countries;
         let only = |codes: &[&str]| {
-            Countries::Only(codes.iter().map(|code| Region::from_code(code).unwrap()).collect())
+            AllowedCountries::Only(
+                codes.iter().map(|code| Region::from_code(code).unwrap()).collect(),
+            )
         };
-        assert_eq!(countries(&[("MEDIA", "EMAIL")]), Countries::none());
-        assert_eq!(countries(&[("SMS_COUNTRIES", "*")]), Countries::All);
+        assert_eq!(countries(&[("MEDIA", "EMAIL")]), AllowedCountries::none());
+        assert_eq!(countries(&[("SMS_COUNTRIES", "*")]), AllowedCountries::All);
         assert_eq!(countries(&[("SMS_COUNTRIES", "US, JP,XK")]), only(&["US", "JP", "XK"]));
     }
 }
