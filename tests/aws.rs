@@ -110,11 +110,11 @@ async fn take(State(aws): State<Aws>, method: Method, uri: Uri, body: Bytes) -> 
     let mut message = None;
     let take = |taken| message = Some(taken);
     let sent = if uri.path() == "/v2/email/outbound-emails" {
-        ses::send_email(&body, "1", 0.0, take).2.to_string()
+        ses::send_email(&body, "1", 0.0, take).body
     } else {
-        sns::call(&form_urlencoded::parse(&body).into_owned().collect(), "1", 0.0, take).1
+        sns::call(&form_urlencoded::parse(&body).into_owned().collect(), "1", 0.0, take).body
     };
-    let message = message.unwrap_or_else(|| panic!("a request that sends nothing: {sent}"));
+    let message = message.unwrap_or_else(|| panic!("a request that sends nothing: {}", String::from_utf8_lossy(&sent)));
     let quoted = format!("{}: {}", message.to, message.body);
     let refused = |status, sns: &str, ses: &'static str| match message.medium {
         Medium::Sms => {

@@ -177,7 +177,7 @@ async fn publish(State(generator): State<Generator>, body: Bytes) -> Response {
     };
     tokio::time::sleep(Duration::from_secs_f64(pause)).await;
     let form = form_urlencoded::parse(&body).into_owned().collect();
-    sns::call(&form, "1", 0.0, drop).1.into_response()
+    sns::call(&form, "1", 0.0, drop).body.into_response()
 }
 
 /// The share of `times` (in order) that are not above `limit`.

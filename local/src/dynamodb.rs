@@ -5,7 +5,7 @@ use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::json::Reply;
+use crate::protocol::http_reply::HttpReply;
 
 /// What every target starts with.
 pub const TARGET_PREFIX: &str = "DynamoDB_20120810.";
@@ -48,7 +48,7 @@ impl DynamoDb {
 
     /// Answers one call. `target` is the value of `X-Amz-Target`.
     #[must_use]
-    pub fn call(&self, target: &str, body: &[u8]) -> Reply {
+    pub fn call(&self, target: &str, body: &[u8]) -> HttpReply {
         let Self(database) = self;
         match target.strip_prefix(TARGET_PREFIX).unwrap_or_default() {
             "CreateTable" => run(body, |request| database.create_table(request)),
@@ -63,7 +63,7 @@ impl DynamoDb {
             "Scan" => run(body, |request| database.scan(request)),
             "UpdateItem" => run(body, |request| database.update_item(request)),
             "UpdateTimeToLive" => run(body, |request| database.update_time_to_live(request)),
-            _ => Reply::error(
+            _ => HttpReply::error(
                 400,
                 "UnknownOperationException",
                 "The operation is not implemented here",
@@ -75,19 +75,19 @@ impl DynamoDb {
 fn run<Q: DeserializeOwned, A: Serialize>(
     body: &[u8],
     operation: impl FnOnce(Q) -> Result<A, DynoxideError>,
-) -> Reply {
+) -> HttpReply {
     let Ok(request) = serde_json::from_slice(body) else {
-        return Reply::error(400, "SerializationException", "The body is not a request");
+        return HttpReply::error(400, "SerializationException", "The body is not a request");
     };
     match operation(request).map(|answer| serde_json::to_value(answer)) {
-        Ok(Ok(answer)) => Reply::ok(&answer),
-        Ok(Err(_)) => Reply::error(500, "InternalServerError", "The answer is no JSON"),
-        Err(error) => Reply {
-            status: error.status_code(),
-            // The body has the name with its namespace before it; the header is the name alone.
-            error_type: error.error_type().rsplit('#').next(),
-            body: error.to_json().into_bytes(),
-        },
+        Ok(Ok(answer)) => HttpReply::ok(&answer),
+        Ok(Err(_)) => HttpReply::error(500, "InternalServerError", "The answer is no JSON"),
+        // The body has the name with its namespace before it; the header is the name alone.
+        Err(error) => HttpReply::json(
+            error.status_code(),
+            error.error_type().rsplit('#').next(),
+            error.to_json().into_bytes(),
+        ),
     }
 }
 

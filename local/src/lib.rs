@@ -19,23 +19,19 @@
 
 pub mod client;
 pub mod clock;
-pub mod credentials;
 pub mod demo;
 pub mod dynamodb;
-pub mod form;
 pub mod identity;
-pub mod json;
-pub mod jwt;
 pub mod lambda;
 pub mod outbox;
 pub mod pool;
+pub mod protocol;
 mod server;
 pub mod ses;
 pub mod settings;
 pub mod sns;
 pub mod state_file;
 pub mod sts;
-pub mod xml;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -50,14 +46,15 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use clock::Clock;
-use credentials::Vault;
-use dynamodb::{DynamoDb, DynamoDbError, LEDGER_TABLE};
-use identity::IdentityPools;
-use lambda::{CallLog, Endpoint, Functions, Invoke, Options, Output, Programs, Progress};
-use outbox::Outbox;
-use pool::{SigningKey, UserPools};
-use sts::Sts;
+use crate::clock::Clock;
+use crate::dynamodb::{DynamoDb, DynamoDbError, LEDGER_TABLE};
+use crate::identity::IdentityPools;
+use crate::lambda::{CallLog, Endpoint, Functions, Invoke, Options, Output, Programs, Progress};
+use crate::outbox::Outbox;
+use crate::pool::UserPools;
+use crate::protocol::credentials::Vault;
+use crate::protocol::signing_key::SigningKey;
+use crate::sts::Sts;
 
 /// Where the functions come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -176,7 +173,7 @@ impl Local {
             clock.clone(),
             generator(),
         );
-        let sts = Sts::new(identities.clone(), vault, clock.clone(), generator());
+        let sts = Sts::new(Arc::new(identities.clone()), vault, clock.clone(), generator());
         let services = server::Services { pools, identities, sts, dynamodb, outbox, calls, clock };
         let (end, ended) = oneshot::channel();
         let mut server = JoinSet::new();

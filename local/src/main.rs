@@ -9,9 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use local::client::Client;
-use local::pool::{
-    DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, REGION, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET,
-};
+use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET};
+use local::protocol::arn::REGION;
 use local::{Config, Local, Source};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};

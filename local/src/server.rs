@@ -19,14 +19,16 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::dynamodb::{self, DynamoDb};
-use crate::form::Form;
-use crate::identity::{self, IdentityPools};
+use crate::dynamodb::DynamoDb;
+use crate::identity::IdentityPools;
 use crate::lambda::CallLog;
 use crate::outbox::Outbox;
 use crate::pool::UserPools;
-use crate::sts::{self, Caller, Sts};
-use crate::{form, ses, sns};
+use crate::protocol::http_reply::HttpReply;
+use crate::protocol::query;
+use crate::protocol::query::Form;
+use crate::sts::{Caller, Sts};
+use crate::{dynamodb, identity, ses, sns, sts};
 
 /// The largest body that is read, in bytes: Cognito's own limit is smaller, for every operation.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -78,8 +80,7 @@ fn unread(rejection: &BytesRejection) -> Response {
     } else {
         ("SerializationException", "The request broke off".to_owned())
     };
-    let body = json!({ "__type": error, "message": message }).to_string().into_bytes();
-    answer(rejection.status().as_u16(), Some(error), "application/x-amz-json-1.1", body)
+    respond(HttpReply::error(rejection.status().as_u16(), error, &message))
 }
 
 /// Refuses a request that names another host than this one: a page on the web that resolves its
@@ -140,7 +141,7 @@ async fn by_target(State(services): Shared, headers: HeaderMap, body: Body) -> R
                 authorization: header(AUTHORIZATION.as_str()),
                 session_token: header("x-amz-security-token"),
             };
-            return by_version(&services, &form::parse(&body), caller);
+            return by_version(&services, &query::parse(&body), caller);
         }
         Some(target) if target.starts_with(identity::TARGET_PREFIX) => {
             services.identities.call(target, &body)
@@ -150,18 +151,17 @@ async fn by_target(State(services): Shared, headers: HeaderMap, body: Body) -> R
         }
         target => services.pools.call(target.unwrap_or_default(), &body).await,
     };
-    answer(reply.status, reply.error_type, "application/x-amz-json-1.1", reply.body)
+    respond(reply)
 }
 
 /// Answers a form.
 fn by_version(services: &Services, form: &Form, caller: Caller<'_>) -> Response {
-    let (status, body) = if sts::is_for(form) {
+    respond(if sts::is_for(form) {
         services.sts.call(form, caller, &request_id())
     } else {
         let send = |message| services.outbox.push(message);
         sns::call(form, &request_id(), now(services), send)
-    };
-    answer(status, None, "text/xml", body.into_bytes())
+    })
 }
 
 async fn send_email(State(services): Shared, body: Body) -> Response {
@@ -170,8 +170,7 @@ async fn send_email(State(services): Shared, body: Body) -> Response {
         Err(rejection) => return unread(&rejection),
     };
     let send = |message| services.outbox.push(message);
-    let (status, error, body) = ses::send_email(&body, &request_id(), now(&services), send);
-    answer(status, error, "application/json", body.to_string().into_bytes())
+    respond(ses::send_email(&body, &request_id(), now(&services), send))
 }
 
 async fn jwks(State(services): Shared, Path(pool): Path<String>, uri: Uri) -> Response {
@@ -216,15 +215,16 @@ async fn unknown(uri: Uri) -> Response {
     (StatusCode::NOT_FOUND, Json(json!({ "message": message }))).into_response()
 }
 
-fn answer(status: u16, error: Option<&'static str>, kind: &'static str, body: Vec<u8>) -> Response {
+fn respond(reply: HttpReply) -> Response {
+    let HttpReply { status, error_type, content_type, body } = reply;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if let Ok(id) = HeaderValue::try_from(request_id()) {
         headers.insert(REQUEST_ID, id);
     }
-    if let Some(error) = error {
+    if let Some(error) = error_type {
         // botocore reads the body's `__type`; Amplify and the Rust SDK prefer this.
         headers.insert(ERROR_TYPE, HeaderValue::from_static(error));
     }

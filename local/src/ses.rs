@@ -4,13 +4,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::outbox::{Medium, Message};
-
-/// What a call was answered with: the HTTP status, the exception if it failed, and a JSON body.
-pub type Reply = (u16, Option<&'static str>, Value);
+use crate::protocol::http_reply::HttpReply;
 
 /// Answers `POST /v2/email/outbound-emails`. Mail that is taken is given to `send`, one message for
 /// each receiver.
-pub fn send_email(body: &[u8], message_id: &str, now: f64, mut send: impl FnMut(Message)) -> Reply {
+pub fn send_email(
+    body: &[u8],
+    message_id: &str,
+    now: f64,
+    mut send: impl FnMut(Message),
+) -> HttpReply {
     match read(body) {
         Ok((to, mail)) => {
             for to in to {
@@ -18,9 +21,12 @@ pub fn send_email(body: &[u8], message_id: &str, now: f64, mut send: impl FnMut(
                 let (medium, subject) = (Medium::Email, Some(subject));
                 send(Message { medium, to, subject, body, html, sent_at: now });
             }
-            (200, None, json!({ "MessageId": message_id }))
+            HttpReply::rest_json(200, None, &json!({ "MessageId": message_id }))
         }
-        Err(message) => (400, Some("BadRequestException"), json!({ "message": message })),
+        Err(message) => {
+            let body = json!({ "message": message });
+            HttpReply::rest_json(400, Some("BadRequestException"), &body)
+        }
     }
 }
 
@@ -153,7 +159,7 @@ struct Text {
 mod tests {
     use super::*;
 
-    fn send(change: impl Fn(&mut Value)) -> (Reply, Vec<Message>) {
+    fn send(change: impl Fn(&mut Value)) -> (HttpReply, Vec<Message>) {
         let mut request = json!({
             "FromEmailAddress": "a@example.com",
             "Destination": { "ToAddresses": ["b@example.com"] },
@@ -172,7 +178,7 @@ mod tests {
     #[test]
     fn mail_is_sent() {
         let (reply, sent) = send(|_| ());
-        assert_eq!(reply, (200, None, json!({ "MessageId": "id" })));
+        assert_eq!(reply, HttpReply::rest_json(200, None, &json!({ "MessageId": "id" })));
         let [message] = sent.as_slice() else { panic!("{} sent", sent.len()) };
         assert_eq!((message.to.as_str(), message.body.as_str()), ("b@example.com", "text"));
         assert_eq!(message.subject.as_deref(), Some("subject"));
@@ -198,8 +204,8 @@ mod tests {
         assert_eq!(sent[0].subject.as_deref(), Some("template Code"));
         assert_eq!(sent[0].body, "{\n  \"code\": \"012345\"\n}");
         for data in ["", "[]", "{"] {
-            let ((status, ..), sent) = template(data);
-            assert_eq!((status, sent.len()), (400, 0), "{data}");
+            let (reply, sent) = template(data);
+            assert_eq!((reply.status, sent.len()), (400, 0), "{data}");
         }
     }
 
@@ -219,8 +225,9 @@ mod tests {
             |request| request["EmailTags"] = json!([{ "Name": "to", "Value": "b@example.com" }]),
         ];
         for change in changes {
-            let ((status, error, _), sent) = send(change);
-            assert_eq!((status, error, sent.len()), (400, Some("BadRequestException"), 0));
+            let (reply, sent) = send(change);
+            let refused = (400, Some("BadRequestException"), 0);
+            assert_eq!((reply.status, reply.error_type, sent.len()), refused);
         }
     }
 }

@@ -1,17 +1,19 @@
 //! Amazon SNS, as much of it as sends texts: `Publish` to a phone number, in the query protocol.
 
-use crate::form::{Form, field};
 use crate::outbox::{Medium, Message};
-use crate::xml::{Dialect, Reply, element};
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::http_reply::HttpReply;
+use crate::protocol::query::{Form, field};
+use crate::protocol::xml::{Dialect, element};
 
 /// Answers a call with the fields `form`. A text that is taken is given to `send`.
-pub fn call(form: &Form, request_id: &str, now: f64, send: impl FnOnce(Message)) -> Reply {
+pub fn call(form: &Form, request_id: &str, now: f64, send: impl FnOnce(Message)) -> HttpReply {
     match publish(form, now) {
         Ok(message) => {
             send(message);
             XML.response("Publish", &element("MessageId", request_id), request_id)
         }
-        Err(Refusal { code, message }) => XML.error(400, code, message, request_id),
+        Err(error) => XML.error(&error, request_id),
     }
 }
 
@@ -20,23 +22,22 @@ const XML: Dialect = Dialect { namespace: "http://sns.amazonaws.com/doc/2010-03-
 /// The longest text that SNS takes, in bytes.
 const MAX_MESSAGE_BYTES: usize = 1_600;
 
-struct Refusal {
-    code: &'static str,
-    message: &'static str,
-}
+const INVALID_ACTION: Exception = Exception::new("InvalidAction");
+const INVALID_PARAMETER: Exception = Exception::new("InvalidParameter");
 
-fn publish(form: &Form, now: f64) -> Result<Message, Refusal> {
+fn publish(form: &Form, now: f64) -> Result<Message> {
     let field = |name| field(form, name);
-    let invalid = |message| Refusal { code: "InvalidParameter", message };
+    let invalid = |message| Error::new(INVALID_PARAMETER, message);
     if field("Action") != Some("Publish") {
-        return Err(Refusal { code: "InvalidAction", message: "Only Publish is available here" });
+        return Err(Error::new(INVALID_ACTION, "Only Publish is available here"));
     }
-    let to = field("PhoneNumber")
-        .ok_or(invalid("Invalid parameter: PhoneNumber is required: topics are not here"))?;
+    let to = field("PhoneNumber").ok_or_else(|| {
+        invalid("Invalid parameter: PhoneNumber is required: topics are not here")
+    })?;
     if !is_phone_number(to) {
         return Err(invalid("Invalid parameter: PhoneNumber Reason: not valid to publish to"));
     }
-    let body = field("Message").ok_or(invalid("Invalid parameter: Empty message"))?;
+    let body = field("Message").ok_or_else(|| invalid("Invalid parameter: Empty message"))?;
     if body.len() > MAX_MESSAGE_BYTES {
         return Err(invalid("Invalid parameter: Message too long"));
     }
@@ -53,7 +54,7 @@ fn publish(form: &Form, now: f64) -> Result<Message, Refusal> {
 
 /// Checks the message attributes: each has a type and a value, and those that are options of a text
 /// have one that SNS takes.
-fn attributes(form: &Form) -> Result<(), &'static str> {
+fn attributes(form: &Form) -> std::result::Result<(), &'static str> {
     let mut seen = 0;
     for number in 1..=MAX_ATTRIBUTES {
         let field = |name: &str| {
@@ -126,8 +127,8 @@ mod tests {
     fn publish(pairs: &[(&str, &str)]) -> (u16, String, Option<Message>) {
         let form = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         let mut sent = None;
-        let (status, body) = call(&form, "id", 1.0, |message| sent = Some(message));
-        (status, body, sent)
+        let reply = call(&form, "id", 1.0, |message| sent = Some(message));
+        (reply.status, String::from_utf8(reply.body).unwrap(), sent)
     }
 
     #[test]

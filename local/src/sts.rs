@@ -13,18 +13,31 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::clock::Clock;
-use crate::credentials::{Origin, RoleArn, Vault};
-use crate::form::{Form, field};
-use crate::identity::{IdentityPools, WebIdentity};
-use crate::jwt::InvalidToken;
-use crate::pool::ACCOUNT_ID;
-use crate::xml::{Dialect, Reply, element, group};
+use crate::protocol::arn::ACCOUNT_ID;
+use crate::protocol::credentials::{Origin, RoleArn, Vault};
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::http_reply::HttpReply;
+use crate::protocol::jwt::InvalidToken;
+use crate::protocol::query::{Form, field};
+use crate::protocol::web_identity::{VerifyWebIdentity, WebIdentity};
+use crate::protocol::xml::{Dialect, element, group};
 
 /// The version of the API, which a form names: another service's differs.
 const VERSION: &str = "2011-06-15";
 const XML: Dialect = Dialect { namespace: "https://sts.amazonaws.com/doc/2011-06-15/" };
 const ASSUME_ROLE: &str = "AssumeRoleWithWebIdentity";
 const CALLER_IDENTITY: &str = "GetCallerIdentity";
+
+const EXPIRED_TOKEN: Exception = Exception::with_status(403, "ExpiredToken");
+const EXPIRED_TOKEN_EXCEPTION: Exception = Exception::new("ExpiredTokenException");
+const INTERNAL_FAILURE: Exception = Exception::with_status(500, "InternalFailure");
+const INVALID_ACTION: Exception = Exception::new("InvalidAction");
+const INVALID_CLIENT_TOKEN_ID: Exception = Exception::with_status(403, "InvalidClientTokenId");
+const INVALID_IDENTITY_TOKEN: Exception = Exception::new("InvalidIdentityToken");
+const MALFORMED_POLICY_DOCUMENT: Exception = Exception::new("MalformedPolicyDocument");
+const MISSING_AUTHENTICATION_TOKEN: Exception =
+    Exception::with_status(403, "MissingAuthenticationToken");
+const VALIDATION_ERROR: Exception = Exception::new("ValidationError");
 
 const SHORTEST_SESSION_SECONDS: u64 = 900;
 const LONGEST_SESSION_SECONDS: u64 = 43_200;
@@ -67,7 +80,7 @@ impl fmt::Debug for Caller<'_> {
 
 struct Shared {
     rng: Mutex<Box<dyn CryptoRng + Send>>,
-    identities: IdentityPools,
+    identities: Arc<dyn VerifyWebIdentity>,
     vault: Vault,
     clock: Clock,
 }
@@ -80,7 +93,7 @@ impl Sts {
     /// Trusts the tokens that `identities` vouch for, and issues credentials of `vault`.
     #[must_use]
     pub fn new(
-        identities: IdentityPools,
+        identities: Arc<dyn VerifyWebIdentity>,
         vault: Vault,
         clock: Clock,
         rng: impl CryptoRng + Send + 'static,
@@ -90,23 +103,23 @@ impl Sts {
 
     /// Answers a call with the fields `form`.
     #[must_use]
-    pub fn call(&self, form: &Form, caller: Caller<'_>, request_id: &str) -> Reply {
+    pub fn call(&self, form: &Form, caller: Caller<'_>, request_id: &str) -> HttpReply {
         let action = field(form, "Action").unwrap_or_default();
         let result = match action {
             ASSUME_ROLE => self.assume_role(form),
             CALLER_IDENTITY => caller_identity(&self.0.vault, caller, self.0.clock.now()),
             _ => {
                 let message = format!("Could not find operation {action} for version {VERSION}");
-                Err(Refusal::new(400, "InvalidAction", message))
+                Err(Error::new(INVALID_ACTION, message))
             }
         };
         match result {
             Ok(result) => XML.response(action, &result, request_id),
-            Err(Refusal { status, code, message }) => XML.error(status, code, &message, request_id),
+            Err(error) => XML.error(&error, request_id),
         }
     }
 
-    fn assume_role(&self, form: &Form) -> Result<String, Refusal> {
+    fn assume_role(&self, form: &Form) -> Result<String> {
         let request = AssumeRole::read(form)?;
         // A signature takes a while to check: not under the lock.
         let identity = self.0.identities.verify_web_identity(request.token).map_err(refused)?;
@@ -115,26 +128,9 @@ impl Sts {
     }
 }
 
-/// Why a call was refused.
-struct Refusal {
-    status: u16,
-    code: &'static str,
-    message: String,
-}
-
-impl Refusal {
-    fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
-    }
-
-    /// A field that the API model does not allow. It never repeats the value.
-    fn invalid(name: &str, constraint: &str) -> Self {
-        let message = format!(
-            "1 validation error detected: Value at '{name}' failed to satisfy constraint: \
-             {constraint}"
-        );
-        Self::new(400, "ValidationError", message)
-    }
+/// A field that the API model does not allow.
+fn violated(name: &str, constraint: &str) -> Error {
+    Error::violated_as(VALIDATION_ERROR, name, constraint)
 }
 
 /// A request for a role whose fields are as the API model wants them.
@@ -146,12 +142,12 @@ struct AssumeRole<'a> {
 }
 
 impl<'a> AssumeRole<'a> {
-    fn read(form: &'a Form) -> Result<Self, Refusal> {
+    fn read(form: &'a Form) -> Result<Self> {
         let role = text(form, "RoleArn", "roleArn", 20, 2_048)?;
         let session_name = text(form, "RoleSessionName", "roleSessionName", 2, 64)?;
         if !session_name.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)) {
             let constraint = r"Member must satisfy regular expression pattern: [\w+=,.@-]*";
-            return Err(Refusal::invalid("roleSessionName", constraint));
+            return Err(violated("roleSessionName", constraint));
         }
         let token = text(form, "WebIdentityToken", "webIdentityToken", 4, 20_000)?;
         let seconds = duration(form)?;
@@ -159,7 +155,7 @@ impl<'a> AssumeRole<'a> {
             check_policy(policy)?;
         }
         let role = RoleArn::parse(role)
-            .ok_or_else(|| Refusal::new(400, "ValidationError", "Request ARN is invalid"))?;
+            .ok_or_else(|| Error::new(VALIDATION_ERROR, "Request ARN is invalid"))?;
         Ok(Self { role, session_name, token, duration: Duration::from_secs(seconds) })
     }
 
@@ -169,11 +165,11 @@ impl<'a> AssumeRole<'a> {
         vault: &Vault,
         now: Duration,
         rng: &mut dyn CryptoRng,
-    ) -> Result<String, Refusal> {
+    ) -> Result<String> {
         let role = self.role.assumed(self.session_name);
         let credentials = vault.issue(role.clone(), now + self.duration, rng);
         let expiration = timestamp(credentials.expires)
-            .ok_or_else(|| Refusal::new(500, "InternalFailure", "The clock tells no date"))?;
+            .ok_or_else(|| Error::new(INTERNAL_FAILURE, "The clock tells no date"))?;
         let user = [element("AssumedRoleId", &role.id), element("Arn", &role.arn)];
         let keys = [
             element("AccessKeyId", &credentials.access_key_id),
@@ -193,15 +189,8 @@ impl<'a> AssumeRole<'a> {
 }
 
 /// A field that must be there, with its name in errors and the lengths that it may have.
-fn text<'a>(
-    form: &'a Form,
-    name: &str,
-    member: &str,
-    min: usize,
-    max: usize,
-) -> Result<&'a str, Refusal> {
-    let value =
-        field(form, name).ok_or_else(|| Refusal::invalid(member, "Member must not be null"))?;
+fn text<'a>(form: &'a Form, name: &str, member: &str, min: usize, max: usize) -> Result<&'a str> {
+    let value = field(form, name).ok_or_else(|| violated(member, "Member must not be null"))?;
     let length = value.chars().count();
     let (limit, bound) = match length {
         _ if length < min => ("greater", min),
@@ -209,14 +198,14 @@ fn text<'a>(
         _ => return Ok(value),
     };
     let constraint = format!("Member must have length {limit} than or equal to {bound}");
-    Err(Refusal::invalid(member, &constraint))
+    Err(violated(member, &constraint))
 }
 
-fn duration(form: &Form) -> Result<u64, Refusal> {
+fn duration(form: &Form) -> Result<u64> {
     let Some(text) = field(form, "DurationSeconds") else {
         return Ok(DEFAULT_SESSION_SECONDS);
     };
-    let bad = |constraint: &str| Err(Refusal::invalid("durationSeconds", constraint));
+    let bad = |constraint: &str| Err(violated("durationSeconds", constraint));
     match text.parse::<i64>().map(u64::try_from) {
         Err(_) => bad("Member must be an integer"),
         Ok(Ok(seconds @ SHORTEST_SESSION_SECONDS..=LONGEST_SESSION_SECONDS)) => Ok(seconds),
@@ -228,28 +217,28 @@ fn duration(form: &Form) -> Result<u64, Refusal> {
 }
 
 /// A session's policy has no effect here, but has to be one.
-fn check_policy(policy: &str) -> Result<(), Refusal> {
+fn check_policy(policy: &str) -> Result<()> {
     let is_object =
         serde_json::from_str(policy).is_ok_and(|value: serde_json::Value| value.is_object());
     if policy.len() > LONGEST_POLICY {
         let constraint = "Member must have length less than or equal to 2048";
-        return Err(Refusal::invalid("policy", constraint));
+        return Err(violated("policy", constraint));
     }
     if !is_object {
         let message = "The policy is not in the valid JSON format.";
-        return Err(Refusal::new(400, "MalformedPolicyDocument", message));
+        return Err(Error::new(MALFORMED_POLICY_DOCUMENT, message));
     }
     Ok(())
 }
 
-fn refused(error: InvalidToken) -> Refusal {
+fn refused(error: InvalidToken) -> Error {
     let message = match error {
         InvalidToken::Expired { end, now } => {
             let message = format!(
                 "Token expired: current date/time {now} must be before the expiration date/time \
                  {end}"
             );
-            return Refusal::new(400, "ExpiredTokenException", message);
+            return Error::new(EXPIRED_TOKEN_EXCEPTION, message);
         }
         InvalidToken::Malformed | InvalidToken::OtherUse => {
             "The ID Token provided is not a valid JWT. (You may see this error if you sent an \
@@ -263,13 +252,13 @@ fn refused(error: InvalidToken) -> Refusal {
         InvalidToken::MissingClaim(name) => format!("Missing a required claim: {name}"),
         InvalidToken::Audience => "Incorrect token audience".to_owned(),
     };
-    Refusal::new(400, "InvalidIdentityToken", message)
+    Error::new(INVALID_IDENTITY_TOKEN, message)
 }
 
-fn caller_identity(vault: &Vault, caller: Caller<'_>, now: Duration) -> Result<String, Refusal> {
+fn caller_identity(vault: &Vault, caller: Caller<'_>, now: Duration) -> Result<String> {
     let Some(access_key_id) = caller.access_key_id() else {
         let message = "Request is missing Authentication Token";
-        return Err(Refusal::new(403, "MissingAuthenticationToken", message));
+        return Err(Error::new(MISSING_AUTHENTICATION_TOKEN, message));
     };
     let show = |user_id: &str, account: &str, arn: &str| {
         [element("UserId", user_id), element("Account", account), element("Arn", arn)].concat()
@@ -282,14 +271,14 @@ fn caller_identity(vault: &Vault, caller: Caller<'_>, now: Duration) -> Result<S
         Some(Origin::Ours(session)) if session.access_key_id == access_key_id => {
             if session.is_over(now) {
                 let message = "The security token included in the request is expired";
-                return Err(Refusal::new(403, "ExpiredToken", message));
+                return Err(Error::new(EXPIRED_TOKEN, message));
             }
             let role = session.role;
             Ok(show(&role.id, &role.account, &role.arn))
         }
         Some(_) => {
             let message = "The security token included in the request is invalid.";
-            Err(Refusal::new(403, "InvalidClientTokenId", message))
+            Err(Error::new(INVALID_CLIENT_TOKEN_ID, message))
         }
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Ctx;
-use super::error::{Error, Exception, Result};
-use super::login::Verified;
-use super::open_id::{self, Unsigned};
-use super::state::{Login, State};
-use crate::credentials::Vault;
+use crate::identity::login::Verified;
+use crate::identity::open_id::Unsigned;
+use crate::identity::state::{Login, State};
+use crate::identity::{Ctx, open_id};
+use crate::protocol::credentials::Vault;
+use crate::protocol::error::{Error, Exception, Result};
 
 /// The name of the session that an identity has in its role.
 const SESSION_NAME: &str = "CognitoIdentityCredentials";
@@ -145,7 +145,7 @@ fn owner(state: &State, pool_id: &str, logins: &[Login]) -> Result<Option<String
         match found {
             Some(other) if other != id => {
                 return Err(Error::new(
-                    Exception::ResourceConflict,
+                    Exception::RESOURCE_CONFLICT,
                     "The logins are linked to different identities.",
                 ));
             }

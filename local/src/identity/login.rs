@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::error::{Error, Result};
-use super::state::{Login, Provider};
-use crate::jwt::{Claims, InvalidToken};
-use crate::pool::{REGION, UserPools};
+use crate::identity::state::{Login, Provider};
+use crate::pool::UserPools;
+use crate::protocol::arn::REGION;
+use crate::protocol::error::{Error, Result};
+use crate::protocol::jwt::{Claims, InvalidToken};
 
 /// A token that holds, with what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]

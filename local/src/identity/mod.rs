@@ -23,14 +23,17 @@ use rand::CryptoRng;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
-use crate::credentials::Vault;
-use crate::json::Reply;
-use crate::jwt::{self, InvalidToken};
-use crate::pool::{SigningKey, UserPools};
-use error::{Error, Exception, Result};
-use login::Verified;
-use state::{Provider, State};
-use wire::Request;
+use crate::identity::login::Verified;
+use crate::identity::state::{Provider, State};
+use crate::pool::UserPools;
+use crate::protocol::credentials::Vault;
+use crate::protocol::error::{Error, Result};
+use crate::protocol::http_reply::HttpReply;
+use crate::protocol::json_request::Request;
+use crate::protocol::jwt;
+use crate::protocol::jwt::InvalidToken;
+use crate::protocol::signing_key::SigningKey;
+use crate::protocol::web_identity::{VerifyWebIdentity, WebIdentity};
 
 /// What every target starts with.
 pub const TARGET_PREFIX: &str = "AWSCognitoIdentityService.";
@@ -55,17 +58,6 @@ struct Shared {
     vault: Vault,
     issuer: String,
     key: SigningKey,
-}
-
-/// What a token says to STS, once it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebIdentity {
-    /// Who signed it.
-    pub issuer: String,
-    /// Whom it is about.
-    pub subject: String,
-    /// For whom it is: an identity pool or an app client.
-    pub audience: String,
 }
 
 /// All identity pools. Clones share them.
@@ -104,13 +96,8 @@ impl IdentityPools {
 
     /// Answers one call. `target` is the value of `X-Amz-Target`.
     #[must_use]
-    pub fn call(&self, target: &str, body: &[u8]) -> Reply {
-        match self.run(target, body) {
-            Ok(value) => Reply::ok(&value),
-            Err(Error { exception, message }) => {
-                Reply::error(exception.status(), exception.name(), &message)
-            }
-        }
+    pub fn call(&self, target: &str, body: &[u8]) -> HttpReply {
+        self.run(target, body).into()
     }
 
     fn run(&self, target: &str, body: &[u8]) -> Result<Value> {
@@ -128,10 +115,7 @@ impl IdentityPools {
             "SetIdentityPoolRoles" => roles::set,
             "GetIdentityPoolRoles" => roles::get,
             _ => {
-                return Err(Error::new(
-                    Exception::UnknownOperation,
-                    "The operation is not implemented here",
-                ));
+                return Err(Error::unknown_operation());
             }
         };
         let request = request?;
@@ -177,31 +161,6 @@ impl IdentityPools {
         login::verify(&self.0.pools, providers, &wire::logins(request)?)
     }
 
-    /// Checks a token for STS: an OpenID token from here, or an ID token of a user pool.
-    ///
-    /// # Errors
-    /// When it is neither, or for nobody who is here.
-    pub fn verify_web_identity(
-        &self,
-        token: &str,
-    ) -> std::result::Result<WebIdentity, InvalidToken> {
-        let issuer = jwt::claimed_issuer(token)?;
-        let (subject, audience, is_here) = if issuer == self.0.issuer {
-            let claims = jwt::verify(token, &self.0.key, self.0.clock.now())?;
-            let audience = claims.text("aud")?.to_owned();
-            let is_here = self.locked(|state, _| state.pools.contains_key(&audience));
-            (claims.text("sub")?.to_owned(), audience, is_here)
-        } else {
-            let token = self.0.pools.verify_id_token(token)?;
-            let is_here = self.0.pools.has_client(&token.pool_id, &token.audience);
-            (token.subject, token.audience, is_here)
-        };
-        if !is_here {
-            return Err(InvalidToken::Audience);
-        }
-        Ok(WebIdentity { issuer, subject, audience })
-    }
-
     /// The public key of the OpenID tokens.
     #[must_use]
     pub fn jwks(&self) -> Option<Value> {
@@ -219,6 +178,27 @@ impl IdentityPools {
             "response_types_supported": ["token"],
             "subject_types_supported": ["public"],
         })
+    }
+}
+
+impl VerifyWebIdentity for IdentityPools {
+    /// An OpenID token of an identity pool, or an ID token of a user pool.
+    fn verify_web_identity(&self, token: &str) -> std::result::Result<WebIdentity, InvalidToken> {
+        let issuer = jwt::claimed_issuer(token)?;
+        let (subject, audience, is_here) = if issuer == self.0.issuer {
+            let claims = jwt::verify(token, &self.0.key, self.0.clock.now())?;
+            let audience = claims.text("aud")?.to_owned();
+            let is_here = self.locked(|state, _| state.pools.contains_key(&audience));
+            (claims.text("sub")?.to_owned(), audience, is_here)
+        } else {
+            let token = self.0.pools.verify_id_token(token)?;
+            let is_here = self.0.pools.has_client(&token.pool_id, &token.audience);
+            (token.subject, token.audience, is_here)
+        };
+        if !is_here {
+            return Err(InvalidToken::Audience);
+        }
+        Ok(WebIdentity { issuer, subject, audience })
     }
 }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::error::Result;
-use super::login::Verified;
-use crate::pool::SigningKey;
+use crate::identity::login::Verified;
+use crate::protocol::error::Result;
+use crate::protocol::signing_key::SigningKey;
 
 /// How long such a token is good, in seconds.
 const VALIDITY_SECONDS: u64 = 600;

@@ -4,11 +4,11 @@ use std::ops::Bound;
 
 use serde_json::{Map, Value, json};
 
-use super::Ctx;
-use super::error::{Error, Result};
-use super::roles::Roles;
-use super::state::{Config, IdentityPool, Provider, State, new_id};
-use super::wire::{self, Request};
+use crate::identity::roles::Roles;
+use crate::identity::state::{Config, IdentityPool, Provider, State, new_id};
+use crate::identity::{Ctx, wire};
+use crate::protocol::error::{Error, Result};
+use crate::protocol::json_request::Request;
 
 const MAX_SUPPORTED_LOGIN_PROVIDERS: usize = 10;
 const MAX_TAGS: usize = 50;
@@ -85,8 +85,8 @@ fn config(request: &Request) -> Result<Config> {
         })
         .collect::<Result<_>>()?;
     let developer = request.optional(&wire::DEVELOPER_PROVIDER_NAME)?.map(|name| json!(name));
-    let logins = wire::map(request, "SupportedLoginProviders", MAX_SUPPORTED_LOGIN_PROVIDERS)?;
-    let tags = wire::map(request, "IdentityPoolTags", MAX_TAGS)?;
+    let logins = request.bounded_map("SupportedLoginProviders", MAX_SUPPORTED_LOGIN_PROVIDERS)?;
+    let tags = request.bounded_map("IdentityPoolTags", MAX_TAGS)?;
     let open_id = request.texts(&wire::OPEN_ID_PROVIDERS, usize::MAX)?;
     let saml = request.texts(&wire::SAML_PROVIDERS, usize::MAX)?;
     let shown = [

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::Ctx;
-use super::error::{Error, Result};
-use super::login::Verified;
-use super::state::State;
-use super::wire::{self, Request};
-use crate::credentials::RoleArn;
-use crate::jwt::Claims;
-use crate::pool::wire::Field;
+use crate::identity::login::Verified;
+use crate::identity::state::State;
+use crate::identity::{Ctx, wire};
+use crate::protocol::credentials::RoleArn;
+use crate::protocol::error::{Error, Result};
+use crate::protocol::json_request::Field;
+use crate::protocol::json_request::Request;
+use crate::protocol::jwt::Claims;
 
 const MAX_ROLES: usize = 2;
 const MAX_MAPPINGS: usize = 10;
@@ -103,7 +103,7 @@ impl Rule {
 pub(crate) fn set(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Result<Value> {
     let id = request.required(&wire::IDENTITY_POOL_ID)?;
     let mut roles = Roles::default();
-    for (kind, arn) in wire::required_map(request, "Roles", MAX_ROLES)? {
+    for (kind, arn) in request.required_map("Roles", MAX_ROLES)? {
         let role = Some(role(&arn)?);
         match kind.as_str() {
             "authenticated" => roles.authenticated = role,
@@ -111,7 +111,7 @@ pub(crate) fn set(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Resu
             _ => return Err(Error::invalid("Roles has other keys than its two")),
         }
     }
-    for (provider, request) in wire::structure_map(request, "RoleMappings", MAX_MAPPINGS)? {
+    for (provider, request) in request.structure_map("RoleMappings", MAX_MAPPINGS)? {
         roles.mappings.insert(provider, mapping(&request)?);
     }
     state.pool_mut(id)?.roles = roles;
@@ -147,7 +147,7 @@ fn mapping(request: &Request) -> Result<Mapping> {
     let by = match request.required(&wire::MAPPING_TYPE)? {
         "Token" => By::Token,
         _ => {
-            let rules = wire::structure(request, "RulesConfiguration")?;
+            let rules = request.required_structure("RulesConfiguration")?;
             let rules = rules.structures("Rules", usize::MAX)?.unwrap_or_default();
             if !(1..=MAX_RULES).contains(&rules.len()) {
                 return Err(Error::invalid(format!("Rules has 1 to {MAX_RULES} members")));

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use rand::CryptoRng;
 
-use super::error::{Error, Result};
-use super::roles::Roles;
-use crate::pool::{REGION, random_uuid};
+use crate::identity::roles::Roles;
+use crate::protocol::arn::REGION;
+use crate::protocol::error::{Error, Result};
+use crate::protocol::random::random_uuid;
 
 /// A user pool that an identity pool trusts, for the tokens of one app client.
 #[derive(Clone, Debug, PartialEq, Eq)]

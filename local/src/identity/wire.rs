@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use super::error::{Error, Result};
-pub(crate) use crate::pool::wire::Request;
-use crate::pool::wire::{self, Field, Rule, lowered, mismatch};
+use crate::protocol::error::Result;
+use crate::protocol::json_request::{Field, Request, Rule};
 
 fn id(value: &str) -> bool {
     value.split_once(':').is_some_and(|(region, id)| {
@@ -74,85 +71,18 @@ const PROVIDER_KEY: Field = Field::new("Logins", 1, 128, Rule::Any);
 const PROVIDER_TOKEN: Field = Field::new("Logins", 1, 50_000, Rule::Any);
 const MAX_LOGINS: usize = 10;
 
-/// The error of a broken constraint of the field `name`.
-fn violated(name: &str, constraint: &str) -> Error {
-    wire::violated(&lowered(name), constraint).into()
-}
-
-/// The error of a field that must be there.
-fn missing(name: &str) -> Error {
-    violated(name, "Member must not be null")
-}
-
 /// `MaxResults`.
 pub(crate) fn max_results(request: &Request) -> Result<usize> {
     let count = request.required_number("MaxResults", 1..=60)?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// A map of strings with at most `max` entries, if it is there.
-pub(crate) fn map(
-    request: &Request,
-    name: &str,
-    max: usize,
-) -> Result<Option<BTreeMap<String, String>>> {
-    if request.value(name).is_none() {
-        return Ok(None);
-    }
-    let map = request.map(name)?;
-    if map.len() > max {
-        return Err(too_long(name, max));
-    }
-    Ok(Some(map))
-}
-
-fn too_long(name: &str, max: usize) -> Error {
-    violated(name, &format!("Member must have length less than or equal to {max}"))
-}
-
-/// A map of strings that must be there.
-pub(crate) fn required_map(
-    request: &Request,
-    name: &str,
-    max: usize,
-) -> Result<BTreeMap<String, String>> {
-    map(request, name, max)?.ok_or_else(|| missing(name))
-}
-
 /// `Logins`: tokens by the name of the provider who signed them; empty when absent.
 pub(crate) fn logins(request: &Request) -> Result<BTreeMap<String, String>> {
-    let logins = map(request, "Logins", MAX_LOGINS)?.unwrap_or_default();
+    let logins = request.bounded_map("Logins", MAX_LOGINS)?.unwrap_or_default();
     for (name, token) in &logins {
         PROVIDER_KEY.check("logins", name)?;
         PROVIDER_TOKEN.check("logins", token)?;
     }
     Ok(logins)
-}
-
-/// A map of structures with at most `max` entries; empty when absent.
-pub(crate) fn structure_map(
-    request: &Request,
-    name: &str,
-    max: usize,
-) -> Result<BTreeMap<String, Request>> {
-    match request.value(name) {
-        None => Ok(BTreeMap::new()),
-        Some(Value::Object(items)) if items.len() > max => Err(too_long(name, max)),
-        Some(Value::Object(items)) => {
-            items.iter().map(|(key, item)| Ok((key.clone(), inner(item)?))).collect()
-        }
-        Some(value) => Err(mismatch(value, "a Map").into()),
-    }
-}
-
-/// A structure that must be there.
-pub(crate) fn structure(request: &Request, name: &str) -> Result<Request> {
-    request.structure(name)?.ok_or_else(|| missing(name))
-}
-
-fn inner(value: &Value) -> Result<Request> {
-    match value {
-        Value::Object(fields) => Ok(Request::new(fields.clone())),
-        value => Err(mismatch(value, "a Structure").into()),
-    }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::Trigger;
 use crate::clock::Clock;
+use crate::lambda::Trigger;
 
 /// How many calls are kept; the oldest go first.
 const CAPACITY: usize = 1_000;

@@ -12,9 +12,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
-use super::calls::{CallLog, Outcome};
-use super::runtime_api::ErrorBody;
-use super::{Invoke, InvokeError, Trigger};
+use crate::lambda::calls::{CallLog, Outcome};
+use crate::lambda::runtime_api::ErrorBody;
+use crate::lambda::{Invoke, InvokeError, Trigger};
 
 /// The most that a function may answer: Lambda's own limit.
 const RESPONSE_LIMIT: usize = 6 * 1024 * 1024;

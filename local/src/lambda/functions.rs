@@ -11,10 +11,10 @@ use futures_util::future::{BoxFuture, join_all, try_join_all};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
-use super::calls::{CallLog, Outcome};
-use super::output::Output;
-use super::process::{Failure, Instance, Launch};
-use super::{Invoke, InvokeError, TRIGGER_TIMEOUT, Trigger};
+use crate::lambda::calls::{CallLog, Outcome};
+use crate::lambda::output::Output;
+use crate::lambda::process::{Failure, Instance, Launch};
+use crate::lambda::{Invoke, InvokeError, TRIGGER_TIMEOUT, Trigger};
 
 /// How many instances of one function run at most, unless told otherwise.
 pub const MAX_INSTANCES: u32 = 8;

@@ -21,12 +21,12 @@ mod output;
 mod process;
 mod runtime_api;
 
-pub use calls::{CallLog, Outcome, TriggerCall};
-pub use compile::{CompileError, Programs, Progress};
-pub use endpoint::{Endpoint, InvalidEndpoint};
-pub use functions::{Functions, MAX_INSTANCES, Options, START_LIMIT, StartError};
-pub use output::{Capture, Output};
-pub use process::{Failure, Instance, Launch};
+pub use crate::lambda::calls::{CallLog, Outcome, TriggerCall};
+pub use crate::lambda::compile::{CompileError, Programs, Progress};
+pub use crate::lambda::endpoint::{Endpoint, InvalidEndpoint};
+pub use crate::lambda::functions::{Functions, MAX_INSTANCES, Options, START_LIMIT, StartError};
+pub use crate::lambda::output::{Capture, Output};
+pub use crate::lambda::process::{Failure, Instance, Launch};
 
 /// How long Cognito waits for a trigger; nobody can change it there.
 pub const TRIGGER_TIMEOUT: Duration = Duration::from_secs(5);

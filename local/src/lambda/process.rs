@@ -17,9 +17,9 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::InvokeError;
-use super::output::{Output, StartUp, forward};
-use super::runtime_api::RuntimeApi;
+use crate::lambda::InvokeError;
+use crate::lambda::output::{Output, StartUp, forward};
+use crate::lambda::runtime_api::RuntimeApi;
 
 /// How long a killed process may take to go, and its last lines to arrive.
 const END_LIMIT: Duration = Duration::from_secs(2);

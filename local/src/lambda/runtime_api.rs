@@ -18,8 +18,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::InvokeError;
 use crate::clock::Clock;
+use crate::lambda::InvokeError;
 
 /// Lambda's limit for a response, and as much again for what it does not count.
 const BODY_LIMIT: usize = 2 * 6 * 1024 * 1024;

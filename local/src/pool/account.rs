@@ -3,14 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::attribute::{self, Contact, Writer};
-use super::error::{Error, Exception, Result};
-use super::fields;
-use super::state::{Pool, State, already_exists, require_contacts};
-use super::ticket::Kind;
-use super::user::{User, UserId};
-use super::wire::{AttributeList, Request};
-use super::{Ctx, code};
+use crate::pool::attribute::{AttributeList, Contact, Writer};
+use crate::pool::state::{Pool, State, already_exists, require_contacts};
+use crate::pool::ticket::Kind;
+use crate::pool::user::{User, UserId};
+use crate::pool::{Ctx, attribute, code, fields};
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::json_request::Request;
 
 /// GetUser.
 pub(crate) fn get_user(pool: &mut Pool, _: &mut Ctx<'_>, id: UserId, _: &Request) -> Result<Value> {
@@ -25,7 +24,7 @@ pub(crate) fn update_user_attributes(
     id: UserId,
     request: &Request,
 ) -> Result<Value> {
-    let attributes = request.required_attributes("UserAttributes")?;
+    let attributes = fields::required_user_attributes(request)?;
     request.map("ClientMetadata")?;
     let details = update_attributes(pool, ctx, id, Writer::Client, attributes)?;
     Ok(json!({ "CodeDeliveryDetailsList": details }))
@@ -43,7 +42,7 @@ pub(crate) fn update_attributes(
     let writes = attribute::check(writer, attributes)?;
     require_contacts(pool.users.get(id), &writes)?;
     if let Some(contact) = pool.conflict(Some(id), &writes) {
-        return Err(already_exists(Exception::AliasExists, contact));
+        return Err(already_exists(Exception::ALIAS_EXISTS, contact));
     }
     let mut details = Vec::new();
     for contact in pool.users.update(id, &writes, ctx.now) {
@@ -131,7 +130,7 @@ pub(crate) fn verify_attribute(
     sent.try_with(answer, ctx.now)?;
     let verified = [(contact.verified_name().to_owned(), "true".to_owned())];
     if pool.conflict(Some(id), &verified).is_some() {
-        return Err(already_exists(Exception::AliasExists, contact));
+        return Err(already_exists(Exception::ALIAS_EXISTS, contact));
     }
     pool.users.update(id, &verified, ctx.now);
     if let Some(user) = pool.users.get_mut(id) {
@@ -169,19 +168,19 @@ pub(crate) fn revoke_token(state: &mut State, _: &mut Ctx<'_>, request: &Request
     let token = request.required(&fields::TOKEN)?;
     let client_id = request.required(&fields::CLIENT_ID)?;
     let secret = request.optional(&fields::CLIENT_SECRET)?;
-    let unauthorized = || Error::new(Exception::Unauthorized, "Invalid client.");
+    let unauthorized = || Error::new(Exception::UNAUTHORIZED, "Invalid client.");
     let (pool, client) = state.client(client_id).map_err(|_| unauthorized())?;
     if !client.knows_secret(secret) {
         return Err(unauthorized());
     }
     if !client.enable_token_revocation {
         return Err(Error::new(
-            Exception::UnsupportedOperation,
+            Exception::UNSUPPORTED_OPERATION,
             "Token revocation is not enabled for this client.",
         ));
     }
     if token.split('.').count() == 3 {
-        return Err(Error::new(Exception::UnsupportedTokenType, "Unsupported token type"));
+        return Err(Error::new(Exception::UNSUPPORTED_TOKEN_TYPE, "Unsupported token type"));
     }
     let mine = pool.seal.open(Kind::RefreshToken, client_id, token);
     let Some(ticket) = mine else {

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::attribute::{self, Contact, Writer};
-use super::error::{Error, Exception, Result};
-use super::fields;
-use super::sign_up::cannot_confirm;
-use super::state::{Pool, State};
-use super::user::{User, UserId, UserStatus};
-use super::wire::Request;
-use super::{Ctx, account, code};
+use crate::pool::attribute::{Contact, Writer};
+use crate::pool::sign_up::cannot_confirm;
+use crate::pool::state::{Pool, State};
+use crate::pool::user::{User, UserId, UserStatus};
+use crate::pool::{Ctx, account, attribute, code, fields};
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::json_request::Request;
 
 /// The user as AdminGetUser and ListUsers show them; `attributes` is the name of their list.
 pub(crate) fn describe(user: &User, attributes: &str, wanted: Option<&[&str]>) -> Value {
@@ -40,7 +39,7 @@ pub(crate) fn create_user(
     let action = request.optional(&fields::MESSAGE_ACTION)?;
     let mediums = mediums(request)?;
     request.flag("ForceAliasCreation")?;
-    let attributes = request.attributes("UserAttributes")?.unwrap_or_default();
+    let attributes = fields::user_attributes(request)?.unwrap_or_default();
     request.map("ClientMetadata")?;
     let pool = state.pool(pool_id)?;
     let writes = attribute::check(Writer::Admin, attributes)?;
@@ -55,7 +54,7 @@ pub(crate) fn create_user(
         let (id, user) = pool.user(username)?;
         if user.status != UserStatus::ForceChangePassword {
             return Err(Error::new(
-                Exception::UnsupportedUserState,
+                Exception::UNSUPPORTED_USER_STATE,
                 format!(
                     "Resend not possible. {} status is not FORCE_CHANGE_PASSWORD",
                     user.username
@@ -163,7 +162,7 @@ pub(crate) fn update_user_attributes(
 ) -> Result<Value> {
     request.required(&fields::USER_POOL_ID)?;
     request.required(&fields::USERNAME)?;
-    let attributes = request.required_attributes("UserAttributes")?;
+    let attributes = fields::required_user_attributes(request)?;
     request.map("ClientMetadata")?;
     let (pool, id) = named(state, request)?;
     account::update_attributes(pool, ctx, id, Writer::Admin, attributes)?;

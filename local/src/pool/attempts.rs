@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::error::{Error, Result};
-use super::session::Subject;
+use crate::pool::session::Subject;
+use crate::protocol::error::{Error, Result};
 
 /// Wrong passwords before the first lockout.
 const FREE: u32 = 5;

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::error::{Error, Result};
-use super::wire::AttributeList;
 use crate::outbox::Medium;
+use crate::protocol::error::{Error, Result};
+
+/// A list of attributes as a request has it: names with their values, `None` where there is none.
+pub(crate) type AttributeList = Vec<(String, Option<String>)>;
 
 /// An attribute that a user is reached at, can verify, and can sign in with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::client::{AuthFlow, Client};
-use super::error::{Error, Exception, Result};
-use super::event::Entry;
-use super::fields;
-use super::flow::{self, Round};
-use super::session::Subject;
-use super::state::{Pool, State};
-use super::token::{self, Unsigned};
-use super::user::{User, UserStatus};
-use super::wire::{Parameters, Request};
-use super::{Ctx, Shared, password_auth, secret_hash};
 use crate::lambda::Trigger;
+use crate::pool::client::{AuthFlow, Client};
+use crate::pool::event::Entry;
+use crate::pool::flow::Round;
+use crate::pool::parameters::Parameters;
+use crate::pool::session::Subject;
+use crate::pool::state::{Pool, State};
+use crate::pool::token::Unsigned;
+use crate::pool::user::{User, UserStatus};
+use crate::pool::{Ctx, Shared, fields, flow, password_auth, secret_hash, token};
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::json_request::Request;
 
 /// Who calls: a user's device, or a server that names the pool.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ fn begin(state: &mut State, ctx: &mut Ctx<'_>, by: By, request: &Request) -> Res
     }
     request.required(&fields::CLIENT_ID)?;
     let flow = request.required(&fields::AUTH_FLOW)?;
-    let parameters = request.parameters("AuthParameters")?;
+    let parameters = Parameters::read(request, "AuthParameters")?;
     // Checked for its shape only: this metadata reaches none of the three triggers.
     request.map("ClientMetadata")?;
     let (pool, client) = client_of(state, by, request)?;
@@ -142,10 +142,10 @@ pub(crate) fn check_status(user: &User) -> Result<()> {
     }
     match user.status {
         UserStatus::Unconfirmed => {
-            Err(Error::new(Exception::UserNotConfirmed, "User is not confirmed."))
+            Err(Error::new(Exception::USER_NOT_CONFIRMED, "User is not confirmed."))
         }
         UserStatus::ResetRequired => Err(Error::new(
-            Exception::PasswordResetRequired,
+            Exception::PASSWORD_RESET_REQUIRED,
             "Password reset required for the user",
         )),
         UserStatus::Confirmed | UserStatus::ForceChangePassword => Ok(()),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::error::{Error, Result};
-use super::mac;
+use crate::protocol::error::{Error, Result};
+use crate::protocol::hmac;
 
 /// A way of signing in that an app client may be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -211,7 +211,7 @@ impl Client {
     pub(crate) fn knows_secret(&self, given: Option<&str>) -> bool {
         match (&self.client_secret, given) {
             (None, None) => true,
-            (Some(secret), Some(given)) => mac::same(secret.as_bytes(), given.as_bytes()),
+            (Some(secret), Some(given)) => hmac::same(secret.as_bytes(), given.as_bytes()),
             _ => false,
         }
     }

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::attribute::STANDARD;
-use super::client::{AuthFlow, Client, PreventUserExistenceErrors, TimeUnit, Validity};
-use super::error::{Error, Exception, Result};
-use super::page::Page;
-use super::state::{Pool, State};
-use super::ticket::random_text;
-use super::wire::{Field, Request};
-use super::{Ctx, describe, fields};
+use crate::pool::attribute::STANDARD;
+use crate::pool::client::{AuthFlow, Client, PreventUserExistenceErrors, TimeUnit, Validity};
+use crate::pool::page::Page;
+use crate::pool::state::{Pool, State};
+use crate::pool::{Ctx, describe, fields};
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::json_request::{Field, Request};
+use crate::protocol::random::random_text;
 
 /// How many clients a pool may have (a quota of Cognito's).
 const MOST: usize = 1_000;
@@ -29,7 +29,7 @@ pub(crate) fn create(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) ->
     let given = request.optional(&fields::CLIENT_SECRET)?;
     let pool = state.pool(pool_id)?;
     if pool.clients.len() >= MOST {
-        return Err(Error::new(Exception::LimitExceeded, "The pool has too many app clients."));
+        return Err(Error::new(Exception::LIMIT_EXCEEDED, "The pool has too many app clients."));
     }
     let mut client = Client::new(random_text(ctx.rng, 26), name);
     client.client_secret = match (generate, given) {
@@ -228,7 +228,7 @@ fn oauth(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
     for scope in scopes.iter().flatten() {
         if !pool.knows_scope(scope) {
             return Err(Error::new(
-                Exception::ScopeDoesNotExist,
+                Exception::SCOPE_DOES_NOT_EXIST,
                 format!("Requested scope does not exist: {scope}"),
             ));
         }
@@ -244,7 +244,7 @@ fn oauth(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
         };
         if let Some(fault) = fault {
             return Err(Error::new(
-                Exception::InvalidOAuthFlow,
+                Exception::INVALID_OAUTH_FLOW,
                 format!("client_credentials flow can not be selected {fault}"),
             ));
         }

@@ -8,12 +8,12 @@ use rand::{CryptoRng, RngExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Ctx;
-use super::attribute::Contact;
-use super::error::{Error, Exception, Result};
-use super::mac;
-use super::user::User;
 use crate::outbox::Message;
+use crate::pool::Ctx;
+use crate::pool::attribute::Contact;
+use crate::pool::user::User;
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::hmac;
 
 /// How long a code works.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -49,7 +49,7 @@ impl ConfirmationCode {
     pub(crate) fn try_with(&mut self, answer: &str, now: Duration) -> Result<()> {
         if self.wrong_tries >= MAX_TRIES {
             return Err(Error::new(
-                Exception::LimitExceeded,
+                Exception::LIMIT_EXCEEDED,
                 "Attempt limit exceeded, please try after some time.",
             ));
         }
@@ -57,11 +57,11 @@ impl ConfirmationCode {
             return Err(expired());
         }
         self.wrong_tries += 1;
-        if mac::same(self.code.as_bytes(), answer.as_bytes()) {
+        if hmac::same(self.code.as_bytes(), answer.as_bytes()) {
             Ok(())
         } else {
             Err(Error::new(
-                Exception::CodeMismatch,
+                Exception::CODE_MISMATCH,
                 "Invalid verification code provided, please try again.",
             ))
         }
@@ -70,7 +70,7 @@ impl ConfirmationCode {
 
 /// What a code that is too old gets, and one for which there is no user or no code at all.
 pub(crate) fn expired() -> Error {
-    Error::new(Exception::ExpiredCode, "Invalid code provided, please request a code again.")
+    Error::new(Exception::EXPIRED_CODE, "Invalid code provided, please request a code again.")
 }
 
 /// Sends a new code to the user's `contact`. None if the user has none.
@@ -119,10 +119,10 @@ mod tests {
         assert!(!format!("{code:?}").contains(&right));
         for _ in 0..5 {
             let error = code.try_with("no", Duration::ZERO).unwrap_err();
-            assert_eq!(error.exception, Exception::CodeMismatch);
+            assert_eq!(error.exception, Exception::CODE_MISMATCH);
         }
         let error = code.try_with(&right, Duration::ZERO).unwrap_err();
-        assert_eq!(error.exception, Exception::LimitExceeded);
+        assert_eq!(error.exception, Exception::LIMIT_EXCEEDED);
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(3);
         let mut code = ConfirmationCode::generate(Contact::Email, Duration::ZERO, &mut rng);
         let right = code.code.clone();
-        assert_eq!(code.try_with(&right, LIFETIME).unwrap_err().exception, Exception::ExpiredCode);
+        assert_eq!(code.try_with(&right, LIFETIME).unwrap_err().exception, Exception::EXPIRED_CODE);
         assert_eq!(code.try_with(&right, LIFETIME - Duration::from_millis(1)), Ok(()));
     }
 }

@@ -5,17 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::attribute::Contact;
-use super::client::Client;
-use super::password::PasswordPolicy;
-use super::snapshot::Snapshot;
-use super::token::SigningKey;
 use crate::lambda::Trigger;
+use crate::pool::attribute::Contact;
+use crate::pool::client::Client;
+use crate::pool::password::PasswordPolicy;
+use crate::pool::snapshot::Snapshot;
+use crate::protocol::arn::{ACCOUNT_ID, REGION};
+use crate::protocol::signing_key::SigningKey;
 
-/// The region of every pool here.
-pub const REGION: &str = "us-east-1";
-/// The account that ARNs name.
-pub const ACCOUNT_ID: &str = "000000000000";
 /// The default pool.
 pub const DEFAULT_POOL_ID: &str = "us-east-1_LocalPool";
 /// The default pool's client without a secret.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::attribute::{Contact, STANDARD};
-use super::client::{AuthFlow, Client};
-use super::config::{PoolConfig, UserNames};
-use super::state::Pool;
+use crate::pool::attribute::{Contact, STANDARD};
+use crate::pool::client::{AuthFlow, Client};
+use crate::pool::config::{PoolConfig, UserNames};
+use crate::pool::state::Pool;
 
 /// A user pool as its operations show it.
 pub(crate) fn pool(pool: &Pool) -> Value {

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::config::REGION;
-use super::error::{Error, Exception, Result};
 use crate::lambda::Trigger;
+use crate::protocol::arn::REGION;
+use crate::protocol::error::{Error, Exception, Result};
 
 /// One round of a sign-in, as the triggers see it in `session`.
 #[derive(Clone, Serialize)]
@@ -128,13 +128,13 @@ struct VerifyResponse {
 }
 
 pub(crate) fn unrecognizable() -> Error {
-    Error::new(Exception::InvalidLambdaResponse, "Unrecognizable lambda output")
+    Error::new(Exception::INVALID_LAMBDA_RESPONSE, "Unrecognizable lambda output")
 }
 
 fn response<T: for<'a> Deserialize<'a>>(output: &[u8]) -> Result<T> {
     let mut output: Value = serde_json::from_slice(output).map_err(|_| {
         Error::new(
-            Exception::InvalidLambdaResponse,
+            Exception::INVALID_LAMBDA_RESPONSE,
             "Invalid lambda function output : Invalid JSON",
         )
     })?;

@@ -1,6 +1,8 @@
 //! The string fields of the API model that operations read, with the model's constraints.
 
-use super::wire::{Field, Rule};
+use crate::pool::attribute::AttributeList;
+use crate::protocol::error::Result;
+use crate::protocol::json_request::{Field, Request, Rule};
 
 fn word(value: &str) -> bool {
     value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '+')
@@ -205,3 +207,23 @@ pub(crate) const MFA_CONFIGURATION: Field =
 pub(crate) const fn arn_of(name: &'static str) -> Field {
     Field::new(name, 20, 2_048, Rule::Pattern(ARN, arn))
 }
+
+/// `UserAttributes`, if it is there.
+pub(crate) fn user_attributes(request: &Request) -> Result<Option<AttributeList>> {
+    const NAME: Field = Field::new("Name", 1, 32, Rule::Any);
+    const VALUE: Field = Field::new("Value", 0, 2_048, Rule::Any);
+    let Some(items) = request.structures(USER_ATTRIBUTES, usize::MAX)? else {
+        return Ok(None);
+    };
+    let attribute = |item: &Request| {
+        Ok((item.required(&NAME)?.to_owned(), item.optional(&VALUE)?.map(str::to_owned)))
+    };
+    items.iter().map(attribute).collect::<Result<_>>().map(Some)
+}
+
+/// `UserAttributes`, which must be there.
+pub(crate) fn required_user_attributes(request: &Request) -> Result<AttributeList> {
+    user_attributes(request)?.ok_or_else(|| request.missing(USER_ATTRIBUTES))
+}
+
+const USER_ATTRIBUTES: &str = "UserAttributes";

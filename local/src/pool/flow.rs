@@ -7,14 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::Shared;
-use super::client::Client;
-use super::error::{Error, Exception, Result};
-use super::event::{self, Caller, Created, Decision, Entry};
-use super::session::{Challenge, Session, Subject};
-use super::state::Pool;
-use super::{password_auth, token};
 use crate::lambda::{InvokeError, Trigger};
+use crate::pool::client::Client;
+use crate::pool::event::{Caller, Created, Decision, Entry};
+use crate::pool::session::{Challenge, Session, Subject};
+use crate::pool::state::Pool;
+use crate::pool::{Shared, event, password_auth, token};
+use crate::protocol::error::{Error, Exception, Result};
 
 /// How often Cognito calls a function that does not answer.
 const CALLS: usize = 3;
@@ -154,14 +153,14 @@ async fn invoke(shared: &Shared, round: &Round, trigger: Trigger, event: Bytes) 
             Err(InvokeError::TimedOut) => {}
             Err(InvokeError::Function { message, .. }) => {
                 return Err(Error::new(
-                    Exception::UserLambdaValidation,
+                    Exception::USER_LAMBDA_VALIDATION,
                     format!("{} failed with error {message}.", trigger.name()),
                 ));
             }
         }
     }
     Err(Error::new(
-        Exception::UnexpectedLambda,
+        Exception::UNEXPECTED_LAMBDA,
         format!(
             "{} invocation failed due to error Socket timeout while invoking Lambda function.",
             trigger.name()

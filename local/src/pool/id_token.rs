@@ -1,7 +1,8 @@
 //! The check of an ID token by those who trust the pool: identity pools and STS.
 
-use super::UserPools;
-use crate::jwt::{self, Claims, InvalidToken};
+use crate::pool::UserPools;
+use crate::protocol::jwt;
+use crate::protocol::jwt::{Claims, InvalidToken};
 
 /// An ID token that a pool here signed, is whole, and has not expired. Whether it is for the one
 /// who was given it is for that one to say, from its audience.

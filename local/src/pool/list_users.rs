@@ -2,13 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::attribute::{Contact, STANDARD};
-use super::error::{Error, Result};
-use super::fields;
-use super::state::{Pool, State};
-use super::user::{User, UserId};
-use super::wire::Request;
-use super::{Ctx, admin};
+use crate::pool::attribute::{Contact, STANDARD};
+use crate::pool::state::{Pool, State};
+use crate::pool::user::{User, UserId};
+use crate::pool::{Ctx, admin, fields};
+use crate::protocol::error::{Error, Result};
+use crate::protocol::json_request::Request;
 
 /// The most users on one page.
 const PAGE: u32 = 60;

@@ -25,15 +25,15 @@ mod clients;
 mod code;
 mod config;
 mod describe;
-pub(crate) mod error;
+mod error;
 mod event;
 mod fields;
 mod flow;
 mod id_token;
 mod list_users;
-pub(crate) mod mac;
 mod operations;
 mod page;
+mod parameters;
 mod password;
 mod password_auth;
 mod pools;
@@ -50,7 +50,6 @@ mod ticket;
 mod token;
 mod user;
 mod users;
-pub(crate) mod wire;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,28 +58,26 @@ use std::time::Duration;
 use rand::CryptoRng;
 use serde_json::{Value, json};
 
-pub use attribute::Contact;
-pub use client::{AuthFlow, Client, PreventUserExistenceErrors, TimeUnit, Validity};
-pub use config::{
-    ACCOUNT_ID, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PoolConfig, PoolSettings, REGION,
-    SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, Settings, UserNames,
+pub use crate::pool::attribute::Contact;
+pub use crate::pool::client::{AuthFlow, Client, PreventUserExistenceErrors, TimeUnit, Validity};
+pub use crate::pool::config::{
+    DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PoolConfig, PoolSettings, SECRET_CLIENT_ID,
+    SECRET_CLIENT_SECRET, Settings, UserNames,
 };
-pub use id_token::IdToken;
-pub use password::PasswordPolicy;
-pub use secret_hash::secret_hash;
-pub use snapshot::Snapshot;
-pub(crate) use ticket::random_uuid;
-pub use token::SigningKey;
-
-pub use crate::json::Reply;
+pub use crate::pool::id_token::IdToken;
+pub use crate::pool::password::PasswordPolicy;
+pub use crate::pool::secret_hash::secret_hash;
+pub use crate::pool::snapshot::Snapshot;
+pub use crate::protocol::signing_key::SigningKey;
 
 use crate::clock::Clock;
 use crate::lambda::Invoke;
 use crate::outbox::Outbox;
-use error::{Error, Exception, Result};
-use operations::{OfUser, Operation};
-use state::State;
-use wire::Request;
+use crate::pool::operations::{OfUser, Operation};
+use crate::pool::state::State;
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::http_reply::HttpReply;
+use crate::protocol::json_request::Request;
 
 /// What every target starts with.
 const TARGET_PREFIX: &str = "AWSCognitoIdentityProviderService.";
@@ -118,17 +115,6 @@ impl Shared {
     }
 }
 
-impl From<Result<Value>> for Reply {
-    fn from(result: Result<Value>) -> Self {
-        match result {
-            Ok(value) => Self::ok(&value),
-            Err(Error { exception, message }) => {
-                Self::error(exception.status(), exception.name(), &message)
-            }
-        }
-    }
-}
-
 /// How many things are held, to see that memory stays flat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
@@ -162,7 +148,7 @@ impl UserPools {
     }
 
     /// Answers one call. `target` is the value of `X-Amz-Target`, empty if there was none.
-    pub async fn call(&self, target: &str, body: &[u8]) -> Reply {
+    pub async fn call(&self, target: &str, body: &[u8]) -> HttpReply {
         self.run(target, body).await.into()
     }
 
@@ -172,9 +158,7 @@ impl UserPools {
             .ok_or_else(|| Error::serialization("The target is missing or of another service"))?;
         let request = Request::parse(body);
         let shared = self.0.as_ref();
-        let operation = operations::named(name).ok_or_else(|| {
-            Error::new(Exception::UnknownOperation, "The operation is not implemented here")
-        })?;
+        let operation = operations::named(name).ok_or_else(|| Error::unknown_operation())?;
         let request = request?;
         let answered = self.answer(name, operation, &request).await;
         // After the change, so that whoever saves on seeing the count saves it too.
@@ -191,7 +175,7 @@ impl UserPools {
             Operation::User(run) => {
                 self.signed_in(request, run).map_err(|error| match error.exception {
                     // It does not declare UserNotFoundException.
-                    Exception::UserNotFound if name == "GlobalSignOut" => token::revoked(),
+                    Exception::USER_NOT_FOUND if name == "GlobalSignOut" => token::revoked(),
                     _ => error,
                 })
             }

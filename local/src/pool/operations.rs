@@ -2,13 +2,15 @@
 
 use serde_json::Value;
 
-use super::auth::{self, By};
-use super::error::Result;
-use super::state::{Pool, State};
-use super::token::Unsigned;
-use super::user::UserId;
-use super::wire::Request;
-use super::{Ctx, account, admin, clients, list_users, pools, recovery, scopes, sign_up};
+use crate::pool::auth::By;
+use crate::pool::state::{Pool, State};
+use crate::pool::token::Unsigned;
+use crate::pool::user::UserId;
+use crate::pool::{
+    Ctx, account, admin, auth, clients, list_users, pools, recovery, scopes, sign_up,
+};
+use crate::protocol::error::Result;
+use crate::protocol::json_request::Request;
 
 /// An operation that only touches data.
 pub(crate) type OnData = fn(&mut State, &mut Ctx<'_>, &Request) -> Result<Value>;

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::error::{Error, Result};
-use super::fields;
-use super::wire::Request;
+use crate::pool::fields;
+use crate::protocol::error::{Error, Result};
+use crate::protocol::json_request::Request;
 
 /// What of a list is wanted.
 pub(crate) struct Page<'a> {

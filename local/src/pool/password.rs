@@ -4,7 +4,7 @@ use rand::CryptoRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use serde::{Deserialize, Serialize};
 
-use super::error::{Error, Exception, Result};
+use crate::protocol::error::{Error, Exception, Result};
 
 /// The characters that count as symbols.
 const SYMBOLS: &str = r##"^$*.[]{}()?-"!@#%&/\,><':;|_~`+="##;
@@ -56,7 +56,7 @@ impl PasswordPolicy {
             return Ok(());
         };
         Err(Error::new(
-            Exception::InvalidPassword,
+            Exception::INVALID_PASSWORD,
             format!("Password did not conform with policy: {fault}"),
         ))
     }
@@ -100,7 +100,7 @@ mod tests {
             ("Passw0rdd", "Password must have symbol characters"),
         ] {
             let error = policy.check(password).unwrap_err();
-            assert_eq!(error.exception, Exception::InvalidPassword);
+            assert_eq!(error.exception, Exception::INVALID_PASSWORD);
             assert_eq!(error.message, format!("Password did not conform with policy: {fault}"));
         }
     }

@@ -6,17 +6,17 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use super::auth::{Next, check_status};
-use super::client::Client;
-use super::error::{Error, Result};
-use super::event::Entry;
-use super::session::{Challenge, Session, Subject};
-use super::srp::{self, Identity, Verifier};
-use super::state::Pool;
-use super::ticket::Kind;
-use super::user::{User, UserId, UserStatus};
-use super::wire::Parameters;
-use super::{Ctx, secret_hash, token};
+use crate::pool::auth::{Next, check_status};
+use crate::pool::client::Client;
+use crate::pool::event::Entry;
+use crate::pool::parameters::Parameters;
+use crate::pool::session::{Challenge, Session, Subject};
+use crate::pool::srp::{Identity, Verifier};
+use crate::pool::state::Pool;
+use crate::pool::ticket::Kind;
+use crate::pool::user::{User, UserId, UserStatus};
+use crate::pool::{Ctx, secret_hash, srp, token};
+use crate::protocol::error::{Error, Result};
 
 /// USER_PASSWORD_AUTH, ADMIN_USER_PASSWORD_AUTH.
 pub(crate) fn password(

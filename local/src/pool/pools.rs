@@ -7,17 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::attribute::Contact;
-use super::config::{PoolConfig, PoolSettings, REGION, UserNames, function_arn, function_of};
-use super::error::{Error, Exception, Result};
-use super::page::Page;
-use super::password::PasswordPolicy;
-use super::state::State;
-use super::ticket::random_text;
-use super::token::SigningKey;
-use super::wire::{Field, Request};
-use super::{Ctx, describe, fields};
 use crate::lambda::Trigger;
+use crate::pool::attribute::Contact;
+use crate::pool::config::{PoolConfig, PoolSettings, UserNames, function_arn, function_of};
+use crate::pool::page::Page;
+use crate::pool::password::PasswordPolicy;
+use crate::pool::state::State;
+use crate::pool::{Ctx, describe, fields};
+use crate::protocol::arn::REGION;
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::json_request::{Field, Request};
+use crate::protocol::random::random_text;
+use crate::protocol::signing_key::SigningKey;
 
 /// How many pools an account may have (a quota of Cognito's).
 const MOST: usize = 1_000;
@@ -26,7 +27,7 @@ const MOST: usize = 1_000;
 pub(crate) fn create(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
     let name = request.required(&fields::POOL_NAME)?;
     if state.pools.len() >= MOST {
-        return Err(Error::new(Exception::LimitExceeded, "There are too many user pools."));
+        return Err(Error::new(Exception::LIMIT_EXCEEDED, "There are too many user pools."));
     }
     let id = format!("{REGION}_{}", random_text(ctx.rng, 9));
     let mut config = PoolConfig::new(&id, name);

@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::attribute::Contact;
-use super::error::{Error, Exception, Result};
-use super::session::Subject;
-use super::state::{Pool, State};
-use super::user::{User, UserId, UserStatus};
-use super::wire::Request;
-use super::{Ctx, admin, code, fields, secret_hash, sign_up};
+use crate::pool::attribute::Contact;
+use crate::pool::session::Subject;
+use crate::pool::state::{Pool, State};
+use crate::pool::user::{User, UserId, UserStatus};
+use crate::pool::{Ctx, admin, code, fields, secret_hash, sign_up};
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::json_request::Request;
 
 /// ForgotPassword.
 pub(crate) fn forgot(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
@@ -33,7 +33,7 @@ pub(crate) fn forgot(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) ->
 }
 
 fn unknown() -> Error {
-    Error::new(Exception::UserNotFound, "Username/client id combination not found.")
+    Error::new(Exception::USER_NOT_FOUND, "Username/client id combination not found.")
 }
 
 /// Sends a code for a new password to a verified contact.
@@ -115,7 +115,7 @@ pub(crate) fn change(
     let proposed = request.required(&fields::PROPOSED_PASSWORD)?;
     let subject = Subject::User(id);
     pool.attempts.check(&subject, ctx.now).map_err(|_| {
-        Error::new(Exception::LimitExceeded, "Attempt limit exceeded, please try after some time.")
+        Error::new(Exception::LIMIT_EXCEEDED, "Attempt limit exceeded, please try after some time.")
     })?;
     let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
     // Who has no password may set one.

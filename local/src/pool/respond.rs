@@ -8,19 +8,22 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use super::auth::{By, Next, check_status, client_of, follow};
-use super::client::Client;
-use super::error::{Error, Exception, Result};
-use super::event::Entry;
-use super::fields;
-use super::flow::{Answered, Round};
-use super::session::{self, Challenge, Session, Subject};
-use super::srp::{self, Identity};
-use super::state::{Pool, State, already_exists};
-use super::ticket::Kind;
-use super::user::{UserId, UserStatus};
-use super::wire::{Parameters, Request};
-use super::{Ctx, Shared, attribute, mac, password_auth, secret_hash, token};
+use crate::pool::auth::{By, Next, check_status, client_of, follow};
+use crate::pool::client::Client;
+use crate::pool::event::Entry;
+use crate::pool::flow::{Answered, Round};
+use crate::pool::parameters::Parameters;
+use crate::pool::session::{Challenge, Session, Subject};
+use crate::pool::srp::Identity;
+use crate::pool::state::{Pool, State, already_exists};
+use crate::pool::ticket::Kind;
+use crate::pool::user::{UserId, UserStatus};
+use crate::pool::{
+    Ctx, Shared, attribute, fields, password_auth, secret_hash, session, srp, token,
+};
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::hmac;
+use crate::protocol::json_request::Request;
 
 /// How far the clock of a client may be off in its proof of a password.
 const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
@@ -53,7 +56,7 @@ fn answer(state: &mut State, ctx: &mut Ctx<'_>, by: By, request: &Request) -> Re
     request.required(&fields::CLIENT_ID)?;
     let name = request.required(&fields::CHALLENGE_NAME)?;
     let session = request.optional(&fields::SESSION)?;
-    let parameters = request.parameters("ChallengeResponses")?;
+    let parameters = Parameters::read(request, "ChallengeResponses")?;
     let metadata = request.map("ClientMetadata")?;
     let (pool, client) = client_of(state, by, request)?;
     let (answer, needed): (Answer, &[&str]) = match name {
@@ -152,7 +155,7 @@ fn check_new_password(
         .collect();
     let writes = attribute::check(attribute::Writer::Client, attributes)?;
     match pool.conflict(Some(id), &writes) {
-        Some(contact) => Err(already_exists(Exception::AliasExists, contact)),
+        Some(contact) => Err(already_exists(Exception::ALIAS_EXISTS, contact)),
         None => Ok(writes),
     }
 }
@@ -188,7 +191,7 @@ fn password_verifier(pool: &mut Pool, ctx: &mut Ctx<'_>, response: Response<'_>)
     let expected = key.signature(identity, &block, timestamp);
     let claimed = parameters.required("PASSWORD_CLAIM_SIGNATURE")?;
     let claimed = BASE64_STANDARD.decode(claimed).unwrap_or_default();
-    let proved = mac::same(&expected, &claimed)
+    let proved = hmac::same(&expected, &claimed)
         && sealed == Some(ticket)
         && ctx.now.abs_diff(at) <= CLOCK_SKEW;
     pool.attempts.check(&subject, ctx.now)?;

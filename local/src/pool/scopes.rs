@@ -5,11 +5,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::error::{Error, Exception, Result};
-use super::page::Page;
-use super::state::{Pool, State};
-use super::wire::Request;
-use super::{Ctx, fields};
+use crate::pool::page::Page;
+use crate::pool::state::{Pool, State};
+use crate::pool::{Ctx, fields};
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::json_request::Request;
 
 /// The scope of a token that a sign-in through the API gives, and that a user's operations demand.
 pub(crate) const USER_ADMIN: &str = "aws.cognito.signin.user.admin";
@@ -49,7 +49,7 @@ impl Pool {
     fn resource_server(&self, identifier: &str) -> Result<&ResourceServer> {
         self.resource_servers.get(identifier).ok_or_else(|| {
             Error::new(
-                Exception::ResourceNotFound,
+                Exception::RESOURCE_NOT_FOUND,
                 format!("Resource server {identifier} does not exist."),
             )
         })
@@ -78,7 +78,7 @@ pub(crate) fn create(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> R
     }
     if pool.resource_servers.len() >= MOST {
         return Err(Error::new(
-            Exception::LimitExceeded,
+            Exception::LIMIT_EXCEEDED,
             "The pool has too many resource servers.",
         ));
     }

@@ -3,15 +3,15 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::client::Client;
-use super::error::{Error, Result};
-use super::mac;
+use crate::pool::client::Client;
+use crate::protocol::error::{Error, Result};
+use crate::protocol::hmac;
 
 /// The hash of a user name for a client: base64(HMAC-SHA256(client secret, user name + client id)).
 #[must_use]
 pub fn secret_hash(client_secret: &str, username: &str, client_id: &str) -> String {
     BASE64_STANDARD
-        .encode(mac::mac(client_secret.as_bytes(), &[username.as_bytes(), client_id.as_bytes()]))
+        .encode(hmac::mac(client_secret.as_bytes(), &[username.as_bytes(), client_id.as_bytes()]))
 }
 
 /// Holds the caller to the client's secret. `username` is the name that the hash was made of: as
@@ -28,7 +28,7 @@ pub(crate) fn check(client: &Client, username: &str, received: Option<&str>) -> 
         ))),
         (Some(secret), Some(received)) => {
             let expected = secret_hash(secret, username, id);
-            if mac::same(expected.as_bytes(), received.as_bytes()) {
+            if hmac::same(expected.as_bytes(), received.as_bytes()) {
                 Ok(())
             } else {
                 Err(Error::not_authorized(format!("Unable to verify secret hash for client {id}")))

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::Ctx;
-use super::client::Client;
-use super::error::{Error, Result};
-use super::event::Entry;
-use super::srp::SessionKey;
-use super::state::Pool;
-use super::ticket::{Kind, Seal, Ticket, random_uuid};
-use super::user::UserId;
+use crate::pool::Ctx;
+use crate::pool::client::Client;
+use crate::pool::event::Entry;
+use crate::pool::srp::SessionKey;
+use crate::pool::state::Pool;
+use crate::pool::ticket::{Kind, Seal, Ticket};
+use crate::pool::user::UserId;
+use crate::protocol::error::{Error, Result};
+use crate::protocol::random::random_uuid;
 
 /// Whose session it is.
 #[derive(Clone, PartialEq, Eq, Hash)]

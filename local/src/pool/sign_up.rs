@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::attribute::{self, Contact, Writer};
-use super::error::{Error, Exception, Result};
-use super::fields;
-use super::state::{Pool, State, already_exists};
-use super::user::UserStatus;
-use super::wire::Request;
-use super::{Ctx, code, secret_hash};
+use crate::pool::attribute::{Contact, Writer};
+use crate::pool::state::{Pool, State, already_exists};
+use crate::pool::user::UserStatus;
+use crate::pool::{Ctx, attribute, code, fields, secret_hash};
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::json_request::Request;
 
 /// SignUp.
 pub(crate) fn sign_up(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
@@ -16,7 +15,7 @@ pub(crate) fn sign_up(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -
     let username = request.required(&fields::USERNAME)?;
     let password = request.required(&fields::PASSWORD)?;
     let hash = request.optional(&fields::SECRET_HASH)?;
-    let attributes = request.attributes("UserAttributes")?.unwrap_or_default();
+    let attributes = fields::user_attributes(request)?.unwrap_or_default();
     request.map("ClientMetadata")?;
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
@@ -85,7 +84,7 @@ pub(crate) fn confirm(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -
     let verified = [(contact.verified_name().to_owned(), "true".to_owned())];
     if pool.conflict(Some(id), &verified).is_some() {
         if !force {
-            return Err(already_exists(Exception::AliasExists, contact));
+            return Err(already_exists(Exception::ALIAS_EXISTS, contact));
         }
         let value = pool.users.get(id).and_then(|user| user.contact(contact));
         let holder =

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::attempts::Attempts;
-use super::client::Client;
-use super::config::PoolConfig;
-use super::scopes::ResourceServer;
-use super::session::Sessions;
-use super::state::{Pool, State};
-use super::ticket::Seal;
-use super::token::SigningKey;
-use super::user::User;
-use super::users::Users;
+use crate::pool::attempts::Attempts;
+use crate::pool::client::Client;
+use crate::pool::config::PoolConfig;
+use crate::pool::scopes::ResourceServer;
+use crate::pool::session::Sessions;
+use crate::pool::state::{Pool, State};
+use crate::pool::ticket::Seal;
+use crate::pool::user::User;
+use crate::pool::users::Users;
+use crate::protocol::signing_key::SigningKey;
 
 /// Everything that survives. Secret: it holds keys.
 #[derive(Clone, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::mac;
+use crate::protocol::hmac;
 
 /// The prime of RFC 5054's 3072-bit group.
 const N: &[u8] = b"FFFFFFFFFFFFFFFFC90FDAA22168C234C4C6628B80DC1CD129024E088A67CC74\
@@ -120,11 +120,11 @@ impl Verifier {
     /// What stands in for a user who is not there: always the same for the same seed, and no
     /// password's verifier. It takes no time worth measuring, so that all the rest takes as long as
     /// for a known user.
-    pub(crate) fn made_up(seed: &[u8; mac::LENGTH]) -> Self {
+    pub(crate) fn made_up(seed: &[u8; hmac::LENGTH]) -> Self {
         Self {
             salt: seed.first_chunk().copied().unwrap_or_default(),
             verifier: {
-                let blocks = (0..12_u8).flat_map(|block| mac::mac(seed, &[&[block]]));
+                let blocks = (0..12_u8).flat_map(|block| hmac::mac(seed, &[&[block]]));
                 BigUint::from_bytes_be(&blocks.collect::<Vec<u8>>()) % &GROUP.prime
             },
         }
@@ -133,7 +133,7 @@ impl Verifier {
     /// Whether `password` is the one, where it was sent as it is.
     pub(crate) fn matches(&self, identity: Identity<'_>, password: &str) -> bool {
         let other = Self::salted(identity, password, self.salt);
-        mac::same(&self.verifier.to_bytes_be(), &other.verifier.to_bytes_be())
+        hmac::same(&self.verifier.to_bytes_be(), &other.verifier.to_bytes_be())
     }
 }
 
@@ -184,8 +184,8 @@ fn exchange_with(verifier: &Verifier, srp_a: &str, b: &BigUint) -> Option<Exchan
         return None;
     }
     let shared = (a_public * verifier.verifier.modpow(&u, prime)).modpow(b, prime);
-    let extracted = mac::mac(&bytes(&u), &[&bytes(&shared)]);
-    let expanded = mac::mac(&extracted, &[INFO, &[1]]);
+    let extracted = hmac::mac(&bytes(&u), &[&bytes(&shared)]);
+    let expanded = hmac::mac(&extracted, &[INFO, &[1]]);
     Some(Exchange {
         srp_b: b_public.to_str_radix(16),
         salt: BigUint::from_bytes_be(&verifier.salt).to_str_radix(16),
@@ -200,10 +200,10 @@ impl SessionKey {
         identity: Identity<'_>,
         secret_block: &[u8],
         timestamp: &str,
-    ) -> [u8; mac::LENGTH] {
+    ) -> [u8; hmac::LENGTH] {
         let Identity { pool, user } = identity;
         let parts = [pool.as_bytes(), user.as_bytes(), secret_block, timestamp.as_bytes()];
-        mac::mac(&self.0, &parts)
+        hmac::mac(&self.0, &parts)
     }
 }
 

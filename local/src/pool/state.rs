@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Ctx;
-use super::attempts::Attempts;
-use super::attribute::Contact;
-use super::client::Client;
-use super::config::{PoolConfig, PoolSettings, Settings, UserNames};
-use super::error::{Error, Exception, Result};
-use super::scopes::ResourceServer;
-use super::session::{Sessions, Subject};
-use super::ticket::{Seal, random_uuid};
-use super::token::SigningKey;
-use super::user::{User, UserId, UserStatus};
-use super::users::Users;
+use crate::pool::Ctx;
+use crate::pool::attempts::Attempts;
+use crate::pool::attribute::Contact;
+use crate::pool::client::Client;
+use crate::pool::config::{PoolConfig, PoolSettings, Settings, UserNames};
+use crate::pool::scopes::ResourceServer;
+use crate::pool::session::{Sessions, Subject};
+use crate::pool::ticket::Seal;
+use crate::pool::user::{User, UserId, UserStatus};
+use crate::pool::users::Users;
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::random::random_uuid;
+use crate::protocol::signing_key::SigningKey;
 
 /// A user pool.
 pub(crate) struct Pool {
@@ -114,7 +115,7 @@ impl State {
 
     pub(crate) fn pool(&mut self, id: &str) -> Result<&mut Pool> {
         self.pools.get_mut(id).ok_or_else(|| {
-            Error::new(Exception::ResourceNotFound, format!("User pool {id} does not exist."))
+            Error::new(Exception::RESOURCE_NOT_FOUND, format!("User pool {id} does not exist."))
         })
     }
 
@@ -130,7 +131,7 @@ impl State {
 }
 
 fn unknown_client(id: &str) -> Error {
-    Error::new(Exception::ResourceNotFound, format!("User pool client {id} does not exist."))
+    Error::new(Exception::RESOURCE_NOT_FOUND, format!("User pool client {id} does not exist."))
 }
 
 impl Pool {
@@ -201,7 +202,7 @@ impl Pool {
             UserNames::Chosen { aliases } => {
                 if self.users.by_username(username).is_some() {
                     return Err(Error::new(
-                        Exception::UsernameExists,
+                        Exception::USERNAME_EXISTS,
                         match status {
                             UserStatus::ForceChangePassword => "User account already exists",
                             _ => "User already exists",
@@ -222,7 +223,7 @@ impl Pool {
             }
         };
         if let Some(contact) = self.conflict(None, &writes) {
-            return Err(already_exists(Exception::UsernameExists, contact));
+            return Err(already_exists(Exception::USERNAME_EXISTS, contact));
         }
         require_contacts(None, &writes)?;
         user.modified = ctx.now;

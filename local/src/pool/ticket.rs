@@ -7,11 +7,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rand::CryptoRng;
-use rand::seq::IndexedRandom;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::mac;
+use crate::protocol::hmac;
 
 /// What the string is for; one kind is never taken for the other.
 #[derive(Clone, Copy)]
@@ -120,7 +119,9 @@ impl Seal {
     /// As [`open`](Self::open), of bytes.
     pub(crate) fn open_bytes(&self, kind: Kind, client_id: &str, bytes: &[u8]) -> Option<Ticket> {
         let (body, mac) = bytes.split_at_checked(BODY)?;
-        mac::same(mac, &self.mac(kind, client_id, body)).then(|| Ticket::from_bytes(body)).flatten()
+        hmac::same(mac, &self.mac(kind, client_id, body))
+            .then(|| Ticket::from_bytes(body))
+            .flatten()
     }
 
     /// A UUID that is always the same for the same text and no other's: what an unknown user is
@@ -132,27 +133,13 @@ impl Seal {
     }
 
     /// Bytes that are always the same for the same text, and nobody else can know.
-    pub(crate) fn seed(&self, domain: &[u8], text: &str) -> [u8; mac::LENGTH] {
-        mac::mac(&self.0, &[domain, &[0], text.as_bytes()])
+    pub(crate) fn seed(&self, domain: &[u8], text: &str) -> [u8; hmac::LENGTH] {
+        hmac::mac(&self.0, &[domain, &[0], text.as_bytes()])
     }
 
-    fn mac(&self, kind: Kind, client_id: &str, body: &[u8]) -> [u8; mac::LENGTH] {
-        mac::mac(&self.0, &[kind.domain(), &[0], client_id.as_bytes(), &[0], body])
+    fn mac(&self, kind: Kind, client_id: &str, body: &[u8]) -> [u8; hmac::LENGTH] {
+        hmac::mac(&self.0, &[kind.domain(), &[0], client_id.as_bytes(), &[0], body])
     }
-}
-
-/// Small letters and digits from the generator: ids and secrets have this form.
-pub(crate) fn random_text(rng: &mut dyn CryptoRng, length: usize) -> String {
-    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let letters = (0..length).filter_map(|_| LETTERS.choose(rng));
-    letters.map(|letter| char::from(*letter)).collect()
-}
-
-/// A random UUID from the generator.
-pub(crate) fn random_uuid(rng: &mut dyn CryptoRng) -> Uuid {
-    let mut bytes = [0; 16];
-    rng.fill_bytes(&mut bytes);
-    uuid::Builder::from_random_bytes(bytes).into_uuid()
 }
 
 #[cfg(test)]
@@ -161,6 +148,7 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
+    use crate::protocol::random::random_uuid;
 
     #[test]
     fn a_ticket_opens_only_as_it_was_closed() {

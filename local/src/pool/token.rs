@@ -1,148 +1,20 @@
 //! Tokens: the pool's key, what the ID and access tokens say, and the check of an access token.
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use rsa::pkcs1::der::SecretDocument;
-use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
-use rsa::traits::PublicKeyParts;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::Ctx;
-use super::attribute;
-use super::client::Client;
-use super::error::{Error, Result};
-use super::scopes::USER_ADMIN;
-use super::state::{Pool, State};
-use super::ticket::{Kind, Ticket, random_uuid};
-use super::user::{Grant, User, UserId};
-
-const KEY_BITS: usize = 2_048;
-
-/// A pool's RS256 key. Made when it is first needed, because that takes a while; clones share it.
-#[derive(Clone, Default)]
-pub struct SigningKey(Arc<OnceLock<Option<Key>>>);
-
-struct Key {
-    id: String,
-    encoding: EncodingKey,
-    decoding: DecodingKey,
-    modulus: String,
-    exponent: String,
-    private: SecretDocument,
-}
-
-impl SigningKey {
-    /// A new key.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Makes the key now, if it is not made yet.
-    pub fn prepare(&self) {
-        self.0.get_or_init(Key::generate);
-    }
-
-    /// The private key as a state file keeps it, if it is made: before that nobody relies on it.
-    pub(crate) fn saved(&self) -> Option<String> {
-        let key = self.0.get()?.as_ref()?;
-        Some(BASE64_URL_SAFE_NO_PAD.encode(key.private.as_bytes()))
-    }
-
-    /// A key out of a state file.
-    pub(crate) fn restored(text: &str) -> Option<Self> {
-        let document = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-        let private = rsa::RsaPrivateKey::from_pkcs1_der(&document).ok()?;
-        Some(Self(Arc::new(OnceLock::from(Some(Key::new(&private)?)))))
-    }
-
-    fn key(&self) -> Result<&Key> {
-        self.0.get_or_init(Key::generate).as_ref().ok_or_else(Error::internal)
-    }
-
-    /// The key's id, if it is made: before that it has signed nothing.
-    fn id(&self) -> Option<&str> {
-        Some(self.0.get()?.as_ref()?.id.as_str())
-    }
-
-    /// The public key as a JSON Web Key.
-    pub(crate) fn jwk(&self) -> Option<Value> {
-        let key = self.key().ok()?;
-        Some(json!({
-            "alg": "RS256",
-            "e": key.exponent,
-            "kid": key.id,
-            "kty": "RSA",
-            "n": key.modulus,
-            "use": "sig",
-        }))
-    }
-
-    pub(crate) fn sign(&self, claims: &Map<String, Value>) -> Result<String> {
-        let key = self.key()?;
-        let mut header = Header::new(Algorithm::RS256);
-        header.typ = None;
-        header.kid = Some(key.id.clone());
-        jsonwebtoken::encode(&header, claims, &key.encoding).map_err(|_| Error::internal())
-    }
-
-    /// What a token says, if this key signed it: whoever it is for, and however old it is.
-    pub(crate) fn verified(&self, token: &str) -> Option<Map<String, Value>> {
-        let key = self.key().ok()?;
-        let mut validation = Validation::new(Algorithm::RS256);
-        validation.required_spec_claims.clear();
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        jsonwebtoken::decode(token, &key.decoding, &validation).ok().map(|token| token.claims)
-    }
-
-    fn verify(&self, issuer: &str, token: &str) -> Option<AccessClaims> {
-        let key = self.key().ok()?;
-        let mut validation = Validation::new(Algorithm::RS256);
-        validation.set_issuer(&[issuer]);
-        validation.set_required_spec_claims(&["iss"]);
-        // The library reads the system's clock; the end is compared with the pool's.
-        validation.validate_exp = false;
-        validation.validate_aud = false;
-        jsonwebtoken::decode(token, &key.decoding, &validation).ok().map(|token| token.claims)
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SigningKey(..)")
-    }
-}
-
-impl Key {
-    fn generate() -> Option<Self> {
-        // The system's generator, and not the one given to the pool: this is slow, so it runs
-        // beside the pool and not under its lock.
-        Self::new(&rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, KEY_BITS).ok()?)
-    }
-
-    fn new(private: &rsa::RsaPrivateKey) -> Option<Self> {
-        let document = private.to_pkcs1_der().ok()?;
-        let modulus = private.n().to_bytes_be();
-        let exponent = private.e().to_bytes_be();
-        Some(Self {
-            id: BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&modulus)),
-            encoding: EncodingKey::from_rsa_der(document.as_bytes()),
-            decoding: DecodingKey::from_rsa_raw_components(&modulus, &exponent),
-            modulus: BASE64_URL_SAFE_NO_PAD.encode(&modulus),
-            exponent: BASE64_URL_SAFE_NO_PAD.encode(&exponent),
-            private: document,
-        })
-    }
-}
+use crate::pool::client::Client;
+use crate::pool::scopes::USER_ADMIN;
+use crate::pool::state::{Pool, State};
+use crate::pool::ticket::{Kind, Ticket};
+use crate::pool::user::{Grant, User, UserId};
+use crate::pool::{Ctx, attribute};
+use crate::protocol::error::{Error, Result};
+use crate::protocol::random::random_uuid;
+use crate::protocol::signing_key::SigningKey;
 
 /// Tokens that are decided on but not yet signed: signing is slow, and happens without the lock.
 pub(crate) struct Unsigned {
@@ -322,7 +194,7 @@ pub(crate) fn signer(state: &State, token: &str) -> Result<Signer> {
 
 impl Signer {
     pub(crate) fn verify(self, token: &str) -> Result<Signed> {
-        let claims = self.key.verify(&self.issuer, token).ok_or_else(invalid)?;
+        let claims = self.key.verified_of(&self.issuer, token).ok_or_else(invalid)?;
         Ok(Signed { pool_id: self.pool_id, claims })
     }
 }

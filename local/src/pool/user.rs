@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::Ctx;
-use super::attribute::Contact;
-use super::code::ConfirmationCode;
-use super::config::PoolConfig;
-use super::srp::{Identity, Verifier};
+use crate::pool::Ctx;
+use crate::pool::attribute::Contact;
+use crate::pool::code::ConfirmationCode;
+use crate::pool::config::PoolConfig;
+use crate::pool::srp::{Identity, Verifier};
 
 /// A user's place in a pool: in order of creation, never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::attribute::Contact;
-use super::config::{PoolConfig, UserNames};
-use super::user::{User, UserId};
+use crate::pool::attribute::Contact;
+use crate::pool::config::{PoolConfig, UserNames};
+use crate::pool::user::{User, UserId};
 
 /// The users of a pool.
 #[derive(Default)]

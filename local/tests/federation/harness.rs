@@ -11,15 +11,15 @@ use futures_util::future::BoxFuture;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use local::clock::Clock;
-use local::credentials::Vault;
 use local::identity::IdentityPools;
-use local::json::Reply;
 use local::lambda::{Invoke, InvokeError, Trigger};
 use local::outbox::Outbox;
 use local::pool::{
     Client, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PoolConfig, PoolSettings, Settings, SigningKey,
     UserPools,
 };
+use local::protocol::credentials::Vault;
+use local::protocol::http_reply::HttpReply;
 use local::sts::{Caller, Sts};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -96,7 +96,7 @@ pub(crate) fn not_authorized(message: &str) -> Failure {
 }
 
 /// What holds of every reply: a refusal says nothing but why, and is one that the operation declares.
-pub(crate) fn check(operation: &str, reply: &Reply) -> Result<Value, Failure> {
+pub(crate) fn check(operation: &str, reply: &HttpReply) -> Result<Value, Failure> {
     let body: Value = serde_json::from_slice(&reply.body).unwrap();
     let Some(exception) = reply.error_type else {
         assert_eq!(reply.status, 200);
@@ -151,7 +151,7 @@ impl World {
         let key = KEYS[2].clone();
         let identities =
             IdentityPools::new(BASE, key, users.clone(), vault.clone(), clock.clone(), rng(3));
-        let sts = Sts::new(identities.clone(), vault, clock, rng(4));
+        let sts = Sts::new(Arc::new(identities.clone()), vault, clock, rng(4));
         Self { users, identities, sts, now }
     }
 
@@ -246,7 +246,8 @@ impl World {
     pub(crate) fn sts(&self, fields: &[(&str, &str)], caller: Caller<'_>) -> (u16, String) {
         let form: BTreeMap<String, String> =
             fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let (status, body) = self.sts.call(&form, caller, "request-id");
+        let HttpReply { status, body, .. } = self.sts.call(&form, caller, "request-id");
+        let body = String::from_utf8(body).unwrap();
         if status != 200 {
             for secret in ["ASIA", "SecretAccessKey", "SessionToken", "Credentials"] {
                 assert!(!body.contains(secret), "{body}");

@@ -10,9 +10,10 @@ use local::clock::Clock;
 use local::lambda::{Invoke, InvokeError, Trigger};
 use local::outbox::{Message, Outbox};
 use local::pool::{
-    Client, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PreventUserExistenceErrors, Reply, Settings,
-    SigningKey, UserPools,
+    Client, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PreventUserExistenceErrors, Settings, SigningKey,
+    UserPools,
 };
+use local::protocol::http_reply::HttpReply;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -108,7 +109,7 @@ pub(crate) fn incorrect() -> Failure {
 
 /// What holds of every reply: JSON, an error told twice in the same way, and only one that the API
 /// model declares for the operation.
-pub(crate) fn check_reply(operation: &str, reply: &Reply) -> Value {
+pub(crate) fn check_reply(operation: &str, reply: &HttpReply) -> Value {
     let body: Value = serde_json::from_slice(&reply.body).unwrap();
     assert!(body.is_object());
     let Some(exception) = reply.error_type else {

@@ -6,12 +6,11 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::error::{Error, Result};
-use super::fields::USERNAME;
+use crate::protocol::error::{Error, Result};
 
 /// A string field of the API model, with its constraints.
 pub(crate) struct Field {
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     min: usize,
     max: usize,
     rule: Rule,
@@ -48,27 +47,16 @@ impl Field {
                 _ => return Ok(()),
             }
         };
-        Err(violated(member, &constraint))
+        Err(Error::violated(member, &constraint))
     }
 }
 
-/// The error of a broken constraint. It never repeats the value, which may be a secret.
-pub(crate) fn violated(member: &str, constraint: &str) -> Error {
-    Error::invalid(format!(
-        "1 validation error detected: Value at '{member}' failed to satisfy constraint: \
-         {constraint}"
-    ))
-}
-
 /// A member's name as AWS writes it in errors: its first letter is small.
-pub(crate) fn lowered(name: &str) -> String {
+fn lowered(name: &str) -> String {
     let mut letters = name.chars();
     let first = letters.next().map(|c| c.to_ascii_lowercase());
     first.into_iter().chain(letters).collect()
 }
-
-/// A list of attributes as a request gives it: names with their values, `None` where there is none.
-pub(crate) type AttributeList = Vec<(String, Option<String>)>;
 
 /// A request's JSON object, or one within it.
 pub(crate) struct Request {
@@ -78,10 +66,6 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    pub(crate) fn new(fields: Map<String, Value>) -> Self {
-        Self { fields, path: String::new() }
-    }
-
     pub(crate) fn parse(body: &[u8]) -> Result<Self> {
         match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => Ok(Self { fields, path: String::new() }),
@@ -118,8 +102,8 @@ impl Request {
         self.optional(field)?.ok_or_else(|| self.missing(field.name))
     }
 
-    fn missing(&self, name: &str) -> Error {
-        violated(&self.member(name), "Member must not be null")
+    pub(crate) fn missing(&self, name: &str) -> Error {
+        Error::violated(&self.member(name), "Member must not be null")
     }
 
     /// A string that is only shown again.
@@ -194,7 +178,7 @@ impl Request {
         let number = value.as_i64().unwrap_or(i64::MAX);
         let broken = |which: &str, bound: u32| {
             let constraint = format!("Member must have value {which} than or equal to {bound}");
-            Err(violated(&self.member(name), &constraint))
+            Err(Error::violated(&self.member(name), &constraint))
         };
         if number < i64::from(*range.start()) {
             return broken("greater", *range.start());
@@ -218,36 +202,55 @@ impl Request {
         }
     }
 
-    /// A list of attributes, if it is there.
-    pub(crate) fn attributes(&self, name: &str) -> Result<Option<AttributeList>> {
-        const NAME: Field = Field::new("Name", 1, 32, Rule::Any);
-        const VALUE: Field = Field::new("Value", 0, 2_048, Rule::Any);
-        let Some(items) = self.structures(name, usize::MAX)? else {
-            return Ok(None);
-        };
-        let attribute = |item: &Self| {
-            Ok((item.required(&NAME)?.to_owned(), item.optional(&VALUE)?.map(str::to_owned)))
-        };
-        items.iter().map(attribute).collect::<Result<_>>().map(Some)
-    }
-
-    /// A list of attributes that must be there.
-    pub(crate) fn required_attributes(&self, name: &str) -> Result<AttributeList> {
-        self.attributes(name)?.ok_or_else(|| self.missing(name))
-    }
-
     /// A list of strings as `field` says, which must be there.
     pub(crate) fn required_texts(&self, field: &Field) -> Result<Vec<&str>> {
         self.texts(field, usize::MAX)?.ok_or_else(|| self.missing(field.name))
     }
 
+    /// A map of strings with at most `max` entries, if it is there.
+    pub(crate) fn bounded_map(
+        &self,
+        name: &str,
+        max: usize,
+    ) -> Result<Option<BTreeMap<String, String>>> {
+        if self.value(name).is_none() {
+            return Ok(None);
+        }
+        let map = self.map(name)?;
+        if map.len() > max { Err(bad_length(&self.member(name), max)) } else { Ok(Some(map)) }
+    }
+
+    /// A map of strings with at most `max` entries, which must be there.
+    pub(crate) fn required_map(&self, name: &str, max: usize) -> Result<BTreeMap<String, String>> {
+        self.bounded_map(name, max)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// A map of structures with at most `max` entries, empty when absent.
+    pub(crate) fn structure_map(&self, name: &str, max: usize) -> Result<BTreeMap<String, Self>> {
+        let inner = |item: &Value| match item {
+            Value::Object(fields) => Ok(Self { fields: fields.clone(), path: String::new() }),
+            value => Err(mismatch(value, "a Structure")),
+        };
+        match self.value(name) {
+            None => Ok(BTreeMap::new()),
+            Some(Value::Object(items)) if items.len() > max => {
+                Err(bad_length(&self.member(name), max))
+            }
+            Some(Value::Object(items)) => {
+                items.iter().map(|(key, item)| Ok((key.clone(), inner(item)?))).collect()
+            }
+            Some(value) => Err(mismatch(value, "a Map")),
+        }
+    }
+
+    /// A structure that must be there.
+    pub(crate) fn required_structure(&self, name: &str) -> Result<Self> {
+        self.structure(name)?.ok_or_else(|| self.missing(name))
+    }
+
     /// An integer of `range`, which must be there.
     pub(crate) fn required_number(&self, name: &str, range: RangeInclusive<u32>) -> Result<u32> {
         self.number(name, range)?.ok_or_else(|| self.missing(name))
-    }
-
-    pub(crate) fn parameters(&self, name: &str) -> Result<Parameters> {
-        Ok(Parameters(self.map(name)?))
     }
 }
 
@@ -259,14 +262,14 @@ fn nested(value: &Value, member: String) -> Result<Request> {
 }
 
 fn bad_length(name: &str, max: usize) -> Error {
-    violated(name, &format!("Member must have length less than or equal to {max}"))
+    Error::violated(name, &format!("Member must have length less than or equal to {max}"))
 }
 
 fn string(value: &Value) -> Result<&str> {
     value.as_str().ok_or_else(|| mismatch(value, "a String"))
 }
 
-pub(crate) fn mismatch(value: &Value, wanted: &str) -> Error {
+fn mismatch(value: &Value, wanted: &str) -> Error {
     let found = match value {
         Value::Null => "NULL_VALUE",
         Value::Bool(true) => "TRUE_VALUE",
@@ -277,37 +280,4 @@ pub(crate) fn mismatch(value: &Value, wanted: &str) -> Error {
         Value::Object(_) => "START_OBJECT",
     };
     Error::serialization(format!("{found} can not be converted to {wanted}"))
-}
-
-/// `AuthParameters` or `ChallengeResponses`: names and values that only the flow knows.
-pub(crate) struct Parameters(BTreeMap<String, String>);
-
-impl Parameters {
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    pub(crate) fn required(&self, name: &str) -> Result<&str> {
-        self.get(name).ok_or_else(|| Error::missing_parameter(name))
-    }
-
-    /// `USERNAME`, as the caller typed it.
-    pub(crate) fn username(&self) -> Result<&str> {
-        let name = self.required("USERNAME")?;
-        if name.is_empty() {
-            return Err(Error::missing_parameter("USERNAME"));
-        }
-        USERNAME.check("username", name)?;
-        Ok(name)
-    }
-
-    /// The parameters whose name starts with `prefix`, without it.
-    pub(crate) fn with_prefix<'a>(
-        &'a self,
-        prefix: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0
-            .iter()
-            .filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_str())))
-    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::pool::SigningKey;
+use crate::protocol::signing_key::SigningKey;
 
 /// What a token says. The `Debug` form shows none of it: it may name a person.
 #[derive(Clone, PartialEq, Eq)]

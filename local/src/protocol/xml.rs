@@ -1,7 +1,7 @@
 //! The replies of the AWS query protocol: XML, in the shape that every service gives it.
 
-/// What a call was answered with: the HTTP status and an XML body.
-pub type Reply = (u16, String);
+use crate::protocol::error::Error;
+use crate::protocol::http_reply::HttpReply;
 
 /// A service's XML, which differs from another's in its namespace alone.
 pub(crate) struct Dialect {
@@ -10,26 +10,31 @@ pub(crate) struct Dialect {
 
 impl Dialect {
     /// The reply of `action`. `result` is XML already.
-    pub(crate) fn response(&self, action: &str, result: &str, request_id: &str) -> Reply {
+    pub(crate) fn response(&self, action: &str, result: &str, request_id: &str) -> HttpReply {
         let id = element("RequestId", request_id);
         let body = format!(
             "<{action}Response xmlns=\"{}\"><{action}Result>{result}</{action}Result>\
              <ResponseMetadata>{id}</ResponseMetadata></{action}Response>",
             self.namespace
         );
-        (200, body)
+        HttpReply::xml(200, body)
     }
 
     /// An error that the caller made.
-    pub(crate) fn error(&self, status: u16, code: &str, message: &str, request_id: &str) -> Reply {
-        let error = [element("Type", "Sender"), element("Code", code), element("Message", message)]
-            .concat();
+    pub(crate) fn error(&self, error: &Error, request_id: &str) -> HttpReply {
+        let Error { exception, message } = error;
+        let error = [
+            element("Type", "Sender"),
+            element("Code", exception.name()),
+            element("Message", message),
+        ]
+        .concat();
         let id = element("RequestId", request_id);
         let body = format!(
             "<ErrorResponse xmlns=\"{}\"><Error>{error}</Error>{id}</ErrorResponse>",
             self.namespace
         );
-        (status, body)
+        HttpReply::xml(exception.status(), body)
     }
 }
 
@@ -65,6 +70,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::error::Exception;
 
     #[test]
     fn text_stays_text() {
@@ -80,7 +86,7 @@ mod tests {
         let result = group("A", &[element("B", "1"), element("C", "2")]);
         assert_eq!(
             dialect.response("Do", &result, "id"),
-            (
+            HttpReply::xml(
                 200,
                 "<DoResponse xmlns=\"urn:x\"><DoResult><A><B>1</B><C>2</C></A></DoResult>\
                  <ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></DoResponse>"
@@ -88,8 +94,8 @@ mod tests {
             )
         );
         assert_eq!(
-            dialect.error(403, "Code", "a < b", "id"),
-            (
+            dialect.error(&Error::new(Exception::with_status(403, "Code"), "a < b"), "id"),
+            HttpReply::xml(
                 403,
                 "<ErrorResponse xmlns=\"urn:x\"><Error><Type>Sender</Type><Code>Code</Code>\
                  <Message>a &lt; b</Message></Error><RequestId>id</RequestId></ErrorResponse>"

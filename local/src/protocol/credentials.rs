@@ -11,7 +11,7 @@ use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::pool::mac;
+use crate::protocol::hmac;
 
 /// What session tokens of this process start with: others' are told apart by it.
 const PREFIX: &str = "local.";
@@ -162,7 +162,7 @@ impl Vault {
     fn close(&self, session: &Session) -> String {
         // A struct of strings and a number is always JSON.
         let body = serde_json::to_vec(session).unwrap_or_default();
-        let mac = BASE64_URL_SAFE_NO_PAD.encode(mac::mac(&self.0, &[b"session-token", &body]));
+        let mac = BASE64_URL_SAFE_NO_PAD.encode(hmac::mac(&self.0, &[b"session-token", &body]));
         format!("{PREFIX}{}.{mac}", BASE64_URL_SAFE_NO_PAD.encode(body))
     }
 
@@ -179,8 +179,8 @@ impl Vault {
         let (body, mac) = text.split_once('.')?;
         let body = BASE64_URL_SAFE_NO_PAD.decode(body).ok()?;
         let mac = BASE64_URL_SAFE_NO_PAD.decode(mac).ok()?;
-        let right = mac::mac(&self.0, &[b"session-token", &body]);
-        mac::same(&mac, &right).then(|| serde_json::from_slice(&body).ok()).flatten()
+        let right = hmac::mac(&self.0, &[b"session-token", &body]);
+        hmac::same(&mac, &right).then(|| serde_json::from_slice(&body).ok()).flatten()
     }
 }
 
