@@ -11,7 +11,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{StreamExt as _, stream};
 use local::outbox::{Medium, Message};
-use local::{ses, sns};
+use local::services::{ses, sns};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;

@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use local::dynamodb::{DynamoDb, LEDGER_TABLE};
+use local::services::dynamodb::{DynamoDb, LEDGER_TABLE};
 use local::lambda::{Outcome, Trigger};
 use serde_json::json;
 use tokio::net::TcpListener;

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType, TableStatus,
 };
-use local::dynamodb::LEDGER_TABLE;
+use local::services::dynamodb::LEDGER_TABLE;
 use tokio::time::{sleep, timeout};
 
 /// How long a table may take to be there.

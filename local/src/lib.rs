@@ -20,18 +20,15 @@
 pub mod client;
 pub mod clock;
 pub mod demo;
-pub mod dynamodb;
+mod http;
 pub mod identity;
 pub mod lambda;
 pub mod outbox;
 pub mod pool;
 pub mod protocol;
-mod server;
-pub mod ses;
+pub mod services;
 pub mod settings;
-pub mod sns;
 pub mod state_file;
-pub mod sts;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -47,14 +44,14 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::dynamodb::{DynamoDb, DynamoDbError, LEDGER_TABLE};
 use crate::identity::IdentityPools;
 use crate::lambda::{CallLog, Endpoint, Functions, Invoke, Options, Output, Programs, Progress};
 use crate::outbox::Outbox;
 use crate::pool::UserPools;
 use crate::protocol::credentials::Vault;
 use crate::protocol::signing_key::SigningKey;
-use crate::sts::Sts;
+use crate::services::dynamodb::{DynamoDb, DynamoDbError, LEDGER_TABLE};
+use crate::services::sts::Sts;
 
 /// Where the functions come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,7 +125,7 @@ pub enum StartError {
 pub struct Local {
     address: SocketAddr,
     functions: Option<Functions>,
-    services: server::Services,
+    services: http::Services,
     state: Option<PathBuf>,
     /// The one task that serves, and what ends it.
     server: JoinSet<io::Result<()>>,
@@ -174,10 +171,10 @@ impl Local {
             generator(),
         );
         let sts = Sts::new(Arc::new(identities.clone()), vault, clock.clone(), generator());
-        let services = server::Services { pools, identities, sts, dynamodb, outbox, calls, clock };
+        let services = http::Services { pools, identities, sts, dynamodb, outbox, calls, clock };
         let (end, ended) = oneshot::channel();
         let mut server = JoinSet::new();
-        let router = server::router(services.clone());
+        let router = http::router(services.clone());
         server.spawn(async move {
             let ended = async move { drop(ended.await) };
             axum::serve(listener, router).with_graceful_shutdown(ended).await

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::CryptoRng;
 
-use crate::dynamodb::LEDGER_TABLE;
+use crate::services::dynamodb::LEDGER_TABLE;
 
 /// The variables that are passed on as they are.
 const PASSED_ON: [&str; 34] = [

@@ -9,8 +9,7 @@ use crate::identity::state::State;
 use crate::identity::{Ctx, wire};
 use crate::protocol::credentials::RoleArn;
 use crate::protocol::error::{Error, Result};
-use crate::protocol::json_request::Field;
-use crate::protocol::json_request::Request;
+use crate::protocol::json_request::{Field, Request};
 use crate::protocol::jwt::Claims;
 
 const MAX_ROLES: usize = 2;

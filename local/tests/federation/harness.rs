@@ -20,7 +20,7 @@ use local::pool::{
 };
 use local::protocol::credentials::Vault;
 use local::protocol::http_reply::HttpReply;
-use local::sts::{Caller, Sts};
+use local::services::sts::{Caller, Sts};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rsa::pkcs1::EncodeRsaPrivateKey;

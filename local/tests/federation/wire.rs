@@ -1,6 +1,6 @@
 //! The wire: what is no request, what a request lacks, and that nothing at all makes it panic.
 
-use local::sts::Caller;
+use local::services::sts::Caller;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

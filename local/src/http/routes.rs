@@ -1,25 +1,22 @@
 //! The HTTP skin: which service a request is for, and the form of its answer. Everything that it
 //! says comes from the services behind it.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::middleware::Next;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde_json::json;
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::dynamodb::DynamoDb;
+use crate::http::loopback::{cross_origin, loopback_only};
+use crate::identity;
 use crate::identity::IdentityPools;
 use crate::lambda::CallLog;
 use crate::outbox::Outbox;
@@ -27,8 +24,9 @@ use crate::pool::UserPools;
 use crate::protocol::http_reply::HttpReply;
 use crate::protocol::query;
 use crate::protocol::query::Form;
-use crate::sts::{Caller, Sts};
-use crate::{dynamodb, identity, ses, sns, sts};
+use crate::services::dynamodb::DynamoDb;
+use crate::services::sts::{Caller, Sts};
+use crate::services::{dynamodb, ses, sns, sts};
 
 /// The largest body that is read, in bytes: Cognito's own limit is smaller, for every operation.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -60,7 +58,7 @@ pub(crate) fn router(services: Services) -> Router {
         .route("/cognito-identity/.well-known/openid-configuration", get(identity_configuration))
         .route("/{pool}/.well-known/jwks.json", get(jwks))
         .route("/{pool}/.well-known/openid-configuration", get(openid_configuration))
-        .layer(cross_origin());
+        .layer(cross_origin([REQUEST_ID, ERROR_TYPE]));
     aws.route("/_local/outbox", get(outbox))
         .route("/_local/triggers", get(triggers))
         .fallback(unknown)
@@ -81,45 +79,6 @@ fn unread(rejection: &BytesRejection) -> Response {
         ("SerializationException", "The request broke off".to_owned())
     };
     respond(HttpReply::error(rejection.status().as_u16(), error, &message))
-}
-
-/// Refuses a request that names another host than this one: a page on the web that resolves its
-/// own name to 127.0.0.1 must not read the outbox.
-async fn loopback_only(request: Request, next: Next) -> Response {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    if host.is_none_or(is_loopback) {
-        return next.run(request).await;
-    }
-    let message = "local answers to 127.0.0.1, [::1] and localhost only";
-    (StatusCode::FORBIDDEN, Json(json!({ "message": message }))).into_response()
-}
-
-/// Lets a page in a browser call what AWS would let it call, if the page comes from this machine. On
-/// AWS any page may; but here any credentials do, so that a page on the web could do everything.
-fn cross_origin() -> CorsLayer {
-    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::predicate(|origin, _| is_loopback_origin(origin)))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([REQUEST_ID, ERROR_TYPE])
-        .max_age(A_DAY)
-}
-
-/// Whether an `Origin` such as `http://localhost:3000` is of this machine.
-fn is_loopback_origin(origin: &HeaderValue) -> bool {
-    let host = origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1));
-    host.is_some_and(is_loopback)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    let is_address = address.parse().is_ok_and(|address: IpAddr| address.is_loopback());
-    is_address || name.eq_ignore_ascii_case("localhost") || name.ends_with(".localhost")
 }
 
 async fn page() -> Html<&'static str> {
@@ -238,33 +197,4 @@ fn request_id() -> String {
 
 fn now(services: &Services) -> f64 {
     services.clock.now().as_secs_f64()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_host_is_answered() {
-        for host in
-            ["127.0.0.1:9500", "127.0.0.1", "localhost:9500", "[::1]:9500", "[::1]", "LOCALHOST"]
-        {
-            assert!(is_loopback(host), "{host}");
-        }
-        for origin in ["http://localhost:3000", "https://127.0.0.1", "capacitor://localhost"] {
-            assert!(is_loopback_origin(&HeaderValue::from_static(origin)), "{origin}");
-        }
-        for origin in ["null", "http://evil.example", "localhost", "http://localhost.evil:3000"] {
-            assert!(!is_loopback_origin(&HeaderValue::from_static(origin)), "{origin}");
-        }
-        for host in [
-            "example.com",
-            "evil.example:9500",
-            "127.0.0.1.evil.example",
-            "10.0.0.1",
-            "localhost.evil",
-        ] {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
 }
