@@ -21,7 +21,7 @@ pub mod client;
 pub mod clock;
 pub mod demo;
 mod http;
-pub mod identity;
+pub mod identity_pool;
 pub mod lambda;
 pub mod outbox;
 pub mod pool;
@@ -44,7 +44,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::identity::IdentityPools;
+use crate::identity_pool::IdentityPools;
 use crate::lambda::{CallLog, Endpoint, Functions, Invoke, Options, Output, Programs, Progress};
 use crate::outbox::Outbox;
 use crate::pool::UserPools;

@@ -6,4 +6,4 @@
 mod loopback;
 mod routes;
 
-pub(crate) use routes::{Services, router};
+pub(crate) use crate::http::routes::{Services, router};

@@ -16,8 +16,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::http::loopback::{cross_origin, loopback_only};
-use crate::identity;
-use crate::identity::IdentityPools;
+use crate::identity_pool::{self, IdentityPools};
 use crate::lambda::CallLog;
 use crate::outbox::Outbox;
 use crate::pool::UserPools;
@@ -102,7 +101,7 @@ async fn by_target(State(services): Shared, headers: HeaderMap, body: Body) -> R
             };
             return by_version(&services, &query::parse(&body), caller);
         }
-        Some(target) if target.starts_with(identity::TARGET_PREFIX) => {
+        Some(target) if target.starts_with(identity_pool::TARGET_PREFIX) => {
             services.identities.call(target, &body)
         }
         Some(target) if target.starts_with(dynamodb::TARGET_PREFIX) => {

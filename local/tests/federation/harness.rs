@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use local::clock::Clock;
-use local::identity::IdentityPools;
+use local::identity_pool::IdentityPools;
 use local::lambda::{Invoke, InvokeError, Trigger};
 use local::outbox::Outbox;
 use local::pool::{

@@ -1,38 +1,38 @@
-//! The OpenID tokens of identities: what they say and who may trust them.
+//! The OpenID tokens of identities: their claims.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::identity::login::Verified;
+use crate::identity_pool::logins::VerifiedLogin;
 use crate::protocol::error::Result;
 use crate::protocol::signing_key::SigningKey;
 
-/// How long such a token is good, in seconds.
+/// The lifetime of such a token.
 const VALIDITY_SECONDS: u64 = 600;
 
-/// A token that is decided on but not yet signed: that is slow, and happens without the lock.
-pub(crate) struct Unsigned(Map<String, Value>);
+/// A token that is not signed yet: signing is slow, and happens without the lock.
+pub(crate) struct UnsignedToken(Map<String, Value>);
 
-impl Unsigned {
+impl UnsignedToken {
     pub(crate) fn sign(&self, key: &SigningKey) -> Result<String> {
-        Ok(key.sign(&self.0)?)
+        key.sign(&self.0)
     }
 }
 
-/// What the token of an identity says.
+/// The token of an identity.
 pub(crate) fn claims(
     issuer: &str,
     pool_id: &str,
     identity_id: &str,
-    tokens: &[Verified],
+    tokens: &[VerifiedLogin],
     now: Duration,
-) -> Unsigned {
-    // How someone signed in: with which providers, and as whom there.
+) -> UnsignedToken {
+    // How the user signed in: the providers, and the user's name there.
     let methods: Vec<String> = if tokens.is_empty() {
         vec!["unauthenticated".to_owned()]
     } else {
-        let of = |token: &Verified| {
+        let of = |token: &VerifiedLogin| {
             let provider = &token.login.provider;
             [provider.clone(), format!("{provider}:CognitoSignIn:{}", token.login.subject)]
         };
@@ -46,5 +46,5 @@ pub(crate) fn claims(
     set("amr", json!(methods));
     set("iat", json!(now.as_secs()));
     set("exp", json!(now.as_secs() + VALIDITY_SECONDS));
-    Unsigned(claims)
+    UnsignedToken(claims)
 }

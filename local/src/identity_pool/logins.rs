@@ -1,35 +1,35 @@
-//! `Logins`: the tokens that say who someone is, each checked for real.
+//! `Logins`: the tokens of user pools, each verified.
 
 use std::collections::BTreeMap;
 
-use crate::identity::state::{Login, Provider};
+use crate::identity_pool::provider::{Login, Provider};
 use crate::pool::UserPools;
 use crate::protocol::arn::REGION;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::jwt::{Claims, InvalidToken};
 
-/// A token that holds, with what it says.
+/// A verified token with its claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Verified {
+pub(crate) struct VerifiedLogin {
     pub(crate) login: Login,
     client_id: String,
     pub(crate) claims: Claims,
 }
 
-impl Verified {
-    /// What a role mapping calls those who signed in like this.
+impl VerifiedLogin {
+    /// The name of this provider and client in role mappings.
     pub(crate) fn mapping_name(&self) -> String {
         format!("{}:{}", self.login.provider, self.client_id)
     }
 }
 
-/// Checks every token of `logins` against the providers that an identity pool trusts. One that does
-/// not hold spoils them all.
+/// Verifies every token of `logins` for the providers that an identity pool trusts. One invalid token
+/// fails them all.
 pub(crate) fn verify(
     pools: &UserPools,
     providers: &[Provider],
     logins: &BTreeMap<String, String>,
-) -> Result<Vec<Verified>> {
+) -> Result<Vec<VerifiedLogin>> {
     if providers.is_empty() && !logins.is_empty() {
         return Err(Error::no_login());
     }
@@ -41,7 +41,7 @@ fn verify_one(
     providers: &[Provider],
     name: &str,
     token: &str,
-) -> Result<Verified> {
+) -> Result<VerifiedLogin> {
     if !providers.iter().any(|provider| provider.name == name) {
         return Err(unsupported());
     }
@@ -56,14 +56,14 @@ fn verify_one(
     if provider.server_side_token_check == Some(true) && !pools.is_current(&token) {
         return Err(Error::not_authorized("Invalid login token. The token has been revoked."));
     }
-    Ok(Verified {
+    Ok(VerifiedLogin {
         login: Login { provider: name.to_owned(), subject: token.subject },
         client_id: token.audience,
         claims: token.claims,
     })
 }
 
-/// What identity pools call a user pool.
+/// The name of a user pool as a provider.
 pub(crate) fn provider_name(pool_id: &str) -> String {
     format!("cognito-idp.{REGION}.amazonaws.com/{pool_id}")
 }

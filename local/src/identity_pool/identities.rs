@@ -1,13 +1,15 @@
-//! Identities: whose is whose, and what an identity may be given.
+//! Identities: the one that belongs to a login, and what an identity gets.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::identity::login::Verified;
-use crate::identity::open_id::Unsigned;
-use crate::identity::state::{Login, State};
-use crate::identity::{Ctx, open_id};
+use crate::identity_pool::context::Context;
+use crate::identity_pool::logins::VerifiedLogin;
+use crate::identity_pool::open_id_token;
+use crate::identity_pool::open_id_token::UnsignedToken;
+use crate::identity_pool::provider::Login;
+use crate::identity_pool::state::State;
 use crate::protocol::credentials::Vault;
 use crate::protocol::error::{Error, Exception, Result};
 
@@ -15,12 +17,12 @@ use crate::protocol::error::{Error, Exception, Result};
 const SESSION_NAME: &str = "CognitoIdentityCredentials";
 const CREDENTIALS_VALIDITY: Duration = Duration::from_secs(3_600);
 
-/// GetId: the identity of those who signed in, always the same; a new one for each guest.
+/// GetId: the same identity whenever the same user signs in; a new one for each guest.
 pub(crate) fn get_id(
     state: &mut State,
-    ctx: &mut Ctx<'_>,
+    ctx: &mut Context<'_>,
     pool_id: &str,
-    tokens: &[Verified],
+    tokens: &[VerifiedLogin],
 ) -> Result<String> {
     let pool = state.pool(pool_id)?;
     if tokens.is_empty() && !pool.config.allow_unauthenticated {
@@ -36,18 +38,18 @@ pub(crate) fn get_id(
     }
 }
 
-/// Whose an identity turns out to be. Nothing has changed yet.
-struct Whose {
+/// The identity that tokens lead to. Nothing has changed yet.
+struct IdentityMatch {
     id: String,
-    /// The guest whom the user was until now, and whose identity ends.
+    /// The guest identity that the user had until now, which ends.
     guest: Option<String>,
     logins: Vec<Login>,
 }
 
-impl Whose {
-    /// Holds the tokens against the identity that someone claims. A guest who signs in takes the
-    /// identity along, unless they have one already.
-    fn is(state: &State, id: &str, tokens: &[Verified]) -> Result<Self> {
+impl IdentityMatch {
+    /// Matches the tokens with the identity `id`. A guest who signs in keeps that identity, unless
+    /// the user has one already.
+    fn find(state: &State, id: &str, tokens: &[VerifiedLogin]) -> Result<Self> {
         let identity = state.identity(id)?;
         let pool = state.pool(&identity.pool_id)?;
         let is_guest = identity.logins.is_empty();
@@ -69,7 +71,7 @@ impl Whose {
         }
     }
 
-    /// Makes it so, and gives back the identity's id.
+    /// Links the logins and returns the identity's id.
     fn commit(self, state: &mut State) -> String {
         if let Some(guest) = self.guest {
             state.remove_guest(&guest);
@@ -82,18 +84,18 @@ impl Whose {
 /// GetCredentialsForIdentity.
 pub(crate) fn credentials(
     state: &mut State,
-    ctx: &mut Ctx<'_>,
+    ctx: &mut Context<'_>,
     vault: &Vault,
     id: &str,
-    tokens: &[Verified],
+    tokens: &[VerifiedLogin],
     custom_role: Option<&str>,
 ) -> Result<Value> {
-    let whose = Whose::is(state, id, tokens)?;
-    let pool = state.pool(&state.identity(&whose.id)?.pool_id)?;
+    let found = IdentityMatch::find(state, id, tokens)?;
+    let pool = state.pool(&state.identity(&found.id)?.pool_id)?;
     let role = pool.roles.choose(tokens, custom_role)?.assumed(SESSION_NAME);
     let made = vault.issue(role, ctx.now + CREDENTIALS_VALIDITY, ctx.rng);
     Ok(json!({
-        "IdentityId": whose.commit(state),
+        "IdentityId": found.commit(state),
         "Credentials": {
             "AccessKeyId": made.access_key_id,
             "SecretKey": made.secret_access_key,
@@ -103,22 +105,22 @@ pub(crate) fn credentials(
     }))
 }
 
-/// GetOpenIdToken: whose it is, and what is to be signed.
+/// GetOpenIdToken: the identity, and the token to sign.
 pub(crate) fn open_id(
     state: &mut State,
-    ctx: &mut Ctx<'_>,
+    ctx: &mut Context<'_>,
     issuer: &str,
     id: &str,
-    tokens: &[Verified],
-) -> Result<(String, Unsigned)> {
+    tokens: &[VerifiedLogin],
+) -> Result<(String, UnsignedToken)> {
     check_classic_flow(state, id)?;
-    let id = Whose::is(state, id, tokens)?.commit(state);
+    let id = IdentityMatch::find(state, id, tokens)?.commit(state);
     let pool_id = &state.identity(&id)?.pool_id;
-    let unsigned = open_id::claims(issuer, pool_id, &id, tokens, ctx.now);
+    let unsigned = open_id_token::claims(issuer, pool_id, &id, tokens, ctx.now);
     Ok((id, unsigned))
 }
 
-/// Whether an identity's pool lets it have an OpenID token at all.
+/// Refuses an OpenID token where the identity's pool does not allow the classic flow.
 fn check_classic_flow(state: &State, id: &str) -> Result<()> {
     let pool = state.pool(&state.identity(id)?.pool_id)?;
     // Not set is not no.
@@ -134,7 +136,7 @@ fn check_classic_flow(state: &State, id: &str) -> Result<()> {
     Ok(())
 }
 
-fn logins(tokens: &[Verified]) -> Vec<Login> {
+fn logins(tokens: &[VerifiedLogin]) -> Vec<Login> {
     tokens.iter().map(|token| token.login.clone()).collect()
 }
 

@@ -1,47 +1,32 @@
-//! Everything that the identity pools know, as plain data behind one lock.
+//! All data of the identity pools.
 
 use std::collections::{BTreeMap, HashMap};
 
 use rand::CryptoRng;
 
-use crate::identity::roles::Roles;
+use crate::identity_pool::provider::{Login, Provider};
+use crate::identity_pool::roles::Roles;
 use crate::protocol::arn::REGION;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::random::random_uuid;
 
-/// A user pool that an identity pool trusts, for the tokens of one app client.
+/// The configuration of an identity pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Provider {
-    pub(crate) name: String,
-    pub(crate) client_id: String,
-    /// Whether the user pool is asked if the user has signed out or is gone.
-    pub(crate) server_side_token_check: Option<bool>,
-}
-
-/// What an identity pool is set to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Config {
+pub(crate) struct IdentityPoolConfig {
     pub(crate) name: String,
     pub(crate) allow_unauthenticated: bool,
-    /// Only an explicit no is one.
+    /// Refused only if it is explicitly false.
     pub(crate) allow_classic_flow: Option<bool>,
     pub(crate) providers: Vec<Provider>,
-    /// What is only kept and shown again, by its name in the API.
+    /// Settings without an effect here, by their names in the API; they are only described.
     pub(crate) shown: BTreeMap<&'static str, serde_json::Value>,
 }
 
 /// An identity pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IdentityPool {
-    pub(crate) config: Config,
+    pub(crate) config: IdentityPoolConfig,
     pub(crate) roles: Roles,
-}
-
-/// Someone whom a provider knows: the provider's name, and the user's there.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Login {
-    pub(crate) provider: String,
-    pub(crate) subject: String,
 }
 
 /// An identity: a guest's when it has no logins.

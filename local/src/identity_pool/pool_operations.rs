@@ -1,12 +1,15 @@
-//! The operations on identity pools themselves.
+//! CreateIdentityPool, UpdateIdentityPool, DescribeIdentityPool, DeleteIdentityPool,
+//! ListIdentityPools.
 
 use std::ops::Bound;
 
 use serde_json::{Map, Value, json};
 
-use crate::identity::roles::Roles;
-use crate::identity::state::{Config, IdentityPool, Provider, State, new_id};
-use crate::identity::{Ctx, wire};
+use crate::identity_pool::context::Context;
+use crate::identity_pool::fields;
+use crate::identity_pool::provider::Provider;
+use crate::identity_pool::roles::Roles;
+use crate::identity_pool::state::{IdentityPool, IdentityPoolConfig, State, new_id};
 use crate::protocol::error::{Error, Result};
 use crate::protocol::json_request::Request;
 
@@ -14,7 +17,7 @@ const MAX_SUPPORTED_LOGIN_PROVIDERS: usize = 10;
 const MAX_TAGS: usize = 50;
 
 /// CreateIdentityPool.
-pub(crate) fn create(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) -> Result<Value> {
+pub(crate) fn create(state: &mut State, ctx: &mut Context<'_>, request: &Request) -> Result<Value> {
     let config = config(request)?;
     let id = new_id(ctx.rng);
     let pool = IdentityPool { config, roles: Roles::default() };
@@ -23,9 +26,9 @@ pub(crate) fn create(state: &mut State, ctx: &mut Ctx<'_>, request: &Request) ->
     Ok(shown)
 }
 
-/// UpdateIdentityPool. What the request leaves out is set back.
-pub(crate) fn update(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let id = request.required(&wire::IDENTITY_POOL_ID)?;
+/// UpdateIdentityPool. Settings that the request leaves out become their defaults.
+pub(crate) fn update(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
+    let id = request.required(&fields::IDENTITY_POOL_ID)?;
     let config = config(request)?;
     let pool = state.pool_mut(id)?;
     pool.config = config;
@@ -33,23 +36,23 @@ pub(crate) fn update(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> R
 }
 
 /// DescribeIdentityPool.
-pub(crate) fn describe(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let id = request.required(&wire::IDENTITY_POOL_ID)?;
+pub(crate) fn describe(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
+    let id = request.required(&fields::IDENTITY_POOL_ID)?;
     Ok(describe_pool(id, state.pool(id)?))
 }
 
 /// DeleteIdentityPool.
-pub(crate) fn delete(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    state.remove_pool(request.required(&wire::IDENTITY_POOL_ID)?)?;
+pub(crate) fn delete(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
+    state.remove_pool(request.required(&fields::IDENTITY_POOL_ID)?)?;
     Ok(json!({}))
 }
 
 /// ListIdentityPools. The token of a page is the id of the last pool on the one before.
-pub(crate) fn list(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Result<Value> {
-    let max = wire::max_results(request)?;
-    let after = match request.optional(&wire::NEXT_TOKEN)? {
+pub(crate) fn list(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
+    let max = fields::max_results(request)?;
+    let after = match request.optional(&fields::NEXT_TOKEN)? {
         None => Bound::Unbounded,
-        Some(token) if wire::IDENTITY_POOL_ID.check("nextToken", token).is_ok() => {
+        Some(token) if fields::IDENTITY_POOL_ID.check("nextToken", token).is_ok() => {
             Bound::Excluded(token)
         }
         Some(_) => return Err(Error::invalid("Invalid NextToken")),
@@ -68,8 +71,8 @@ pub(crate) fn list(state: &mut State, _: &mut Ctx<'_>, request: &Request) -> Res
     Ok(Value::Object(reply))
 }
 
-fn config(request: &Request) -> Result<Config> {
-    let name = request.required(&wire::IDENTITY_POOL_NAME)?.to_owned();
+fn config(request: &Request) -> Result<IdentityPoolConfig> {
+    let name = request.required(&fields::IDENTITY_POOL_NAME)?.to_owned();
     let allow_unauthenticated = request.required_flag("AllowUnauthenticatedIdentities")?;
     let allow_classic_flow = request.flag("AllowClassicFlow")?;
     let providers = request
@@ -78,17 +81,17 @@ fn config(request: &Request) -> Result<Config> {
         .iter()
         .map(|provider| {
             Ok(Provider {
-                name: provider.required(&wire::PROVIDER_NAME)?.to_owned(),
-                client_id: provider.required(&wire::CLIENT_ID)?.to_owned(),
+                name: provider.required(&fields::PROVIDER_NAME)?.to_owned(),
+                client_id: provider.required(&fields::CLIENT_ID)?.to_owned(),
                 server_side_token_check: provider.flag("ServerSideTokenCheck")?,
             })
         })
         .collect::<Result<_>>()?;
-    let developer = request.optional(&wire::DEVELOPER_PROVIDER_NAME)?.map(|name| json!(name));
+    let developer = request.optional(&fields::DEVELOPER_PROVIDER_NAME)?.map(|name| json!(name));
     let logins = request.bounded_map("SupportedLoginProviders", MAX_SUPPORTED_LOGIN_PROVIDERS)?;
     let tags = request.bounded_map("IdentityPoolTags", MAX_TAGS)?;
-    let open_id = request.texts(&wire::OPEN_ID_PROVIDERS, usize::MAX)?;
-    let saml = request.texts(&wire::SAML_PROVIDERS, usize::MAX)?;
+    let open_id = request.texts(&fields::OPEN_ID_PROVIDERS, usize::MAX)?;
+    let saml = request.texts(&fields::SAML_PROVIDERS, usize::MAX)?;
     let shown = [
         ("DeveloperProviderName", developer),
         ("SupportedLoginProviders", logins.map(|map| json!(map))),
@@ -97,7 +100,7 @@ fn config(request: &Request) -> Result<Config> {
         ("SamlProviderARNs", saml.map(|list| json!(list))),
     ];
     let shown = shown.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    Ok(Config { name, allow_unauthenticated, allow_classic_flow, providers, shown })
+    Ok(IdentityPoolConfig { name, allow_unauthenticated, allow_classic_flow, providers, shown })
 }
 
 fn describe_pool(id: &str, pool: &IdentityPool) -> Value {

@@ -1,30 +1,16 @@
-//! Identity pools: who gets AWS credentials, as a guest or for a token of a user pool.
-//!
-//! [`IdentityPools`] takes an operation's name and its JSON body and gives back what Cognito would.
-//! The map:
-//! - `state` is all data, one lock around it; `wire` and `error` as in the user pools;
-//! - `pools` and `roles` are what an administrator sets;
-//! - `login` checks the tokens in `Logins`, without the lock;
-//! - `identities` decides whose an identity is and what it gets; `open_id` is the token for STS.
-
-mod error;
-mod identities;
-mod login;
-mod open_id;
-mod pools;
-mod roles;
-mod state;
-mod wire;
+//! What can be called: [`IdentityPools`] takes an operation's name and its JSON body and returns what Cognito would.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use rand::CryptoRng;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
-use crate::identity::login::Verified;
-use crate::identity::state::{Provider, State};
+use crate::identity_pool::context::Context;
+use crate::identity_pool::logins::VerifiedLogin;
+use crate::identity_pool::provider::Provider;
+use crate::identity_pool::state::State;
+use crate::identity_pool::{fields, identities, logins, pool_operations, role_operations};
 use crate::pool::UserPools;
 use crate::protocol::credentials::Vault;
 use crate::protocol::error::{Error, Result};
@@ -39,12 +25,6 @@ use crate::protocol::web_identity::{VerifyWebIdentity, WebIdentity};
 pub const TARGET_PREFIX: &str = "AWSCognitoIdentityService.";
 /// Where the issuer of the OpenID tokens lives, below the address of `local`.
 pub const ISSUER_PATH: &str = "/cognito-identity";
-
-/// What an operation may use besides the data.
-pub(crate) struct Ctx<'a> {
-    pub(crate) now: Duration,
-    pub(crate) rng: &'a mut dyn CryptoRng,
-}
 
 struct Inner {
     state: State,
@@ -87,11 +67,11 @@ impl IdentityPools {
     }
 
     /// Runs `operation` alone. It must not wait for anything.
-    fn locked<T>(&self, operation: impl FnOnce(&mut State, &mut Ctx<'_>) -> T) -> T {
+    fn locked<T>(&self, operation: impl FnOnce(&mut State, &mut Context<'_>) -> T) -> T {
         let now = self.0.clock.now();
         let mut inner = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let Inner { state, rng } = &mut *inner;
-        operation(state, &mut Ctx { now, rng: rng.as_mut() })
+        operation(state, &mut Context { now, rng: rng.as_mut() })
     }
 
     /// Answers one call. `target` is the value of `X-Amz-Target`.
@@ -107,13 +87,13 @@ impl IdentityPools {
             "GetId" => return self.get_id(&request?),
             "GetCredentialsForIdentity" => return self.get_credentials(&request?),
             "GetOpenIdToken" => return self.get_open_id_token(&request?),
-            "CreateIdentityPool" => pools::create,
-            "UpdateIdentityPool" => pools::update,
-            "DescribeIdentityPool" => pools::describe,
-            "DeleteIdentityPool" => pools::delete,
-            "ListIdentityPools" => pools::list,
-            "SetIdentityPoolRoles" => roles::set,
-            "GetIdentityPoolRoles" => roles::get,
+            "CreateIdentityPool" => pool_operations::create,
+            "UpdateIdentityPool" => pool_operations::update,
+            "DescribeIdentityPool" => pool_operations::describe,
+            "DeleteIdentityPool" => pool_operations::delete,
+            "ListIdentityPools" => pool_operations::list,
+            "SetIdentityPoolRoles" => role_operations::set,
+            "GetIdentityPoolRoles" => role_operations::get,
             _ => {
                 return Err(Error::unknown_operation());
             }
@@ -123,8 +103,8 @@ impl IdentityPools {
     }
 
     fn get_id(&self, request: &Request) -> Result<Value> {
-        request.optional(&wire::ACCOUNT_ID)?;
-        let pool_id = request.required(&wire::IDENTITY_POOL_ID)?;
+        request.optional(&fields::ACCOUNT_ID)?;
+        let pool_id = request.required(&fields::IDENTITY_POOL_ID)?;
         let providers =
             self.locked(|state, _| state.pool(pool_id).map(|pool| pool.config.providers.clone()))?;
         let tokens = self.tokens(request, &providers)?;
@@ -133,8 +113,8 @@ impl IdentityPools {
     }
 
     fn get_credentials(&self, request: &Request) -> Result<Value> {
-        let id = request.required(&wire::IDENTITY_ID)?;
-        let custom_role = request.optional(&wire::CUSTOM_ROLE_ARN)?;
+        let id = request.required(&fields::IDENTITY_ID)?;
+        let custom_role = request.optional(&fields::CUSTOM_ROLE_ARN)?;
         let tokens = self.tokens(request, &self.providers_of(id)?)?;
         self.locked(|state, ctx| {
             identities::credentials(state, ctx, &self.0.vault, id, &tokens, custom_role)
@@ -142,7 +122,7 @@ impl IdentityPools {
     }
 
     fn get_open_id_token(&self, request: &Request) -> Result<Value> {
-        let id = request.required(&wire::IDENTITY_ID)?;
+        let id = request.required(&fields::IDENTITY_ID)?;
         let tokens = self.tokens(request, &self.providers_of(id)?)?;
         let (id, unsigned) =
             self.locked(|state, ctx| identities::open_id(state, ctx, &self.0.issuer, id, &tokens))?;
@@ -157,8 +137,8 @@ impl IdentityPools {
         })
     }
 
-    fn tokens(&self, request: &Request, providers: &[Provider]) -> Result<Vec<Verified>> {
-        login::verify(&self.0.pools, providers, &wire::logins(request)?)
+    fn tokens(&self, request: &Request, providers: &[Provider]) -> Result<Vec<VerifiedLogin>> {
+        logins::verify(&self.0.pools, providers, &fields::logins(request)?)
     }
 
     /// The public key of the OpenID tokens.
@@ -203,4 +183,4 @@ impl VerifyWebIdentity for IdentityPools {
 }
 
 /// An operation that only touches data.
-type Operation = fn(&mut State, &mut Ctx<'_>, &Request) -> Result<Value>;
+type Operation = fn(&mut State, &mut Context<'_>, &Request) -> Result<Value>;
