@@ -14,7 +14,7 @@ use aws_sdk_cognitoidentityprovider::operation::respond_to_auth_challenge::Respo
 use aws_sdk_cognitoidentityprovider::types::{AttributeType, AuthFlowType, ChallengeNameType};
 use local::lambda::{Capture, Functions, Outcome, Output, Progress, Trigger};
 use local::outbox::{Message, Outbox};
-use local::pool::DEFAULT_CLIENT_ID;
+use local::user_pool::DEFAULT_CLIENT_ID;
 use local::{Config, Local};
 use test_support::wait::until;
 use tokio::net::TcpListener;
@@ -210,7 +210,7 @@ impl Context {
         let mut create = self
             .cognito
             .admin_create_user()
-            .user_pool_id(local::pool::DEFAULT_POOL_ID)
+            .user_pool_id(local::user_pool::DEFAULT_POOL_ID)
             .username(name)
             .message_action("SUPPRESS".into());
         for (name, value) in attributes {

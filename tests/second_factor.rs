@@ -2,7 +2,7 @@
 
 use aws_sdk_cognitoidentityprovider::types::{AuthFlowType, ChallengeNameType};
 use local::lambda::Trigger;
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
 use test_support::fixtures::PHONE;
 use test_support::srp::{self, SrpClient};
 

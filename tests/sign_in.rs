@@ -6,7 +6,7 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use local::client::Client;
 use local::outbox::Medium;
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
 use serde_json::Value;
 use test_support::fixtures::{EMAIL, PHONE};
 

@@ -15,7 +15,7 @@ use common::{Failure, create_user};
 use local::client::Client;
 use local::lambda::{Capture, Output, Progress};
 use local::outbox::Outbox;
-use local::pool::DEFAULT_CLIENT_ID;
+use local::user_pool::DEFAULT_CLIENT_ID;
 use local::{Config, Local};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::client::{Client, ClientError};
-use crate::pool::DEFAULT_CLIENT_ID;
+use crate::user_pool::DEFAULT_CLIENT_ID;
 
 /// A number that is nobody's: Japan reserves none for examples, and nothing leaves this machine.
 const PHONE_NUMBER: &str = "+819012345678";

@@ -24,11 +24,11 @@ mod http;
 pub mod identity_pool;
 pub mod lambda;
 pub mod outbox;
-pub mod pool;
 pub mod protocol;
 pub mod services;
 pub mod settings;
 pub mod state_file;
+pub mod user_pool;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -45,13 +45,14 @@ use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::identity_pool::IdentityPools;
-use crate::lambda::{CallLog, Endpoint, Functions, Invoke, Options, Output, Programs, Progress};
+use crate::lambda::{CallLog, Endpoint, Functions, Options, Output, Programs, Progress};
 use crate::outbox::Outbox;
-use crate::pool::UserPools;
 use crate::protocol::credentials::Vault;
 use crate::protocol::signing_key::SigningKey;
 use crate::services::dynamodb::{DynamoDb, DynamoDbError, LEDGER_TABLE};
 use crate::services::sts::Sts;
+use crate::user_pool::Invoke;
+use crate::user_pool::{InitialPools, UserPools};
 
 /// Where the functions come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -159,8 +160,16 @@ impl Local {
         let dynamodb = DynamoDb::new(table.map_or(LEDGER_TABLE, String::as_str))?;
         let outbox = Outbox::default();
         let clock = config.clock;
-        let settings = pool::Settings { snapshot, ..pool::Settings::new(url.clone()) };
-        let pools = UserPools::new(settings, clock.clone(), outbox.clone(), invoke, generator());
+        let pools = match snapshot {
+            Some(snapshot) => {
+                let (clock, outbox) = (clock.clone(), outbox.clone());
+                UserPools::restored(snapshot, &url, clock, outbox, invoke, generator())
+            }
+            None => {
+                let initial = InitialPools::new(url.clone());
+                UserPools::new(initial, clock.clone(), outbox.clone(), invoke, generator())
+            }
+        };
         let vault = Vault::generate(&mut generator());
         let identities = IdentityPools::new(
             &url,

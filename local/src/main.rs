@@ -9,8 +9,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use local::client::Client;
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET};
 use local::protocol::arn::REGION;
+use local::user_pool::{
+    DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET,
+};
 use local::{Config, Local, Source};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};

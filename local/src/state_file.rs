@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::pool::{Snapshot, UserPools};
+use crate::user_pool::{Snapshot, UserPools};
 
 /// The form of the file. Another is refused.
 const VERSION: u32 = 1;

@@ -1,7 +1,7 @@
 //! What the benchmarks share.
 
 use local::client::Client;
-use local::pool::DEFAULT_POOL_ID;
+use local::user_pool::DEFAULT_POOL_ID;
 use serde_json::json;
 
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;

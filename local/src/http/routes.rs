@@ -19,13 +19,12 @@ use crate::http::loopback::{cross_origin, loopback_only};
 use crate::identity_pool::{self, IdentityPools};
 use crate::lambda::CallLog;
 use crate::outbox::Outbox;
-use crate::pool::UserPools;
 use crate::protocol::http_reply::HttpReply;
-use crate::protocol::query;
-use crate::protocol::query::Form;
-use crate::services::dynamodb::DynamoDb;
-use crate::services::sts::{Caller, Sts};
-use crate::services::{dynamodb, ses, sns, sts};
+use crate::protocol::query::{self, Form};
+use crate::services::dynamodb::{self, DynamoDb};
+use crate::services::sts::{self, Caller, Sts};
+use crate::services::{ses, sns};
+use crate::user_pool::UserPools;
 
 /// The largest body that is read, in bytes: Cognito's own limit is smaller, for every operation.
 const MAX_BODY_BYTES: usize = 1024 * 1024;

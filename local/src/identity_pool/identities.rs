@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use crate::identity_pool::context::Context;
 use crate::identity_pool::logins::VerifiedLogin;
-use crate::identity_pool::open_id_token;
-use crate::identity_pool::open_id_token::UnsignedToken;
+use crate::identity_pool::open_id_token::{self, UnsignedToken};
 use crate::identity_pool::provider::Login;
 use crate::identity_pool::state::State;
 use crate::protocol::credentials::Vault;

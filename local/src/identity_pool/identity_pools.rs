@@ -7,19 +7,18 @@ use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::identity_pool::context::Context;
-use crate::identity_pool::logins::VerifiedLogin;
+use crate::identity_pool::logins::{self, VerifiedLogin};
 use crate::identity_pool::provider::Provider;
 use crate::identity_pool::state::State;
-use crate::identity_pool::{fields, identities, logins, pool_operations, role_operations};
-use crate::pool::UserPools;
+use crate::identity_pool::{fields, identities, pool_operations, role_operations};
 use crate::protocol::credentials::Vault;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::http_reply::HttpReply;
 use crate::protocol::json_request::Request;
-use crate::protocol::jwt;
-use crate::protocol::jwt::InvalidToken;
+use crate::protocol::jwt::{self, InvalidToken};
 use crate::protocol::signing_key::SigningKey;
 use crate::protocol::web_identity::{VerifyWebIdentity, WebIdentity};
+use crate::user_pool::UserPools;
 
 /// What every target starts with.
 pub const TARGET_PREFIX: &str = "AWSCognitoIdentityService.";

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::identity_pool::provider::{Login, Provider};
-use crate::pool::UserPools;
 use crate::protocol::arn::REGION;
 use crate::protocol::error::{Error, Result};
 use crate::protocol::jwt::{Claims, InvalidToken};
+use crate::user_pool::UserPools;
 
 /// A verified token with its claims.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,4 +20,4 @@ mod role_operations;
 mod roles;
 mod state;
 
-pub use identity_pools::{ISSUER_PATH, IdentityPools, TARGET_PREFIX};
+pub use crate::identity_pool::identity_pools::{ISSUER_PATH, IdentityPools, TARGET_PREFIX};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::lambda::Trigger;
+use crate::user_pool::Trigger;
 
 /// How many calls are kept; the oldest go first.
 const CAPACITY: usize = 1_000;

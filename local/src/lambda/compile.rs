@@ -17,8 +17,8 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::lambda::Trigger;
 use crate::lambda::process::Launch;
+use crate::user_pool::Trigger;
 
 /// A build that is done sooner is not worth a word.
 const QUIET: Duration = Duration::from_secs(1);

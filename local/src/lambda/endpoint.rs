@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::lambda::calls::{CallLog, Outcome};
 use crate::lambda::runtime_api::ErrorBody;
-use crate::lambda::{Invoke, InvokeError, Trigger};
+use crate::user_pool::{Invoke, InvokeError, Trigger};
 
 /// The most that a function may answer: Lambda's own limit.
 const RESPONSE_LIMIT: usize = 6 * 1024 * 1024;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::lambda::calls::{CallLog, Outcome};
 use crate::lambda::output::Output;
 use crate::lambda::process::{Failure, Instance, Launch};
-use crate::lambda::{Invoke, InvokeError, TRIGGER_TIMEOUT, Trigger};
+use crate::user_pool::{Invoke, InvokeError, TRIGGER_TIMEOUT, Trigger};
 
 /// How many instances of one function run at most, unless told otherwise.
 pub const MAX_INSTANCES: u32 = 8;

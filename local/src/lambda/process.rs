@@ -17,9 +17,9 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::lambda::InvokeError;
 use crate::lambda::output::{Output, StartUp, forward};
 use crate::lambda::runtime_api::RuntimeApi;
+use crate::user_pool::InvokeError;
 
 /// How long a killed process may take to go, and its last lines to arrive.
 const END_LIMIT: Duration = Duration::from_secs(2);

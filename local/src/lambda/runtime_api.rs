@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::lambda::InvokeError;
+use crate::user_pool::InvokeError;
 
 /// Lambda's limit for a response, and as much again for what it does not count.
 const BODY_LIMIT: usize = 2 * 6 * 1024 * 1024;

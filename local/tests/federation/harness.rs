@@ -14,13 +14,13 @@ use local::clock::Clock;
 use local::identity_pool::IdentityPools;
 use local::lambda::{Invoke, InvokeError, Trigger};
 use local::outbox::Outbox;
-use local::pool::{
-    Client, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PoolConfig, PoolSettings, Settings, SigningKey,
-    UserPools,
-};
 use local::protocol::credentials::Vault;
 use local::protocol::http_reply::HttpReply;
 use local::services::sts::{Caller, Sts};
+use local::user_pool::{
+    Client, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, InitialPools, NewPool, PoolConfig, SigningKey,
+    UserPools,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rsa::pkcs1::EncodeRsaPrivateKey;
@@ -133,10 +133,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let mut settings = Settings::new(BASE);
+        let mut settings = InitialPools::new(BASE);
         settings.pools[0].signing_key = KEYS[0].clone();
         settings.pools[0].clients.push(Client::new(OTHER_CLIENT_ID, "other"));
-        settings.pools.push(PoolSettings {
+        settings.pools.push(NewPool {
             config: PoolConfig::new(OTHER_POOL_ID, "other"),
             clients: vec![Client::new(OTHER_POOL_CLIENT_ID, "other pool")],
             signing_key: KEYS[1].clone(),

@@ -1,6 +1,6 @@
 //! Identity pools as an administrator sees them.
 
-use local::pool::DEFAULT_CLIENT_ID;
+use local::user_pool::DEFAULT_CLIENT_ID;
 use serde_json::{Value, json};
 
 use crate::harness::*;

@@ -1,7 +1,7 @@
 //! Tokens that do not hold, everywhere that a token is taken. The harness asserts of every refusal
 //! that no credentials come with it.
 
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
 use serde_json::{Value, json};
 
 use crate::harness::*;

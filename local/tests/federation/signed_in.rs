@@ -1,6 +1,6 @@
 //! Those who signed in: their identity, their credentials, their OpenID token.
 
-use local::pool::DEFAULT_CLIENT_ID;
+use local::user_pool::DEFAULT_CLIENT_ID;
 use serde_json::{Value, json};
 
 use crate::harness::*;

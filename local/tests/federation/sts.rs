@@ -1,7 +1,7 @@
 //! STS: tokens for credentials, and who they are then.
 
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
 use local::services::sts::Caller;
+use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
 use serde_json::json;
 
 use crate::harness::*;

@@ -1,6 +1,8 @@
 //! What administrators and signed-in users do to accounts, and what is listed of them.
 
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET};
+use local::user_pool::{
+    DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET,
+};
 use serde_json::{Value, json};
 
 use crate::harness::*;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use local::pool::UserPools;
+use local::user_pool::UserPools;
 
 use crate::declared::MODEL;
 

@@ -3,7 +3,7 @@
 use local::lambda::Trigger::{
     CreateAuthChallenge, DefineAuthChallenge, VerifyAuthChallengeResponse,
 };
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
 use serde_json::{Value, json};
 
 use crate::harness::*;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use local::pool::UserPools;
+use local::user_pool::UserPools;
 use serde::Deserialize;
 
 /// One operation.

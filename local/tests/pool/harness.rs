@@ -9,11 +9,11 @@ use futures_util::future::BoxFuture;
 use local::clock::Clock;
 use local::lambda::{Invoke, InvokeError, Trigger};
 use local::outbox::{Message, Outbox};
-use local::pool::{
-    Client, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PreventUserExistenceErrors, Settings, SigningKey,
-    UserPools,
-};
 use local::protocol::http_reply::HttpReply;
+use local::user_pool::{
+    Client, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, InitialPools, PreventUserExistenceErrors,
+    SigningKey, UserPools,
+};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
@@ -147,8 +147,8 @@ impl World {
     }
 
     /// A world whose settings `change` changed.
-    pub(crate) fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings::new(ISSUER_BASE);
+    pub(crate) fn with(change: impl FnOnce(&mut InitialPools)) -> Self {
+        let mut settings = InitialPools::new(ISSUER_BASE);
         let mut legacy = Client::new(LEGACY_CLIENT_ID, "legacy");
         legacy.prevent_user_existence_errors = PreventUserExistenceErrors::Legacy;
         settings.pools[0].clients.push(legacy);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use local::pool::{AuthFlow, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, secret_hash};
+use local::user_pool::{
+    AuthFlow, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, secret_hash,
+};
 use serde_json::{Value, json};
 
 use crate::harness::*;

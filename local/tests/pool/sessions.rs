@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use local::pool::{Client, DEFAULT_POOL_ID};
+use local::user_pool::{Client, DEFAULT_POOL_ID};
 use serde_json::{Value, json};
 
 use crate::harness::*;

@@ -2,7 +2,7 @@
 //! enforced.
 
 use local::lambda::Trigger;
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -61,7 +61,7 @@ async fn a_generated_secret_is_demanded() {
     let start = with(start, "/ClientId", id(&made));
     let told = world.err("InitiateAuth", start.clone()).await;
     assert!(told.message.ends_with("but SECRET_HASH was not received"));
-    let hash = local::pool::secret_hash(secret, PHONE, id(&made));
+    let hash = local::user_pool::secret_hash(secret, PHONE, id(&made));
     world.ok("InitiateAuth", with(start, "/AuthParameters/SECRET_HASH", hash)).await;
 }
 

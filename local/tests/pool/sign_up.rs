@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use local::outbox::Medium;
-use local::pool::{Contact, DEFAULT_CLIENT_ID, PoolConfig, PoolSettings, SigningKey, UserNames};
+use local::user_pool::{Contact, DEFAULT_CLIENT_ID, NewPool, PoolConfig, SigningKey, UserNames};
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -207,9 +207,9 @@ fn with_aliases() -> World {
         let mut config = PoolConfig::new("us-east-1_Alias", "alias");
         config.user_names = UserNames::Chosen { aliases: [Contact::Email].into() };
         settings.pools[0].clients.remove(0);
-        settings.pools.push(PoolSettings {
+        settings.pools.push(NewPool {
             config,
-            clients: vec![local::pool::Client::new(DEFAULT_CLIENT_ID, "alias")],
+            clients: vec![local::user_pool::Client::new(DEFAULT_CLIENT_ID, "alias")],
             signing_key: SigningKey::new(),
         });
     })

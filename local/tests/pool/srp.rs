@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use local::lambda::Trigger::{self, DefineAuthChallenge};
-use local::pool::{DEFAULT_CLIENT_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, secret_hash};
+use local::user_pool::{DEFAULT_CLIENT_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, secret_hash};
 use serde_json::{Value, json};
 use test_support::srp::{Challenge, SrpClient};
 

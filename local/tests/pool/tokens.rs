@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use local::pool::{
+use local::user_pool::{
     DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, SigningKey,
 };
 use serde_json::{Value, json};

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use local::outbox::Medium;
-use local::pool::{
-    Client, Contact, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, PoolConfig, PoolSettings, SigningKey,
-    UserNames,
+use local::user_pool::{
+    Client, Contact, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, NewPool, PoolConfig, SigningKey, UserNames,
 };
 use serde_json::{Value, json};
 
@@ -270,7 +269,7 @@ async fn an_alias_is_taken_by_who_verifies_it_first() {
     let world = World::with(|settings| {
         let mut config = PoolConfig::new("us-east-1_Aliases", "aliases");
         config.user_names = UserNames::Chosen { aliases: [Contact::Email].into() };
-        settings.pools.push(PoolSettings {
+        settings.pools.push(NewPool {
             config,
             clients: vec![Client::new("aliasclient", "aliases")],
             signing_key: SigningKey::new(),

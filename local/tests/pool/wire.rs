@@ -1,6 +1,6 @@
 //! The wire: what is no request, what a request lacks, and that nothing at all makes it panic.
 
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, UserPools};
+use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, UserPools};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 

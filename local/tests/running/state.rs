@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use local::client::Client;
 use local::lambda::Progress;
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
 use local::{Config, Local, Source};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

@@ -10,7 +10,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use local::client::{Client, ClientError};
 use local::lambda::{Progress, Trigger};
-use local::pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
 use local::{Config, Local, Source};
 use proptest::prelude::*;
 use serde_json::{Value, json};

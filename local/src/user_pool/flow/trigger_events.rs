@@ -1,0 +1,156 @@
+//! The triggers' events and what their functions answer, in Cognito's shapes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::protocol::arn::REGION;
+use crate::protocol::error::{Error, Exception, Result};
+use crate::user_pool::model::challenge::ChallengeResult;
+use crate::user_pool::model::trigger::Trigger;
+
+/// What all events of one request share.
+pub(crate) struct Caller {
+    pub(crate) pool_id: String,
+    pub(crate) client_id: String,
+    /// The user name, or for an unknown user what was typed.
+    pub(crate) username: String,
+    /// Empty for an unknown user.
+    pub(crate) attributes: Map<String, Value>,
+    pub(crate) user_not_found: bool,
+    /// What the response carried; none on the request that starts a sign-in, whatever it carried.
+    pub(crate) client_metadata: Option<BTreeMap<String, String>>,
+}
+
+impl Caller {
+    fn event(&self, trigger: Trigger, request: Value, response: Value) -> Bytes {
+        let mut request = request;
+        if let Some(request) = request.as_object_mut() {
+            let mut set = |name: &str, value: Value| request.insert(name.to_owned(), value);
+            set("userAttributes", json!(self.attributes));
+            set("userNotFound", json!(self.user_not_found));
+            set("clientMetadata", json!(self.client_metadata));
+        }
+        let event = json!({
+            "version": "1",
+            "triggerSource": format!("{}_Authentication", trigger.name()),
+            "region": REGION,
+            "userPoolId": self.pool_id,
+            "userName": self.username,
+            "callerContext": {
+                "awsSdkVersion": "aws-sdk-unknown-unknown",
+                "clientId": self.client_id,
+            },
+            "request": request,
+            "response": response,
+        });
+        event.to_string().into()
+    }
+
+    pub(crate) fn define(&self, history: &[ChallengeResult]) -> Bytes {
+        self.event(
+            Trigger::DefineAuthChallenge,
+            json!({ "session": history }),
+            json!({ "challengeName": null, "issueTokens": null, "failAuthentication": null }),
+        )
+    }
+
+    pub(crate) fn create(&self, history: &[ChallengeResult], challenge_name: &str) -> Bytes {
+        self.event(
+            Trigger::CreateAuthChallenge,
+            json!({ "session": history, "challengeName": challenge_name }),
+            json!({
+                "publicChallengeParameters": null,
+                "privateChallengeParameters": null,
+                "challengeMetadata": null,
+            }),
+        )
+    }
+
+    pub(crate) fn verify(&self, private: &HashMap<String, String>, answer: &str) -> Bytes {
+        // In order of name: a map's own order would differ from run to run.
+        let private: BTreeMap<_, _> = private.iter().collect();
+        self.event(
+            Trigger::VerifyAuthChallengeResponse,
+            json!({ "privateChallengeParameters": private, "challengeAnswer": answer }),
+            json!({ "answerCorrect": null }),
+        )
+    }
+}
+
+/// What Define decided.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    CustomChallenge,
+    PasswordVerifier,
+    IssueTokens,
+    Fail,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DefineResponse {
+    challenge_name: Option<String>,
+    issue_tokens: Option<bool>,
+    fail_authentication: Option<bool>,
+}
+
+/// What Create made.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Created {
+    pub(crate) public_challenge_parameters: Option<BTreeMap<String, String>>,
+    pub(crate) private_challenge_parameters: Option<HashMap<String, String>>,
+    pub(crate) challenge_metadata: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct VerifyResponse {
+    answer_correct: bool,
+}
+
+pub(crate) fn unrecognizable() -> Error {
+    Error::new(Exception::INVALID_LAMBDA_RESPONSE, "Unrecognizable lambda output")
+}
+
+fn response<T: for<'a> Deserialize<'a>>(output: &[u8]) -> Result<T> {
+    let mut output: Value = serde_json::from_slice(output).map_err(|_| {
+        Error::new(
+            Exception::INVALID_LAMBDA_RESPONSE,
+            "Invalid lambda function output : Invalid JSON",
+        )
+    })?;
+    match output.get_mut("response").map(Value::take) {
+        // An array would do for serde, but it is not what a function answers with.
+        Some(response @ Value::Object(_)) => {
+            serde_json::from_value(response).map_err(|_| unrecognizable())
+        }
+        _ => Err(unrecognizable()),
+    }
+}
+
+pub(crate) fn decision(output: &[u8]) -> Result<Decision> {
+    let response: DefineResponse = response(output)?;
+    if response.fail_authentication == Some(true) {
+        Ok(Decision::Fail)
+    } else if response.issue_tokens == Some(true) {
+        Ok(Decision::IssueTokens)
+    } else {
+        match response.challenge_name.as_deref() {
+            Some("CUSTOM_CHALLENGE") => Ok(Decision::CustomChallenge),
+            Some("PASSWORD_VERIFIER") => Ok(Decision::PasswordVerifier),
+            _ => Err(unrecognizable()),
+        }
+    }
+}
+
+pub(crate) fn created(output: &[u8]) -> Result<Created> {
+    response(output)
+}
+
+pub(crate) fn answer_correct(output: &[u8]) -> Result<bool> {
+    response(output).map(|response: VerifyResponse| response.answer_correct)
+}

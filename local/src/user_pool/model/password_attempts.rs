@@ -1,0 +1,103 @@
+//! The lockout after wrong passwords: from the fifth on, each shuts the name out for 2^(n-5) seconds,
+//! at most 15 minutes. A right password, or 15 minutes without a try, starts the count again. Names
+//! that nobody has are counted too, so that a lockout tells nothing.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::protocol::error::{Error, Result};
+use crate::user_pool::model::subject::Subject;
+
+/// Wrong passwords before the first lockout.
+const FREE: u32 = 5;
+/// The longest lockout, and how long a count is remembered.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// How many counts are kept before the old ones are looked for.
+const PURGE_ABOVE: usize = 10_000;
+
+#[derive(Clone, Copy, Default)]
+struct Count {
+    wrong: u32,
+    last: Duration,
+    locked_until: Duration,
+}
+
+/// A name that nobody has counts as one, however its letters are written.
+fn key(subject: &Subject) -> Subject {
+    match subject {
+        Subject::User(id) => Subject::User(*id),
+        Subject::Unknown(name) => Subject::Unknown(name.to_lowercase()),
+    }
+}
+
+/// The counts of a pool.
+#[derive(Default)]
+pub(crate) struct Attempts(HashMap<Subject, Count>);
+
+impl Attempts {
+    /// Refuses a try during a lockout, which does not count.
+    pub(crate) fn check(&self, subject: &Subject, now: Duration) -> Result<()> {
+        match self.0.get(&key(subject)) {
+            Some(count) if now < count.locked_until => {
+                Err(Error::not_authorized("Password attempts exceeded"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes how a try ended.
+    pub(crate) fn note(&mut self, subject: &Subject, right: bool, now: Duration) {
+        if right {
+            self.0.remove(&key(subject));
+            return;
+        }
+        let forgotten = |count: &Count| now.saturating_sub(count.last) >= LONGEST;
+        if self.0.len() >= PURGE_ABOVE {
+            self.0.retain(|_, count| !forgotten(count));
+        }
+        let count = self.0.entry(key(subject)).or_default();
+        if forgotten(count) {
+            *count = Count::default();
+        }
+        count.wrong = count.wrong.saturating_add(1);
+        count.last = now;
+        if let Some(over) = count.wrong.checked_sub(FREE) {
+            let lockout = Duration::from_secs(2_u64.saturating_pow(over)).min(LONGEST);
+            count.locked_until = now + lockout;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lockouts_double_up_to_a_quarter_of_an_hour() {
+        let (mut attempts, who) = (Attempts::default(), Subject::Unknown("a".to_owned()));
+        let mut now = Duration::from_secs(1_000_000);
+        for n in 1..40_u32 {
+            assert_eq!(attempts.check(&who, now), Ok(()), "{n}");
+            attempts.note(&who, false, now);
+            let lockout = n.checked_sub(5).map_or(0, |over| 2_u64.saturating_pow(over).min(900));
+            let last = now + Duration::from_secs(lockout.saturating_sub(1));
+            assert_eq!(attempts.check(&who, last).is_err(), lockout > 0, "{n}");
+            if lockout == 900 {
+                break;
+            }
+            now += Duration::from_secs(lockout);
+        }
+        now += LONGEST;
+        attempts.note(&who, false, now);
+        assert_eq!(attempts.check(&who, now), Ok(()), "forgotten");
+    }
+
+    #[test]
+    fn a_right_password_starts_again() {
+        let (mut attempts, who) = (Attempts::default(), Subject::Unknown("a".to_owned()));
+        for right in [false, false, false, false, true, false, false, false, false] {
+            attempts.note(&who, right, Duration::ZERO);
+            assert_eq!(attempts.check(&who, Duration::ZERO), Ok(()));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The configuration of a user pool.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::protocol::arn::{ACCOUNT_ID, REGION};
+use crate::user_pool::model::attributes::Contact;
+use crate::user_pool::model::password_policy::PasswordPolicy;
+use crate::user_pool::model::trigger::{Trigger, function_arn, function_of};
+
+/// How users of a pool are named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UserNames {
+    /// `UsernameAttributes`: a user signs up with one of these and gets a UUID as user name.
+    Attributes(BTreeSet<Contact>),
+    /// A user chooses the user name; a verified attribute of these (`AliasAttributes`) signs in too.
+    Chosen {
+        /// The attributes that are aliases once they are verified.
+        aliases: BTreeSet<Contact>,
+    },
+}
+
+/// What a pool is set to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolConfig {
+    /// Its id, `<region>_<letters and digits>`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// How its users are named.
+    pub user_names: UserNames,
+    /// Which attributes get a code to verify them by themselves.
+    pub auto_verified_attributes: BTreeSet<Contact>,
+    /// What a password must be.
+    pub password_policy: PasswordPolicy,
+    /// The function behind each trigger, by ARN. A trigger that is absent is not configured.
+    pub lambda_config: BTreeMap<Trigger, String>,
+    /// Whether it refuses to be deleted.
+    pub deletion_protection: bool,
+    /// Whether only administrators make users.
+    pub admin_create_user_only: bool,
+    /// What it was given besides, which is shown and changes nothing here.
+    pub shown: Map<String, Value>,
+}
+
+impl PoolConfig {
+    /// A pool as the default one: phone numbers and e-mail addresses are user names, both are
+    /// verified, and every trigger has its function.
+    #[must_use]
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            user_names: UserNames::Attributes(Contact::ALL.into()),
+            auto_verified_attributes: Contact::ALL.into(),
+            password_policy: PasswordPolicy::default(),
+            lambda_config: Trigger::ALL
+                .into_iter()
+                .map(|trigger| (trigger, function_arn(trigger)))
+                .collect(),
+            deletion_protection: false,
+            admin_create_user_only: false,
+            shown: Map::new(),
+        }
+    }
+
+    /// The pool's own ARN.
+    pub(crate) fn arn(&self) -> String {
+        format!("arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{}", self.id)
+    }
+
+    /// The function behind each trigger: the one whose event it is, unless the ARN names another.
+    pub(crate) fn functions(&self) -> BTreeMap<Trigger, Trigger> {
+        let named =
+            |(trigger, arn): (&Trigger, &String)| (*trigger, function_of(arn).unwrap_or(*trigger));
+        self.lambda_config.iter().map(named).collect()
+    }
+
+    /// The pool's name in SRP: its id after the `_`.
+    pub(crate) fn srp_name(&self) -> &str {
+        self.id.split_once('_').map_or(&self.id, |(_, name)| name)
+    }
+
+    pub(crate) fn username_attributes(&self) -> Vec<Contact> {
+        match &self.user_names {
+            UserNames::Attributes(attributes) => attributes.iter().copied().collect(),
+            UserNames::Chosen { .. } => Vec::new(),
+        }
+    }
+
+    pub(crate) fn alias_attributes(&self) -> Vec<Contact> {
+        match &self.user_names {
+            UserNames::Attributes(_) => Vec::new(),
+            UserNames::Chosen { aliases } => aliases.iter().copied().collect(),
+        }
+    }
+}

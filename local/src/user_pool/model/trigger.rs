@@ -1,0 +1,56 @@
+//! The triggers, and the functions that answer them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::arn::{ACCOUNT_ID, REGION};
+
+/// One of the three custom-challenge triggers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Trigger {
+    /// Which step comes next.
+    DefineAuthChallenge,
+    /// Issue a code and send it.
+    CreateAuthChallenge,
+    /// Is this answer right?
+    VerifyAuthChallengeResponse,
+}
+
+impl Trigger {
+    /// All of them.
+    pub const ALL: [Self; 3] =
+        [Self::DefineAuthChallenge, Self::CreateAuthChallenge, Self::VerifyAuthChallengeResponse];
+
+    /// The name that Cognito gives the trigger in events and errors, such as `DefineAuthChallenge`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DefineAuthChallenge => "DefineAuthChallenge",
+            Self::CreateAuthChallenge => "CreateAuthChallenge",
+            Self::VerifyAuthChallengeResponse => "VerifyAuthChallengeResponse",
+        }
+    }
+
+    /// The name of the function that answers it, which is its package's and binary's too.
+    #[must_use]
+    pub fn function(self) -> &'static str {
+        match self {
+            Self::DefineAuthChallenge => "define-auth-challenge",
+            Self::CreateAuthChallenge => "create-auth-challenge",
+            Self::VerifyAuthChallengeResponse => "verify-auth-challenge",
+        }
+    }
+}
+
+/// The ARN of the function that answers the trigger.
+pub(crate) fn function_arn(trigger: Trigger) -> String {
+    format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{}", trigger.function())
+}
+
+/// The function that an ARN names, in any account, region and version.
+pub(crate) fn function_of(arn: &str) -> Option<Trigger> {
+    let mut parts = arn.split(':').skip(2);
+    let (service, kind, name) = (parts.next()?, parts.nth(2)?, parts.next()?);
+    Trigger::ALL
+        .into_iter()
+        .find(|trigger| service == "lambda" && kind == "function" && name == trigger.function())
+}

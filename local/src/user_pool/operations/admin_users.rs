@@ -1,0 +1,245 @@
+//! What an administrator does to one user: AdminCreateUser, AdminConfirmSignUp,
+//! AdminSetUserPassword, AdminUpdateUserAttributes, AdminGetUser, AdminDisableUser,
+//! AdminEnableUser, AdminDeleteUserAttributes, AdminUserGlobalSignOut, AdminDeleteUser.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::json_request::Request;
+use crate::user_pool::model::actor::Actor;
+use crate::user_pool::model::attributes::{self, Contact};
+use crate::user_pool::model::context::Context;
+use crate::user_pool::model::pool::Pool;
+use crate::user_pool::model::state::State;
+use crate::user_pool::model::user::{User, UserId, UserStatus};
+use crate::user_pool::operations::sign_up::cannot_confirm;
+use crate::user_pool::operations::{code_delivery, fields, signed_in_user};
+
+/// The user as AdminGetUser and ListUsers show them; `attributes` is the name of their list.
+pub(crate) fn describe(user: &User, attributes: &str, wanted: Option<&[&str]>) -> Value {
+    let mut shown = Map::new();
+    let mut set = |name: &str, value: Value| shown.insert(name.to_owned(), value);
+    set("Username", json!(user.username));
+    set(attributes, user.attribute_list(wanted));
+    set("UserCreateDate", json!(user.created.as_secs_f64()));
+    set("UserLastModifiedDate", json!(user.modified.as_secs_f64()));
+    set("Enabled", json!(user.enabled));
+    set("UserStatus", json!(user.status.name()));
+    Value::Object(shown)
+}
+
+/// AdminCreateUser.
+pub(crate) fn create_user(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    let pool_id = request.required(&fields::USER_POOL_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let password = request.optional(&fields::TEMPORARY_PASSWORD)?;
+    let action = request.optional(&fields::MESSAGE_ACTION)?;
+    let mediums = mediums(request)?;
+    request.flag("ForceAliasCreation")?;
+    let attributes = fields::user_attributes(request)?.unwrap_or_default();
+    request.map("ClientMetadata")?;
+    let pool = state.pool(pool_id)?;
+    let writes = attributes::check(Actor::Admin, attributes)?;
+    let password = match password {
+        Some(password) if !password.is_empty() => {
+            pool.config.password_policy.check(password)?;
+            password.to_owned()
+        }
+        _ => pool.config.password_policy.make(ctx.rng),
+    };
+    let id = if action == Some("RESEND") {
+        let (id, user) = pool.user(username)?;
+        if user.status != UserStatus::ForceChangePassword {
+            return Err(Error::new(
+                Exception::UNSUPPORTED_USER_STATE,
+                format!(
+                    "Resend not possible. {} status is not FORCE_CHANGE_PASSWORD",
+                    user.username
+                ),
+            ));
+        }
+        id
+    } else {
+        pool.create_user(ctx, username, writes, UserStatus::ForceChangePassword)?
+    };
+    let until = temporary_until(pool, ctx);
+    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    user.set_password(&pool.config, &password, UserStatus::ForceChangePassword, Some(until), ctx);
+    if action != Some("SUPPRESS") {
+        invite(ctx, user, &mediums, &password);
+    }
+    Ok(json!({ "User": describe(user, "Attributes", None) }))
+}
+
+fn mediums(request: &Request) -> Result<Vec<Contact>> {
+    let names = request.texts(&fields::DESIRED_DELIVERY_MEDIUMS, usize::MAX)?.unwrap_or_default();
+    let named = |name| Contact::ALL.into_iter().find(move |contact| contact.medium_name() == name);
+    Ok(names.into_iter().filter_map(named).collect())
+}
+
+/// Sends the temporary password: by the mediums asked for, or else to the phone, or to the e-mail
+/// address of a user without one.
+fn invite(ctx: &Context<'_>, user: &User, mediums: &[Contact], password: &str) {
+    let name =
+        user.signed_up_with.and_then(|contact| user.contact(contact)).unwrap_or(&user.username);
+    let body = format!("Your username is {name} and temporary password is {password}");
+    let reachable = |contact: &Contact| user.contact(*contact).is_some();
+    let chosen: Vec<Contact> = if mediums.is_empty() {
+        Contact::ALL.into_iter().filter(reachable).take(1).collect()
+    } else {
+        mediums.iter().copied().filter(reachable).collect()
+    };
+    for contact in chosen {
+        if let Some(to) = user.contact(contact) {
+            code_delivery::message(ctx, contact, to, "Your temporary password", body.clone());
+        }
+    }
+}
+
+fn temporary_until(pool: &Pool, ctx: &Context<'_>) -> Duration {
+    let days = pool.config.password_policy.temporary_password_validity_days;
+    ctx.now + Duration::from_secs(u64::from(days) * 86_400)
+}
+
+pub(crate) fn named<'a>(state: &'a mut State, request: &Request) -> Result<(&'a mut Pool, UserId)> {
+    let pool_id = request.required(&fields::USER_POOL_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let pool = state.pool(pool_id)?;
+    let (id, _) = pool.user(username)?;
+    Ok((pool, id))
+}
+
+/// AdminConfirmSignUp. It confirms the user, not the phone number or the address.
+pub(crate) fn confirm_sign_up(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    request.map("ClientMetadata")?;
+    let (pool, id) = named(state, request)?;
+    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    if user.status != UserStatus::Unconfirmed {
+        return Err(cannot_confirm(user.status));
+    }
+    user.status = UserStatus::Confirmed;
+    user.sign_up_code = None;
+    user.modified = ctx.now;
+    Ok(json!({}))
+}
+
+/// AdminSetUserPassword.
+pub(crate) fn set_user_password(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    request.required(&fields::USER_POOL_ID)?;
+    request.required(&fields::USERNAME)?;
+    let password = request.required(&fields::PASSWORD)?;
+    let permanent = request.flag("Permanent")?.unwrap_or_default();
+    let (pool, id) = named(state, request)?;
+    pool.config.password_policy.check(password)?;
+    let (status, until) = if permanent {
+        (UserStatus::Confirmed, None)
+    } else {
+        let until = temporary_until(pool, ctx);
+        (UserStatus::ForceChangePassword, Some(until))
+    };
+    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    user.set_password(&pool.config, password, status, until, ctx);
+    user.sign_up_code = None;
+    Ok(json!({}))
+}
+
+/// AdminUpdateUserAttributes.
+pub(crate) fn update_user_attributes(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    request.required(&fields::USER_POOL_ID)?;
+    request.required(&fields::USERNAME)?;
+    let attributes = fields::required_user_attributes(request)?;
+    request.map("ClientMetadata")?;
+    let (pool, id) = named(state, request)?;
+    signed_in_user::update_attributes(pool, ctx, id, Actor::Admin, attributes)?;
+    Ok(json!({}))
+}
+
+/// AdminGetUser.
+pub(crate) fn get_user(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
+    let (pool, id) = named(state, request)?;
+    let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
+    Ok(describe(user, "UserAttributes", None))
+}
+
+/// AdminDisableUser.
+pub(crate) fn disable_user(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    set_enabled(state, ctx, request, false)
+}
+
+/// AdminEnableUser.
+pub(crate) fn enable_user(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    set_enabled(state, ctx, request, true)
+}
+
+fn set_enabled(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+    enabled: bool,
+) -> Result<Value> {
+    let (pool, id) = named(state, request)?;
+    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    user.enabled = enabled;
+    user.modified = ctx.now;
+    Ok(json!({}))
+}
+
+/// AdminDeleteUser.
+pub(crate) fn delete_user(
+    state: &mut State,
+    _: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    let (pool, id) = named(state, request)?;
+    pool.users.remove(id);
+    Ok(json!({}))
+}
+
+/// AdminDeleteUserAttributes.
+pub(crate) fn delete_user_attributes(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    request.required(&fields::USER_POOL_ID)?;
+    request.required(&fields::USERNAME)?;
+    let names = request.required_texts(&fields::USER_ATTRIBUTE_NAMES)?;
+    let (pool, id) = named(state, request)?;
+    signed_in_user::delete_attributes(pool, ctx, id, Actor::Admin, names)
+}
+
+/// AdminUserGlobalSignOut.
+pub(crate) fn global_sign_out(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    let (pool, id) = named(state, request)?;
+    signed_in_user::global_sign_out(pool, ctx, id, request)
+}

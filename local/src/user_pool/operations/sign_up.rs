@@ -1,0 +1,148 @@
+//! SignUp, ConfirmSignUp, ResendConfirmationCode.
+
+use serde_json::{Value, json};
+
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::json_request::Request;
+use crate::user_pool::model::actor::Actor;
+use crate::user_pool::model::attributes::{self, Contact};
+use crate::user_pool::model::context::Context;
+use crate::user_pool::model::pool::{Pool, already_exists};
+use crate::user_pool::model::state::State;
+use crate::user_pool::model::user::UserStatus;
+use crate::user_pool::model::{confirmation_code, secret_hash};
+use crate::user_pool::operations::{code_delivery, fields};
+
+/// SignUp.
+pub(crate) fn sign_up(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let password = request.required(&fields::PASSWORD)?;
+    let hash = request.optional(&fields::SECRET_HASH)?;
+    let attributes = fields::user_attributes(request)?.unwrap_or_default();
+    request.map("ClientMetadata")?;
+    let (pool, client) = state.client(client_id)?;
+    secret_hash::check(&client, username, hash)?;
+    if pool.config.admin_create_user_only {
+        return Err(Error::not_authorized("SignUp is not permitted for this user pool"));
+    }
+    let writes = attributes::check(Actor::Client, attributes)?;
+    pool.config.password_policy.check(password)?;
+    let id = pool.create_user(ctx, username, writes, UserStatus::Unconfirmed)?;
+    let user = pool.users.get(id).ok_or_else(Error::internal)?;
+    let sent = pool.verifies(user).and_then(|contact| code_delivery::send(ctx, user, contact));
+    let mut reply = json!({ "UserConfirmed": false, "UserSub": user.sub.to_string() });
+    if let Some(sent) = &sent {
+        set_details(&mut reply, sent.contact, user.contact(sent.contact));
+    }
+    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    user.set_password(&pool.config, password, UserStatus::Unconfirmed, None, ctx);
+    user.sign_up_code = sent;
+    Ok(reply)
+}
+
+fn set_details(reply: &mut Value, contact: Contact, to: Option<&str>) {
+    if let (Some(reply), Some(to)) = (reply.as_object_mut(), to) {
+        let details = code_delivery::delivery_details(contact, to);
+        reply.insert("CodeDeliveryDetails".to_owned(), details);
+    }
+}
+
+/// The reply for a user who is not there: a destination as it could be, and nothing sent.
+pub(crate) fn made_up_details(pool: &Pool, username: &str) -> Value {
+    let mut reply = json!({});
+    match Contact::of(username) {
+        Some(contact) => set_details(&mut reply, contact, Some(username)),
+        None => {
+            let made_up = pool.seal.stand_in(username);
+            let made_up = format!("{made_up}@{made_up}");
+            set_details(&mut reply, Contact::Email, Some(&made_up));
+        }
+    }
+    reply
+}
+
+/// ConfirmSignUp.
+pub(crate) fn confirm(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let answer = request.required(&fields::CONFIRMATION_CODE)?;
+    let hash = request.optional(&fields::SECRET_HASH)?;
+    let force = request.flag("ForceAliasCreation")?.unwrap_or_default();
+    let (pool, client) = state.client(client_id)?;
+    secret_hash::check(&client, username, hash)?;
+    let Some(id) = pool.find(username) else {
+        return Err(if client.hides_unknown_users() {
+            confirmation_code::expired()
+        } else {
+            Error::user_not_found()
+        });
+    };
+    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    if user.status != UserStatus::Unconfirmed {
+        return Err(cannot_confirm(user.status));
+    }
+    let sent = user.sign_up_code.as_mut().ok_or_else(confirmation_code::expired)?;
+    sent.try_with(answer, ctx.now)?;
+    let contact = sent.contact;
+    let verified = [(contact.verified_name().to_owned(), "true".to_owned())];
+    if pool.conflict(Some(id), &verified).is_some() {
+        if !force {
+            return Err(already_exists(Exception::ALIAS_EXISTS, contact));
+        }
+        let value = pool.users.get(id).and_then(|user| user.contact(contact));
+        let holder =
+            value.and_then(|value| pool.users.holder(&pool.config, contact, value, Some(id)));
+        if let Some(holder) = holder {
+            let unverified = [(contact.verified_name().to_owned(), "false".to_owned())];
+            pool.users.update(holder, &unverified, ctx.now);
+        }
+    }
+    pool.users.update(id, &verified, ctx.now);
+    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    user.status = UserStatus::Confirmed;
+    user.sign_up_code = None;
+    Ok(json!({}))
+}
+
+/// What a user who needs no confirmation gets.
+pub(crate) fn cannot_confirm(status: UserStatus) -> Error {
+    Error::not_authorized(format!("User cannot be confirmed. Current status is {}", status.name()))
+}
+
+/// ResendConfirmationCode.
+pub(crate) fn resend(state: &mut State, ctx: &mut Context<'_>, request: &Request) -> Result<Value> {
+    let client_id = request.required(&fields::CLIENT_ID)?;
+    let username = request.required(&fields::USERNAME)?;
+    let hash = request.optional(&fields::SECRET_HASH)?;
+    let (pool, client) = state.client(client_id)?;
+    secret_hash::check(&client, username, hash)?;
+    let Some(id) = pool.find(username) else {
+        return if client.hides_unknown_users() {
+            Ok(made_up_details(pool, username))
+        } else {
+            Err(Error::user_not_found())
+        };
+    };
+    let user = pool.users.get(id).ok_or_else(Error::internal)?;
+    if user.status != UserStatus::Unconfirmed {
+        return Err(Error::invalid("User is already confirmed."));
+    }
+    let sent = pool
+        .verifies(user)
+        .and_then(|contact| code_delivery::send(ctx, user, contact))
+        .ok_or_else(|| Error::invalid("Cannot resend codes. Auto verification not turned on."))?;
+    let mut reply = json!({});
+    set_details(&mut reply, sent.contact, user.contact(sent.contact));
+    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    user.sign_up_code = Some(sent);
+    Ok(reply)
+}
