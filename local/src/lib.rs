@@ -103,7 +103,7 @@ pub enum StartError {
     #[error("the listener has no address: {0}")]
     Listener(#[from] io::Error),
     /// Another machine could reach the listener.
-    #[error("{0} is not a loopback address; local listens on 127.0.0.1 or [::1] only")]
+    #[error("{0} is not a loopback address; cognito-otp listens on 127.0.0.1 or [::1] only")]
     NotLoopback(SocketAddr),
     /// There are no functions to run.
     #[error(transparent)]

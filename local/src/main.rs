@@ -1,4 +1,4 @@
-//! The command `local`: options, signals, and what it says.
+//! The command `cognito-otp`: options, signals, and what it prints.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 ///
 /// Settings of the functions, such as CODE_LENGTH or MEDIA, are taken from the environment.
 #[derive(Parser)]
-#[command(version)]
+#[command(name = "cognito-otp", version)]
 struct Arguments {
     /// The port to listen on at 127.0.0.1; 0 picks a free one [default: 9500, with demo 0].
     #[arg(long, global = true)]
@@ -57,7 +57,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // There is nobody else to tell.
-            let _ = writeln!(io::stderr(), "local: {error}");
+            let _ = writeln!(io::stderr(), "cognito-otp: {error}");
             ExitCode::FAILURE
         }
     }

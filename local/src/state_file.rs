@@ -124,7 +124,7 @@ pub(crate) async fn keep(
             _ if stopped => return written,
             Ok(()) => saved = changes,
             Err(error) => {
-                let _ = writeln!(io::stderr(), "local: {error}");
+                let _ = writeln!(io::stderr(), "cognito-otp: {error}");
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The command `local` as a user runs it: the demo, the server, and what it says when it cannot.
 #![cfg(test)]
+//! The command `cognito-otp` as a user runs it: the demo, the server, and what it says when it cannot.
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "a test waits by the clock")]
 
@@ -29,7 +30,7 @@ impl Drop for Running {
 
 impl Running {
     fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cognito-otp"));
         command.args(arguments).envs(variables.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self(command.spawn().unwrap())

@@ -46,14 +46,14 @@ def target_directory():
 
 def build_local():
     """Builds `local` and gives back the path of its executable."""
-    command = ["cargo", "build", "--locked", "--package=local", "--bin=local"]
+    command = ["cargo", "build", "--locked", "--package=local", "--bin=cognito-otp"]
     command.append("--message-format=json-render-diagnostics")
     built = subprocess.run(
         command, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=BUILD_LIMIT
     )
     messages = map(json.loads, built.stdout.splitlines())
     executables = [message.get("executable") for message in messages]
-    return next(path for path in executables if path and Path(path).name == "local")
+    return next(path for path in executables if path and Path(path).name == "cognito-otp")
 
 
 def own_environment(**variables):

@@ -19,7 +19,7 @@ pub(super) async fn loopback_only(request: Request, next: Next) -> Response {
     if host.is_none_or(is_loopback) {
         return next.run(request).await;
     }
-    let message = "local answers to 127.0.0.1, [::1] and localhost only";
+    let message = "Forbidden. cognito-otp serves 127.0.0.1, [::1] and localhost only";
     (StatusCode::FORBIDDEN, Json(json!({ "message": message }))).into_response()
 }
 

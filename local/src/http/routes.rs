@@ -168,7 +168,7 @@ async fn triggers(State(services): Shared) -> Response {
 }
 
 async fn unknown(uri: Uri) -> Response {
-    let message = format!("{} is no path of local; see GET /", uri.path());
+    let message = format!("Not found: {}. See GET / for what is served here", uri.path());
     (StatusCode::NOT_FOUND, Json(json!({ "message": message }))).into_response()
 }
 

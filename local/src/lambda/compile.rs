@@ -397,7 +397,7 @@ mod tests {
 
     #[test]
     fn only_what_cargo_adds_is_taken_away() {
-        let theirs = ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BIN_EXE_local"];
+        let theirs = ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BIN_EXE_cognito-otp"];
         let users = ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "RUSTFLAGS", "PATH"];
         assert!(theirs.iter().all(|name| is_cargos(&name.into())));
         assert!(!users.iter().any(|name| is_cargos(&name.into())));
