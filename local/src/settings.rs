@@ -1,57 +1,56 @@
-//! What the functions are told: the variables of our own environment that are settings of theirs,
-//! and a value that does for each that they require and we were not given.
+//! The functions' environment: the variables of our own environment that are settings of theirs, and
+//! a default for each that they require and that is missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::CryptoRng;
+use saphyr::{LoadableYamlNode as _, Yaml};
 
 use crate::services::dynamodb::LEDGER_TABLE;
 
-/// The variables that are passed on as they are.
-const PASSED_ON: [&str; 34] = [
-    "ANDROID_APP_HASH",
-    "APP_NAME",
-    "AWS_ENDPOINT_URL_DYNAMODB",
-    "AWS_ENDPOINT_URL_SESV2",
-    "AWS_ENDPOINT_URL_SNS",
+/// The template, which sets exactly the variables that the functions read: a test of the workspace
+/// records what they read and compares.
+const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// What the runtime, the AWS SDK and the TLS library below the functions read.
+const RUNTIME_VARIABLES: [&str; 5] = [
     "AWS_LAMBDA_LOG_FORMAT",
     "AWS_LAMBDA_LOG_LEVEL",
-    "CODE_KEY",
-    "CODE_LENGTH",
-    "CODE_LIFETIME_SECONDS",
-    "DEFAULT_LOCALE",
-    "EMAIL_CONFIGURATION_SET",
-    "EMAIL_FROM",
-    "EMAIL_TEMPLATE",
-    "FIRST_ROUND",
-    "ISSUE_LIMITS",
-    "LEDGER_TABLE",
-    "MAX_ATTEMPTS",
-    "MAX_SENDS",
-    "MEDIA",
-    "METRICS_NAMESPACE",
-    "REQUIRE_VERIFIED",
-    "RESEND_AFTER_SECONDS",
     "RUST_BACKTRACE",
-    "SIGN_IN",
-    "SMS_COUNTRIES",
-    "SMS_ENTITY_ID",
-    "SMS_MAX_PRICE_USD",
-    "SMS_ORIGINATION_NUMBER",
-    "SMS_SENDER_ID",
-    "SMS_TEMPLATE_ID",
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",
-    "WEB_OTP_DOMAIN",
 ];
 
-/// What the names of the variables start with that hold an operator's own words, one for each
-/// language. Which languages there are is create's to know.
-const WORDS: &str = "MESSAGE_";
+/// What other names start with: the SDK's endpoint of one service, and the messages in the
+/// operator's own words, two for each language, which are too many for the template.
+const PREFIXES: [&str; 2] = ["AWS_ENDPOINT_URL_", "MESSAGE_"];
 
-/// The functions' variables: those of ours that are settings; a fresh `CODE_KEY`, a made-up
+/// The names of the variables that `template` sets for any function.
+fn variables_of(template: &str) -> BTreeSet<String> {
+    let documents = Yaml::load_from_str(template).unwrap_or_default();
+    let names = documents.iter().flat_map(|document| {
+        let globals = at(document, &["Globals", "Function"]).into_iter();
+        let resources = at(document, &["Resources"]).and_then(Yaml::as_mapping);
+        let properties = resources
+            .into_iter()
+            .flat_map(|resources| resources.values())
+            .filter_map(|resource| at(resource, &["Properties"]));
+        globals
+            .chain(properties)
+            .filter_map(|function| at(function, &["Environment", "Variables"])?.as_mapping())
+            .flat_map(|variables| variables.keys().filter_map(|name| name.as_str()))
+    });
+    names.map(str::to_owned).collect()
+}
+
+/// The value at `path`, keys of mappings within mappings.
+fn at<'a>(yaml: &'a Yaml<'static>, path: &[&str]) -> Option<&'a Yaml<'static>> {
+    path.iter().try_fold(yaml, |yaml, key| yaml.as_mapping_get(key))
+}
+
+/// The functions' variables: those of `ours` that are settings; a fresh `CODE_KEY`, a placeholder
 /// `EMAIL_FROM` and the embedded ledger where there are none; and `endpoint` in place of AWS.
 pub fn environment(
     ours: &BTreeMap<String, String>,
@@ -68,7 +67,12 @@ pub fn environment(
         ("SMS_COUNTRIES", "*".to_owned()),
     ];
     let defaults = defaults.map(|(name, value)| (name.to_owned(), value));
-    let is_setting = |name: &str| PASSED_ON.contains(&name) || name.starts_with(WORDS);
+    let settings = variables_of(TEMPLATE);
+    let is_setting = |name: &str| {
+        settings.contains(name)
+            || RUNTIME_VARIABLES.contains(&name)
+            || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    };
     let given = ours.iter().filter(|(name, _)| is_setting(name));
     let given = given.map(|(name, value)| (name.clone(), value.clone()));
     defaults.into_iter().chain(given).collect()
@@ -104,7 +108,15 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_sorted_and_has_no_name_twice() {
-        assert!(PASSED_ON.is_sorted_by(|a, b| a < b));
+    fn the_settings_are_those_of_every_function_in_the_template() {
+        let settings = variables_of(TEMPLATE);
+        // One of all functions, and one of each.
+        for name in ["METRICS_NAMESPACE", "SIGN_IN", "MEDIA", "CODE_LENGTH"] {
+            assert!(settings.contains(name), "{name}");
+        }
+        assert!(settings.len() > 20, "{settings:?}");
+        assert!(
+            settings.iter().all(|name| name.bytes().all(|c| c == b'_' || c.is_ascii_uppercase()))
+        );
     }
 }
