@@ -17,6 +17,9 @@ use num_bigint::BigUint;
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use time::PrimitiveDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 use crate::protocol::hmac;
 
@@ -209,29 +212,14 @@ impl SessionKey {
 
 /// The time in a `TIMESTAMP`, "EEE MMM d HH:mm:ss z yyyy" in English and UTC, since the Unix epoch.
 pub(crate) fn timestamp(text: &str) -> Option<Duration> {
-    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let words: Vec<&str> = text.split(' ').collect();
-    let [weekday, month, day, time, zone, year] = words[..] else { return None };
-    if !DAYS.contains(&weekday) || !matches!(zone, "UTC" | "GMT") {
-        return None;
-    }
-    let number = |text: &str, digits: usize, most: u64| {
-        let right = (1..=digits).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-        right.then(|| text.parse::<u64>().ok()).flatten().filter(|number| *number <= most)
-    };
-    let month = 1 + u64::try_from(MONTHS.iter().position(|name| *name == month)?).ok()?;
-    let day = number(day, 2, 31).filter(|day| *day > 0)?;
-    let year = number(year, 4, 9_999).filter(|year| *year >= 1_970)?;
-    let (hours, rest) = time.split_once(':')?;
-    let (minutes, seconds) = rest.split_once(':')?;
-    let of_day =
-        number(hours, 2, 23)? * 3_600 + number(minutes, 2, 59)? * 60 + number(seconds, 2, 60)?;
-    // Days since 1 March of the year 0, in years that begin in March, less those until 1970.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
-    Some(Duration::from_secs(days.checked_sub(719_468)? * 86_400 + of_day))
+    const FORM: &[BorrowedFormatItem<'_>] = format_description!(
+        version = 2,
+        "[weekday repr:short] [month repr:short] [day padding:none] \
+         [hour padding:none]:[minute padding:none]:[second padding:none] \
+         [first [UTC] [GMT]] [year range:standard]"
+    );
+    let time = PrimitiveDateTime::parse(text, &FORM).ok()?.assume_utc();
+    u64::try_from(time.unix_timestamp()).ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]
