@@ -36,7 +36,7 @@ pub async fn demo(client: &Client, out: &mut impl Write) -> Result<(), DemoError
     let session = demo.start().await?;
     let session = demo.mistype(session).await?;
     let access_token = demo.answer(session).await?;
-    demo.who(&access_token).await?;
+    demo.show_user(&access_token).await?;
     writeln!(demo.out, "\nSigned in with one text, and without a password.")?;
     Ok(())
 }
@@ -66,8 +66,8 @@ impl<W: Write> Demo<'_, W> {
             "Password": "Unused-and-forgotten-1",
         });
         let reply = self.client.call("SignUp", &user).await?;
-        expect(reply.get("UserConfirmed") == Some(&Value::Bool(false)), "the user is confirmed")?;
-        let code = self.text().await?;
+        check(reply.get("UserConfirmed") == Some(&Value::Bool(false)), "the user is confirmed")?;
+        let code = self.read_message().await?;
 
         self.step("Type that code to confirm the number", "ConfirmSignUp")?;
         let confirmation = json!({
@@ -76,7 +76,7 @@ impl<W: Write> Demo<'_, W> {
             "ConfirmationCode": code,
         });
         self.client.call("ConfirmSignUp", &confirmation).await?;
-        self.say("confirmed")
+        self.print("confirmed")
     }
 
     async fn start(&mut self) -> Result<Session, DemoError> {
@@ -88,18 +88,18 @@ impl<W: Write> Demo<'_, W> {
         });
         let mut reply = self.client.call("InitiateAuth", &request).await?;
         // With FIRST_ROUND=choose the pool asks first.
-        if let Ok(destination) = text(&reply, "/ChallengeParameters/DESTINATION_SMS") {
-            expect(self.outbox().await?.len() == self.read, "a text came before the choice")?;
-            self.say(&format!("the code may go to {destination}"))?;
+        if let Ok(destination) = string_at(&reply, "/ChallengeParameters/DESTINATION_SMS") {
+            check(self.outbox().await?.len() == self.read, "a text came before the choice")?;
+            self.print(&format!("the code may go to {destination}"))?;
             self.step("Choose the text", "RespondToAuthChallenge")?;
             let [session, user_name] =
-                ["/Session", "/ChallengeParameters/USERNAME"].map(|path| text(&reply, path));
+                ["/Session", "/ChallengeParameters/USERNAME"].map(|path| string_at(&reply, path));
             let session = Session { session: session?, user_name: user_name?, code: String::new() };
             reply = self.respond(&session, "SMS").await?;
         }
-        let code = self.text().await?;
+        let code = self.read_message().await?;
         let session = self.challenge(&reply, code)?;
-        expect(!has_tokens(&reply), "there are tokens before the code was typed")?;
+        check(!has_tokens(&reply), "there are tokens before the code was typed")?;
         Ok(session)
     }
 
@@ -109,32 +109,32 @@ impl<W: Write> Demo<'_, W> {
         wrong.pop();
         wrong.push(if session.code.ends_with('0') { '1' } else { '0' });
         let reply = self.respond(&session, &wrong).await?;
-        expect(!has_tokens(&reply), "a wrong code signed in")?;
-        expect(self.outbox().await?.len() == self.read, "a wrong code sent another text")?;
+        check(!has_tokens(&reply), "a wrong code signed in")?;
+        check(self.outbox().await?.len() == self.read, "a wrong code sent another text")?;
         self.challenge(&reply, session.code)
     }
 
     async fn answer(&mut self, session: Session) -> Result<String, DemoError> {
         self.step("Type the code as it is", "RespondToAuthChallenge")?;
         let reply = self.respond(&session, &session.code).await?;
-        expect(has_tokens(&reply), "the right code gave no tokens")?;
-        self.say("tokens: ID, access and refresh")?;
-        text(&reply, ACCESS_TOKEN)
+        check(has_tokens(&reply), "the right code gave no tokens")?;
+        self.print("tokens: ID, access and refresh")?;
+        string_at(&reply, ACCESS_TOKEN)
     }
 
-    async fn who(&mut self, access_token: &str) -> Result<(), DemoError> {
+    async fn show_user(&mut self, access_token: &str) -> Result<(), DemoError> {
         self.step("Ask who is signed in", "GetUser")?;
         let reply = self.client.call("GetUser", &json!({ "AccessToken": access_token })).await?;
         let attributes = reply.get("UserAttributes").and_then(Value::as_array);
-        let attributes = attributes.ok_or(LACKS_A_FIELD)?;
+        let attributes = attributes.ok_or(MISSING_FIELD)?;
         for attribute in attributes {
-            let [name, value] = ["/Name", "/Value"].map(|path| text(attribute, path));
-            self.say(&format!("{} = {}", name?, value?))?;
+            let [name, value] = ["/Name", "/Value"].map(|path| string_at(attribute, path));
+            self.print(&format!("{} = {}", name?, value?))?;
         }
         let has =
             |name: &str, value: &str| attributes.contains(&json!({ "Name": name, "Value": value }));
-        expect(has("phone_number", PHONE_NUMBER), "the user has another phone number")?;
-        expect(has("phone_number_verified", "true"), "the phone number is not verified")
+        check(has("phone_number", PHONE_NUMBER), "the user has another phone number")?;
+        check(has("phone_number_verified", "true"), "the phone number is not verified")
     }
 
     async fn respond(&self, session: &Session, answer: &str) -> Result<Value, DemoError> {
@@ -148,25 +148,29 @@ impl<W: Write> Demo<'_, W> {
     }
 
     fn challenge(&mut self, reply: &Value, code: String) -> Result<Session, DemoError> {
-        expect(text(reply, "/ChallengeName")? == "CUSTOM_CHALLENGE", "there is no challenge")?;
-        let parameter = |name| text(reply, &format!("/ChallengeParameters/{name}"));
-        self.say(&format!(
+        check(string_at(reply, "/ChallengeName")? == "CUSTOM_CHALLENGE", "there is no challenge")?;
+        let parameter = |name| string_at(reply, &format!("/ChallengeParameters/{name}"));
+        self.print(&format!(
             "a code of {} digits went to {}; {} attempts left",
             parameter("CODE_LENGTH")?,
             parameter("CODE_DELIVERY_DESTINATION")?,
             parameter("ATTEMPTS_LEFT")?,
         ))?;
-        Ok(Session { session: text(reply, "/Session")?, user_name: parameter("USERNAME")?, code })
+        Ok(Session {
+            session: string_at(reply, "/Session")?,
+            user_name: parameter("USERNAME")?,
+            code,
+        })
     }
 
     /// Reads the one new message on the phone, shows it, and gives the code in it.
-    async fn text(&mut self) -> Result<String, DemoError> {
+    async fn read_message(&mut self) -> Result<String, DemoError> {
         let outbox = self.outbox().await?;
-        expect(outbox.len() == self.read + 1, "the phone did not get exactly one text")?;
+        check(outbox.len() == self.read + 1, "the phone did not get exactly one text")?;
         let message = outbox.last().ok_or(DemoError::Unexpected("the phone got no text"))?;
-        expect(text(message, "/to")? == PHONE_NUMBER, "the text went to another number")?;
+        check(string_at(message, "/to")? == PHONE_NUMBER, "the text went to another number")?;
         self.read = outbox.len();
-        let body = text(message, "/body")?;
+        let body = string_at(message, "/body")?;
         writeln!(self.out, "   [phone] {body}")?;
         let digits = body.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() >= 6);
         digits.map(str::to_owned).ok_or(DemoError::Unexpected("the text has no code"))
@@ -183,7 +187,7 @@ impl<W: Write> Demo<'_, W> {
         Ok(())
     }
 
-    fn say(&mut self, what: &str) -> Result<(), DemoError> {
+    fn print(&mut self, what: &str) -> Result<(), DemoError> {
         writeln!(self.out, "   {what}")?;
         Ok(())
     }
@@ -191,17 +195,17 @@ impl<W: Write> Demo<'_, W> {
 
 const ACCESS_TOKEN: &str = "/AuthenticationResult/AccessToken";
 
-const LACKS_A_FIELD: DemoError = DemoError::Unexpected("a reply lacks a field");
+const MISSING_FIELD: DemoError = DemoError::Unexpected("a reply lacks a field");
 
 fn has_tokens(reply: &Value) -> bool {
     reply.pointer(ACCESS_TOKEN).is_some()
 }
 
-fn expect(condition: bool, otherwise: &'static str) -> Result<(), DemoError> {
+fn check(condition: bool, otherwise: &'static str) -> Result<(), DemoError> {
     if condition { Ok(()) } else { Err(DemoError::Unexpected(otherwise)) }
 }
 
 /// The text at `path`, a JSON pointer (RFC 6901).
-fn text(value: &Value, path: &str) -> Result<String, DemoError> {
-    value.pointer(path).and_then(Value::as_str).map(str::to_owned).ok_or(LACKS_A_FIELD)
+fn string_at(value: &Value, path: &str) -> Result<String, DemoError> {
+    value.pointer(path).and_then(Value::as_str).map(str::to_owned).ok_or(MISSING_FIELD)
 }

@@ -222,8 +222,9 @@ impl Local {
     ) -> io::Result<()> {
         let Self { functions, services, state, mut server, end, .. } = self;
         let (stop, stopped) = oneshot::channel();
-        let keep =
-            state.map(|path| tokio::spawn(state_file::keep(services.pools.clone(), path, stopped)));
+        let keep = state.map(|path| {
+            tokio::spawn(state_file::save_changes(services.pools.clone(), path, stopped))
+        });
         let ended = async move {
             shutdown.await;
             if let Some(functions) = functions {

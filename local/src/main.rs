@@ -86,21 +86,21 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         variables.entry("AWS_LAMBDA_LOG_LEVEL".to_owned()).or_insert("WARN".to_owned());
     }
     let config = Config { source, variables, state: arguments.state, ..Config::default() };
-    let mut stop = Stop::new()?;
+    let mut stop = StopSignals::new()?;
     let local = tokio::select! {
         local = Local::start(listener, config) => local?,
         () = stop.wait() => return Ok(()),
     };
-    if demo { play(local, stop).await } else { serve(local, stop).await }
+    if demo { run_demo(local, stop).await } else { serve(local, stop).await }
 }
 
-async fn serve(local: Local, mut stop: Stop) -> Result<(), Box<dyn Error>> {
-    introduce(&local.url())?;
+async fn serve(local: Local, mut stop: StopSignals) -> Result<(), Box<dyn Error>> {
+    print_environment(&local.url())?;
     local.serve(async move { stop.wait().await }).await?;
     Ok(())
 }
 
-async fn play(local: Local, mut stop: Stop) -> Result<(), Box<dyn Error>> {
+async fn run_demo(local: Local, mut stop: StopSignals) -> Result<(), Box<dyn Error>> {
     let client = Client::new(local.url());
     let (end, ended) = oneshot::channel();
     let server = tokio::spawn(local.serve(async move {
@@ -117,12 +117,12 @@ async fn play(local: Local, mut stop: Stop) -> Result<(), Box<dyn Error>> {
 }
 
 /// Ctrl-C, or a polite end from another process.
-struct Stop {
+struct StopSignals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
-impl Stop {
+impl StopSignals {
     fn new() -> io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
@@ -138,7 +138,7 @@ impl Stop {
 }
 
 /// Says what to give to a client, as lines for a shell.
-fn introduce(url: &str) -> io::Result<()> {
+fn print_environment(url: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "# A user pool is ready at {url}; what it sends is shown there.")?;
     writeln!(out, "# In another terminal:")?;

@@ -15,7 +15,7 @@ use crate::user_pool::{Snapshot, UserPools};
 /// The form of the file. Another is refused.
 const VERSION: u32 = 1;
 /// How long a change waits for others before they are written.
-const REST: Duration = Duration::from_secs(1);
+const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a state file is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -43,14 +43,14 @@ struct Header {
 }
 
 #[derive(Serialize)]
-struct Out<'a> {
+struct StateFile<'a> {
     version: u32,
     state: &'a Snapshot,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct In {
+struct OwnedStateFile {
     #[serde(rename = "version")]
     _version: u32,
     state: Snapshot,
@@ -71,7 +71,7 @@ pub fn load(path: &Path) -> Result<Option<Snapshot>, StateError> {
     if version != u64::from(VERSION) {
         return Err(StateError::Version(path.to_owned(), version));
     }
-    let In { state, .. } = serde_json::from_slice(&text).map_err(damaged)?;
+    let OwnedStateFile { state, .. } = serde_json::from_slice(&text).map_err(damaged)?;
     Ok(Some(state))
 }
 
@@ -89,7 +89,7 @@ pub fn save(path: &Path, state: &Snapshot) -> io::Result<()> {
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(&serde_json::to_vec(&Out { version: VERSION, state })?)?;
+    file.write_all(&serde_json::to_vec(&StateFile { version: VERSION, state })?)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -101,14 +101,14 @@ pub fn save(path: &Path, state: &Snapshot) -> io::Result<()> {
 ///
 /// # Errors
 /// When the last write fails. One before that is told and tried again.
-pub(crate) async fn keep(
+pub(crate) async fn save_changes(
     pools: UserPools,
     path: PathBuf,
     mut stop: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let mut saved = pools.changes();
     loop {
-        let stopped = tokio::time::timeout(REST, &mut stop).await.is_ok();
+        let stopped = tokio::time::timeout(SAVE_INTERVAL, &mut stop).await.is_ok();
         let changes = pools.changes();
         if changes == saved && !stopped {
             continue;

@@ -49,7 +49,7 @@ pub(crate) fn router(services: Services) -> Router {
     // What AWS has. A page from elsewhere may call it, as it may call AWS; it is never to see what
     // was sent.
     let aws = Router::new()
-        .route("/", get(page).post(by_target))
+        .route("/", get(page).post(dispatch_call))
         .route("/v2/email/outbound-emails", post(send_email))
         .route("/cognito-identity/.well-known/jwks_uri", get(identity_jwks))
         .route("/cognito-identity/.well-known/jwks.json", get(identity_jwks))
@@ -59,7 +59,7 @@ pub(crate) fn router(services: Services) -> Router {
         .layer(cross_origin([REQUEST_ID, ERROR_TYPE]));
     aws.route("/_local/outbox", get(outbox))
         .route("/_local/triggers", get(triggers))
-        .fallback(unknown)
+        .fallback(not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn(loopback_only))
         .with_state(Arc::new(services))
@@ -69,7 +69,7 @@ type Shared = State<Arc<Services>>;
 type Body = Result<Bytes, BytesRejection>;
 
 /// What a body gets that is too large, or breaks off.
-fn unread(rejection: &BytesRejection) -> Response {
+fn unreadable_body(rejection: &BytesRejection) -> Response {
     let (error, message) = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         let message = format!("The request is larger than {MAX_BODY_BYTES} bytes");
         ("RequestEntityTooLargeException", message)
@@ -84,10 +84,10 @@ async fn page() -> Html<&'static str> {
 }
 
 /// `POST /` is Cognito's if it has a target, and STS's or SNS's if it is a form.
-async fn by_target(State(services): Shared, headers: HeaderMap, body: Body) -> Response {
+async fn dispatch_call(State(services): Shared, headers: HeaderMap, body: Body) -> Response {
     let body = match body {
         Ok(body) => body,
-        Err(rejection) => return unread(&rejection),
+        Err(rejection) => return unreadable_body(&rejection),
     };
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let is_form = header(CONTENT_TYPE.as_str())
@@ -98,7 +98,7 @@ async fn by_target(State(services): Shared, headers: HeaderMap, body: Body) -> R
                 authorization: header(AUTHORIZATION.as_str()),
                 session_token: header("x-amz-security-token"),
             };
-            return by_version(&services, &query::parse(&body), caller);
+            return dispatch_query_call(&services, &query::parse(&body), caller);
         }
         Some(target) if target.starts_with(identity_pool::TARGET_PREFIX) => {
             services.identities.call(target, &body)
@@ -112,8 +112,8 @@ async fn by_target(State(services): Shared, headers: HeaderMap, body: Body) -> R
 }
 
 /// Answers a form.
-fn by_version(services: &Services, form: &Form, caller: Caller<'_>) -> Response {
-    respond(if sts::is_for(form) {
+fn dispatch_query_call(services: &Services, form: &Form, caller: Caller<'_>) -> Response {
+    respond(if sts::is_sts_request(form) {
         services.sts.call(form, caller, &request_id())
     } else {
         let send = |message| services.outbox.push(message);
@@ -124,7 +124,7 @@ fn by_version(services: &Services, form: &Form, caller: Caller<'_>) -> Response 
 async fn send_email(State(services): Shared, body: Body) -> Response {
     let body = match body {
         Ok(body) => body,
-        Err(rejection) => return unread(&rejection),
+        Err(rejection) => return unreadable_body(&rejection),
     };
     let send = |message| services.outbox.push(message);
     respond(ses::send_email(&body, &request_id(), now(&services), send))
@@ -133,14 +133,14 @@ async fn send_email(State(services): Shared, body: Body) -> Response {
 async fn jwks(State(services): Shared, Path(pool): Path<String>, uri: Uri) -> Response {
     match services.pools.jwks(&pool) {
         Some(keys) => Json(keys).into_response(),
-        None => unknown(uri).await,
+        None => not_found(uri).await,
     }
 }
 
 async fn identity_jwks(State(services): Shared, uri: Uri) -> Response {
     match services.identities.jwks() {
         Some(keys) => Json(keys).into_response(),
-        None => unknown(uri).await,
+        None => not_found(uri).await,
     }
 }
 
@@ -155,7 +155,7 @@ async fn openid_configuration(
 ) -> Response {
     match services.pools.openid_configuration(&pool) {
         Some(configuration) => Json(configuration).into_response(),
-        None => unknown(uri).await,
+        None => not_found(uri).await,
     }
 }
 
@@ -167,7 +167,7 @@ async fn triggers(State(services): Shared) -> Response {
     Json(services.calls.calls()).into_response()
 }
 
-async fn unknown(uri: Uri) -> Response {
+async fn not_found(uri: Uri) -> Response {
     let message = format!("Not found: {}. See GET / for what is served here", uri.path());
     (StatusCode::NOT_FOUND, Json(json!({ "message": message }))).into_response()
 }

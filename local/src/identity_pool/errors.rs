@@ -18,7 +18,7 @@ impl Error {
     }
 
     /// None of the tokens belongs to the identity.
-    pub(crate) fn no_login() -> Self {
+    pub(crate) fn logins_mismatch() -> Self {
         Self::not_authorized(
             "Logins don't match. Please include at least one valid login for this identity or \
              identity pool.",
@@ -26,7 +26,7 @@ impl Error {
     }
 
     /// The pool has no role for such an identity.
-    pub(crate) fn no_role() -> Self {
+    pub(crate) fn role_missing() -> Self {
         Self::new(
             Exception::INVALID_IDENTITY_POOL_CONFIGURATION,
             "Invalid identity pool configuration. Check assigned IAM roles for this pool.",

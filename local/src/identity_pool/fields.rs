@@ -73,7 +73,7 @@ const MAX_LOGINS: usize = 10;
 
 /// `MaxResults`.
 pub(crate) fn max_results(request: &Request) -> Result<usize> {
-    let count = request.required_number("MaxResults", 1..=60)?;
+    let count = request.required_integer("MaxResults", 1..=60)?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }
 

@@ -25,10 +25,10 @@ pub(crate) fn get_id(
 ) -> Result<String> {
     let pool = state.pool(pool_id)?;
     if tokens.is_empty() && !pool.config.allow_unauthenticated {
-        return Err(no_guests());
+        return Err(guests_not_supported());
     }
     let logins = logins(tokens);
-    match owner(state, pool_id, &logins)? {
+    match linked_identity(state, pool_id, &logins)? {
         Some(id) => {
             state.link(&id, &logins);
             Ok(id)
@@ -55,16 +55,16 @@ impl IdentityMatch {
         if tokens.is_empty() {
             return match (is_guest, pool.config.allow_unauthenticated) {
                 (true, true) => Ok(Self { id: id.to_owned(), guest: None, logins: Vec::new() }),
-                (true, false) => Err(no_guests()),
+                (true, false) => Err(guests_not_supported()),
                 (false, _) => {
                     Err(Error::not_authorized(format!("Access to Identity '{id}' is forbidden.")))
                 }
             };
         }
         let logins = logins(tokens);
-        match owner(state, &identity.pool_id, &logins)? {
+        match linked_identity(state, &identity.pool_id, &logins)? {
             Some(owner) if owner == id => Ok(Self { id: owner, guest: None, logins }),
-            _ if !is_guest => Err(Error::no_login()),
+            _ if !is_guest => Err(Error::logins_mismatch()),
             Some(owner) => Ok(Self { id: owner, guest: Some(id.to_owned()), logins }),
             None => Ok(Self { id: id.to_owned(), guest: None, logins }),
         }
@@ -91,7 +91,7 @@ pub(crate) fn credentials(
 ) -> Result<Value> {
     let found = IdentityMatch::find(state, id, tokens)?;
     let pool = state.pool(&state.identity(&found.id)?.pool_id)?;
-    let role = pool.roles.choose(tokens, custom_role)?.assumed(SESSION_NAME);
+    let role = pool.roles.choose(tokens, custom_role)?.assumed_role(SESSION_NAME);
     let made = vault.issue(role, ctx.now + CREDENTIALS_VALIDITY, ctx.rng);
     Ok(json!({
         "IdentityId": found.commit(state),
@@ -140,7 +140,7 @@ fn logins(tokens: &[VerifiedLogin]) -> Vec<Login> {
 }
 
 /// The one identity that the logins lead to.
-fn owner(state: &State, pool_id: &str, logins: &[Login]) -> Result<Option<String>> {
+fn linked_identity(state: &State, pool_id: &str, logins: &[Login]) -> Result<Option<String>> {
     let mut found = None;
     for id in logins.iter().filter_map(|login| state.identity_of(pool_id, login)) {
         match found {
@@ -156,6 +156,6 @@ fn owner(state: &State, pool_id: &str, logins: &[Login]) -> Result<Option<String
     Ok(found.map(str::to_owned))
 }
 
-fn no_guests() -> Error {
+fn guests_not_supported() -> Error {
     Error::not_authorized("Unauthenticated access is not supported for this identity pool.")
 }

@@ -31,7 +31,7 @@ pub(crate) fn verify(
     logins: &BTreeMap<String, String>,
 ) -> Result<Vec<VerifiedLogin>> {
     if providers.is_empty() && !logins.is_empty() {
-        return Err(Error::no_login());
+        return Err(Error::logins_mismatch());
     }
     logins.iter().map(|(name, token)| verify_one(pools, providers, name, token)).collect()
 }
@@ -78,7 +78,7 @@ fn other_issuer() -> Error {
 
 fn invalid(error: &InvalidToken) -> Error {
     let reason = match error {
-        InvalidToken::Malformed | InvalidToken::OtherUse => {
+        InvalidToken::Malformed | InvalidToken::WrongUse => {
             "Not a valid OpenId Connect identity token.".to_owned()
         }
         InvalidToken::UnknownIssuer(_) => return other_issuer(),

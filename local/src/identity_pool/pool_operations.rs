@@ -73,8 +73,8 @@ pub(crate) fn list(state: &mut State, _: &mut Context<'_>, request: &Request) ->
 
 fn config(request: &Request) -> Result<IdentityPoolConfig> {
     let name = request.required(&fields::IDENTITY_POOL_NAME)?.to_owned();
-    let allow_unauthenticated = request.required_flag("AllowUnauthenticatedIdentities")?;
-    let allow_classic_flow = request.flag("AllowClassicFlow")?;
+    let allow_unauthenticated = request.required_boolean("AllowUnauthenticatedIdentities")?;
+    let allow_classic_flow = request.boolean("AllowClassicFlow")?;
     let providers = request
         .structures("CognitoIdentityProviders", usize::MAX)?
         .unwrap_or_default()
@@ -83,15 +83,15 @@ fn config(request: &Request) -> Result<IdentityPoolConfig> {
             Ok(Provider {
                 name: provider.required(&fields::PROVIDER_NAME)?.to_owned(),
                 client_id: provider.required(&fields::CLIENT_ID)?.to_owned(),
-                server_side_token_check: provider.flag("ServerSideTokenCheck")?,
+                server_side_token_check: provider.boolean("ServerSideTokenCheck")?,
             })
         })
         .collect::<Result<_>>()?;
     let developer = request.optional(&fields::DEVELOPER_PROVIDER_NAME)?.map(|name| json!(name));
     let logins = request.bounded_map("SupportedLoginProviders", MAX_SUPPORTED_LOGIN_PROVIDERS)?;
     let tags = request.bounded_map("IdentityPoolTags", MAX_TAGS)?;
-    let open_id = request.texts(&fields::OPEN_ID_PROVIDERS, usize::MAX)?;
-    let saml = request.texts(&fields::SAML_PROVIDERS, usize::MAX)?;
+    let open_id = request.strings(&fields::OPEN_ID_PROVIDERS, usize::MAX)?;
+    let saml = request.strings(&fields::SAML_PROVIDERS, usize::MAX)?;
     let shown = [
         ("DeveloperProviderName", developer),
         ("SupportedLoginProviders", logins.map(|map| json!(map))),

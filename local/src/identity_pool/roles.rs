@@ -98,7 +98,7 @@ impl Roles {
         if tokens.is_empty() {
             return match custom {
                 Some(_) => Err(denied()),
-                None => self.unauthenticated.clone().ok_or_else(Error::no_role),
+                None => self.unauthenticated.clone().ok_or_else(Error::role_missing),
             };
         }
         let mapped = tokens.iter().find_map(|token| {
@@ -120,7 +120,7 @@ impl Roles {
         match (chosen, mapped) {
             (Some(role), _) => Ok(role),
             (None, Some((Mapping { deny: true, .. }, _))) => Err(denied()),
-            (None, _) => self.authenticated.clone().ok_or_else(Error::no_role),
+            (None, _) => self.authenticated.clone().ok_or_else(Error::role_missing),
         }
     }
 }

@@ -64,8 +64,8 @@ impl CallLog {
         self.lock().iter().cloned().collect()
     }
 
-    pub(super) fn begin(&self, trigger: Trigger) -> Begun<'_> {
-        Begun { log: self, trigger, started_at: self.clock.now(), stopwatch: now() }
+    pub(super) fn begin(&self, trigger: Trigger) -> StartedCall<'_> {
+        StartedCall { log: self, trigger, started_at: self.clock.now(), stopwatch: now() }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<TriggerCall>> {
@@ -80,14 +80,14 @@ impl Default for CallLog {
 }
 
 /// A call under way.
-pub(super) struct Begun<'a> {
+pub(super) struct StartedCall<'a> {
     log: &'a CallLog,
     trigger: Trigger,
     started_at: Duration,
     stopwatch: Instant,
 }
 
-impl Begun<'_> {
+impl StartedCall<'_> {
     pub(super) fn end(self, outcome: Outcome, pid: Option<u32>, cold: bool) {
         let call = TriggerCall {
             trigger: self.trigger.name(),

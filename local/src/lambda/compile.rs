@@ -64,9 +64,9 @@ pub enum CompileError {
 
 /// Receives a line now and then while a build takes long.
 #[derive(Clone)]
-pub struct Progress(Option<Arc<Tell>>);
+pub struct Progress(Option<Arc<LineReceiver>>);
 
-type Tell = dyn Fn(&str) + Send + Sync;
+type LineReceiver = dyn Fn(&str) + Send + Sync;
 
 impl Progress {
     /// Says nothing.
@@ -103,7 +103,7 @@ impl Programs {
     /// # Errors
     /// When one is missing.
     pub fn in_directory(directory: &Path) -> Result<Self, CompileError> {
-        Self::each(|trigger| {
+        Self::for_each_trigger(|trigger| {
             let bare = directory.join(trigger.function());
             let bootstrap = bare.join("bootstrap");
             if bootstrap.is_file() {
@@ -152,7 +152,9 @@ impl Programs {
         launches.collect()
     }
 
-    fn each(find: impl Fn(Trigger) -> Result<PathBuf, CompileError>) -> Result<Self, CompileError> {
+    fn for_each_trigger(
+        find: impl Fn(Trigger) -> Result<PathBuf, CompileError>,
+    ) -> Result<Self, CompileError> {
         let found = Trigger::ALL.into_iter().map(|trigger| Ok((trigger, find(trigger)?)));
         found.collect::<Result<_, _>>().map(Self)
     }
@@ -164,7 +166,7 @@ impl Programs {
             .filter_map(|line| serde_json::from_slice::<Artifact>(line).ok())
             .filter_map(|artifact| Some((artifact.target.name, artifact.executable?)))
             .collect();
-        Self::each(|trigger| {
+        Self::for_each_trigger(|trigger| {
             let path = built.get(trigger.function()).cloned();
             path.ok_or(CompileError::NotBuilt(trigger.function()))
         })
@@ -191,7 +193,8 @@ async fn run_cargo(mut command: Command, progress: &Progress) -> Result<Vec<u8>,
         reason: error.to_string(),
     };
     let build = command.spawn().map_err(no_cargo)?.wait_with_output();
-    let Finished { status, stdout, stderr } = watched(build, progress).await.map_err(no_cargo)?;
+    let Finished { status, stdout, stderr } =
+        with_progress(build, progress).await.map_err(no_cargo)?;
     if status.success() {
         Ok(stdout)
     } else {
@@ -218,7 +221,7 @@ fn build_command(cargo: &OsStr, triggers: &[Trigger], release: bool) -> Command 
     if let Some(workspace) = Path::new(env!("CARGO_MANIFEST_DIR")).parent() {
         command.current_dir(workspace);
     }
-    for variable in variables_of_cargo() {
+    for variable in cargo_variables() {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -226,7 +229,7 @@ fn build_command(cargo: &OsStr, triggers: &[Trigger], release: bool) -> Command 
 }
 
 /// Waits for `build`, and says so when that takes long.
-async fn watched<T>(build: impl Future<Output = T>, progress: &Progress) -> T {
+async fn with_progress<T>(build: impl Future<Output = T>, progress: &Progress) -> T {
     tokio::pin!(build);
     if let Ok(finished) = tokio::time::timeout(QUIET, &mut build).await {
         return finished;
@@ -261,11 +264,11 @@ fn cargo() -> OsString {
 /// The variables that cargo adds when it runs a program or a test. Build scripts that look at
 /// them would see ours instead of none, and so make cargo build their crates again.
 #[expect(clippy::disallowed_methods, reason = "what cargo adds is only to be seen here")]
-fn variables_of_cargo() -> impl Iterator<Item = OsString> {
-    std::env::vars_os().map(|(name, _)| name).filter(is_cargos)
+fn cargo_variables() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(is_cargo_variable)
 }
 
-fn is_cargos(name: &OsString) -> bool {
+fn is_cargo_variable(name: &OsString) -> bool {
     const EXACT: [&str; 8] = [
         "CARGO",
         "CARGO_BIN_NAME",
@@ -381,10 +384,10 @@ mod tests {
         let told = Arc::clone(&lines);
         let progress = Progress::new(move |line| told.lock().unwrap().push(line.to_owned()));
 
-        watched(tokio::time::sleep(QUIET / 2), &progress).await;
+        with_progress(tokio::time::sleep(QUIET / 2), &progress).await;
         assert!(lines.lock().unwrap().is_empty());
 
-        watched(tokio::time::sleep(QUIET + PROGRESS_EVERY * 5 / 2), &progress).await;
+        with_progress(tokio::time::sleep(QUIET + PROGRESS_EVERY * 5 / 2), &progress).await;
         assert_eq!(
             *lines.lock().unwrap(),
             [
@@ -399,7 +402,7 @@ mod tests {
     fn only_what_cargo_adds_is_taken_away() {
         let theirs = ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BIN_EXE_cognito-otp"];
         let users = ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "RUSTFLAGS", "PATH"];
-        assert!(theirs.iter().all(|name| is_cargos(&name.into())));
-        assert!(!users.iter().any(|name| is_cargos(&name.into())));
+        assert!(theirs.iter().all(|name| is_cargo_variable(&name.into())));
+        assert!(!users.iter().any(|name| is_cargo_variable(&name.into())));
     }
 }

@@ -61,22 +61,22 @@ pub struct StartError {
 
 /// The functions as processes of ours. Clones share them; they end with the last clone.
 #[derive(Clone)]
-pub struct Functions(Arc<Owner>);
+pub struct Functions(Arc<FunctionsHandle>);
 
 /// Calls under way hold the pools, but only the caller's handles hold this.
-struct Owner {
-    pools: Arc<Pools>,
+struct FunctionsHandle {
+    pools: Arc<InstancePools>,
 }
 
-struct Pools {
-    pools: BTreeMap<Trigger, Pool>,
+struct InstancePools {
+    pools: BTreeMap<Trigger, InstancePool>,
     limit: Duration,
     calls: CallLog,
     closing: watch::Sender<bool>,
 }
 
 /// The instances of one function.
-struct Pool {
+struct InstancePool {
     launch: Launch,
     output: Output,
     limit: Duration,
@@ -84,21 +84,21 @@ struct Pool {
     /// One permit for each instance that may be busy. An instance becomes idle before its permit
     /// is given back, and is looked for after one is taken: so no more than `size` ever run.
     permits: Arc<Semaphore>,
-    idle: Mutex<Vec<Member>>,
+    idle: Mutex<Vec<PooledInstance>>,
     pids: Arc<Mutex<BTreeSet<u32>>>,
 }
 
 /// An instance on its pool's list of processes.
-struct Member {
+struct PooledInstance {
     instance: Instance,
     pids: Arc<Mutex<BTreeSet<u32>>>,
 }
 
 /// What one call has used so far. It outlives the call if that is given up.
 #[derive(Default)]
-struct Use {
+struct CallResources {
     permit: Option<OwnedSemaphorePermit>,
-    member: Option<Member>,
+    member: Option<PooledInstance>,
     pid: Option<u32>,
     cold: bool,
 }
@@ -112,7 +112,7 @@ impl Functions {
         let pools = launches
             .into_iter()
             .map(|(trigger, launch)| {
-                let pool = Pool {
+                let pool = InstancePool {
                     launch,
                     output: options.output.clone(),
                     limit: options.limit,
@@ -124,8 +124,8 @@ impl Functions {
                 (trigger, pool)
             })
             .collect();
-        Self(Arc::new(Owner {
-            pools: Arc::new(Pools {
+        Self(Arc::new(FunctionsHandle {
+            pools: Arc::new(InstancePools {
                 pools,
                 limit: options.limit,
                 calls: options.calls,
@@ -147,7 +147,7 @@ impl Functions {
                 function: "every function".to_owned(),
                 reason: "shutting down".to_owned(),
             }),
-            warmed = try_join_all(pools.pools.values().map(Pool::warm)) => warmed.map(drop),
+            warmed = try_join_all(pools.pools.values().map(InstancePool::warm)) => warmed.map(drop),
         }
     }
 
@@ -169,7 +169,7 @@ impl Functions {
     pub async fn shutdown(&self) {
         let pools = &self.0.pools;
         pools.closing.send_replace(true);
-        join_all(pools.pools.values().map(Pool::close)).await;
+        join_all(pools.pools.values().map(InstancePool::close)).await;
     }
 }
 
@@ -178,11 +178,11 @@ impl Invoke for Functions {
         let pools = Arc::clone(&self.0.pools);
         // Cognito sees a call through even if its own client hangs up: so the call is a task.
         let call = tokio::spawn(async move { pools.call(trigger, event).await });
-        Box::pin(async move { call.await.unwrap_or_else(|_| Err(closed())) })
+        Box::pin(async move { call.await.unwrap_or_else(|_| Err(shutting_down())) })
     }
 }
 
-impl Drop for Owner {
+impl Drop for FunctionsHandle {
     fn drop(&mut self) {
         self.pools.closing.send_replace(true);
         for pool in self.pools.pools.values() {
@@ -191,7 +191,7 @@ impl Drop for Owner {
     }
 }
 
-impl Pools {
+impl InstancePools {
     async fn call(&self, trigger: Trigger, event: Bytes) -> Result<Bytes, InvokeError> {
         let Some(pool) = self.pools.get(&trigger) else {
             return Err(InvokeError::Function {
@@ -200,11 +200,11 @@ impl Pools {
             });
         };
         let entry = self.calls.begin(trigger);
-        let mut used = Use::default();
+        let mut used = CallResources::default();
         let mut closing = self.closing.subscribe();
         let ended = tokio::select! {
             biased;
-            _ = closing.wait_for(|closing| *closing) => Err((Outcome::Error, closed())),
+            _ = closing.wait_for(|closing| *closing) => Err((Outcome::Error, shutting_down())),
             ended = timeout(self.limit, pool.call(&mut used, event)) => ended
                 .unwrap_or(Err((Outcome::Timeout, InvokeError::TimedOut))),
         };
@@ -213,13 +213,17 @@ impl Pools {
             Err((outcome, _)) => *outcome,
         };
         entry.end(outcome, used.pid, used.cold);
-        pool.give_up(used);
+        pool.abandon(used);
         ended.map_err(|(_, error)| error)
     }
 }
 
-impl Pool {
-    async fn call(&self, used: &mut Use, event: Bytes) -> Result<Bytes, (Outcome, InvokeError)> {
+impl InstancePool {
+    async fn call(
+        &self,
+        used: &mut CallResources,
+        event: Bytes,
+    ) -> Result<Bytes, (Outcome, InvokeError)> {
         let died = |error| (Outcome::Died, error);
         used.permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         loop {
@@ -248,7 +252,7 @@ impl Pool {
                     used.member = None;
                     // A reused one that never took the event had ended before this call.
                     if taken || used.cold {
-                        self.say(&error);
+                        self.log_error(&error);
                         return Err(died(error));
                     }
                 }
@@ -258,7 +262,7 @@ impl Pool {
 
     /// Ends the instance of a call that was given up: whatever it is doing, it is not to be
     /// trusted with another call. The call does not wait for that, but its permit does.
-    fn give_up(&self, used: Use) {
+    fn abandon(&self, used: CallResources) {
         let Some(mut member) = used.member else {
             return;
         };
@@ -277,13 +281,13 @@ impl Pool {
             self.put_idle(Some(member));
             return Ok(());
         }
-        let mut member = self.start().await.map_err(|error| failed(words(&error)))?;
+        let mut member = self.start().await.map_err(|error| failed(describe_error(&error)))?;
         let reason = match timeout(START_LIMIT, member.instance.ready()).await {
             Ok(Ok(())) => {
                 self.put_idle(Some(member));
                 return Ok(());
             }
-            Ok(Err(error)) => words(&error),
+            Ok(Err(error)) => describe_error(&error),
             Err(_) => format!("it asked for no event within {} s", START_LIMIT.as_secs()),
         };
         // With its last lines, which say why.
@@ -297,23 +301,23 @@ impl Pool {
         let busy = timeout(SHUTDOWN_LIMIT, self.permits.acquire_many(self.size)).await;
         let idle = std::mem::take(&mut *lock(&self.idle));
         // A plain closure: on an async one rustc 1.95 fails when it compiles incrementally.
-        let end = |mut member: Member| async move { member.instance.end().await };
+        let end = |mut member: PooledInstance| async move { member.instance.end().await };
         join_all(idle.into_iter().map(end)).await;
         drop(busy);
     }
 
-    async fn start(&self) -> Result<Member, InvokeError> {
+    async fn start(&self) -> Result<PooledInstance, InvokeError> {
         match Instance::start(&self.launch, &self.output).await {
-            Ok(instance) => Ok(Member::new(instance, &self.pids)),
+            Ok(instance) => Ok(PooledInstance::new(instance, &self.pids)),
             Err(error) => {
-                self.say(&error);
+                self.log_error(&error);
                 Err(error)
             }
         }
     }
 
     /// The instance that was busy last, so that those no longer needed rest. Dead ones go.
-    async fn take_idle(&self) -> Option<Member> {
+    async fn take_idle(&self) -> Option<PooledInstance> {
         loop {
             let mut member = lock(&self.idle).pop()?;
             if member.instance.is_alive() {
@@ -323,38 +327,38 @@ impl Pool {
         }
     }
 
-    fn put_idle(&self, member: Option<Member>) {
+    fn put_idle(&self, member: Option<PooledInstance>) {
         lock(&self.idle).extend(member);
     }
 
     /// Lambda writes what happened to a function into the function's own log.
-    fn say(&self, error: &InvokeError) {
-        let line = format!("{}\n", words(error));
+    fn log_error(&self, error: &InvokeError) {
+        let line = format!("{}\n", describe_error(error));
         self.output.line(&self.launch.name, line.as_bytes());
     }
 }
 
-impl Member {
+impl PooledInstance {
     fn new(instance: Instance, pids: &Arc<Mutex<BTreeSet<u32>>>) -> Self {
         lock(pids).insert(instance.pid());
         Self { instance, pids: Arc::clone(pids) }
     }
 }
 
-impl Drop for Member {
+impl Drop for PooledInstance {
     fn drop(&mut self) {
         lock(&self.pids).remove(&self.instance.pid());
     }
 }
 
-fn words(error: &InvokeError) -> String {
+fn describe_error(error: &InvokeError) -> String {
     match error {
         InvokeError::Function { error_type, message } => format!("{error_type}: {message}"),
         InvokeError::TimedOut => "no answer in time".to_owned(),
     }
 }
 
-fn closed() -> InvokeError {
+fn shutting_down() -> InvokeError {
     InvokeError::Function {
         error_type: "Runtime.Shutdown".to_owned(),
         message: "Error: the functions are shutting down".to_owned(),

@@ -57,9 +57,9 @@ impl Capture {
 
 /// The first things that a function wrote: why it did not start, if it did not.
 #[derive(Clone, Default)]
-pub(super) struct StartUp(Arc<Mutex<Vec<u8>>>);
+pub(super) struct StartUpOutput(Arc<Mutex<Vec<u8>>>);
 
-impl StartUp {
+impl StartUpOutput {
     fn push(&self, line: &[u8]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = START_UP_LIMIT.saturating_sub(kept.len());
@@ -77,7 +77,7 @@ pub(super) fn forward(
     function: Arc<str>,
     stream: impl AsyncRead + Unpin + Send + 'static,
     output: Output,
-    start_up: StartUp,
+    start_up: StartUpOutput,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut stream = BufReader::new(stream);

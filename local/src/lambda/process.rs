@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::lambda::output::{Output, StartUp, forward};
+use crate::lambda::output::{Output, StartUpOutput, forward};
 use crate::lambda::runtime_api::RuntimeApi;
 use crate::user_pool::InvokeError;
 
@@ -72,7 +72,7 @@ pub struct Instance {
     child: Child,
     pid: u32,
     api: RuntimeApi,
-    start_up: StartUp,
+    start_up: StartUpOutput,
     readers: [JoinHandle<()>; 2],
 }
 
@@ -116,7 +116,7 @@ impl Instance {
             return Err(io::Error::other("the process has no output"));
         };
         let name: Arc<str> = launch.name.as_str().into();
-        let start_up = StartUp::default();
+        let start_up = StartUpOutput::default();
         let readers = [
             forward(Arc::clone(&name), stdout, output.clone(), start_up.clone()),
             forward(name, stderr, output.clone(), start_up.clone()),
@@ -196,17 +196,17 @@ impl Instance {
         let request = id.map(|id| format!("RequestId: {id} ")).unwrap_or_default();
         InvokeError::Function {
             error_type: EXIT_ERROR.to_owned(),
-            message: format!("{request}Error: Runtime exited {}", exit_words(status)),
+            message: format!("{request}Error: Runtime exited {}", exit_description(status)),
         }
     }
 }
 
-fn exit_words(status: io::Result<ExitStatus>) -> String {
+fn exit_description(status: io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) if status.success() => "without providing a reason".to_owned(),
         Ok(status) => match status.code() {
             Some(code) => format!("with error: exit status {code}"),
-            None => format!("with error: signal: {}", signal_words(status)),
+            None => format!("with error: signal: {}", signal_name(status)),
         },
         Err(error) => format!("with error: {error}"),
     }
@@ -214,7 +214,7 @@ fn exit_words(status: io::Result<ExitStatus>) -> String {
 
 /// A signal as Lambda's supervisor, a Go program, names it.
 #[cfg(unix)]
-fn signal_words(status: ExitStatus) -> String {
+fn signal_name(status: ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt as _;
     match status.signal() {
         Some(2) => "interrupt".to_owned(),
@@ -230,7 +230,7 @@ fn signal_words(status: ExitStatus) -> String {
 }
 
 #[cfg(not(unix))]
-fn signal_words(status: ExitStatus) -> String {
+fn signal_name(status: ExitStatus) -> String {
     status.to_string()
 }
 

@@ -28,7 +28,7 @@ const BODY_LIMIT: usize = 2 * 6 * 1024 * 1024;
 const ARN_PREFIX: &str = "arn:aws:lambda:us-east-1:000000000000:function:";
 
 /// What the function answered to one invocation.
-pub(super) type Reply = Result<Bytes, InvokeError>;
+pub(super) type FunctionResult = Result<Bytes, InvokeError>;
 
 /// One call on its way to the function.
 pub(super) struct Invocation {
@@ -36,7 +36,7 @@ pub(super) struct Invocation {
     trace: String,
     event: Bytes,
     deadline: Duration,
-    reply: oneshot::Sender<Reply>,
+    reply: oneshot::Sender<FunctionResult>,
 }
 
 /// The server of one instance. It ends with this value.
@@ -50,15 +50,15 @@ pub(super) struct RuntimeApi {
 struct Shared {
     arn: String,
     queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    current: Mutex<Current>,
+    current: Mutex<CurrentInvocation>,
     /// Whether the function has asked for an event yet, which ends its initialisation.
     asked: watch::Sender<bool>,
 }
 
 #[derive(Default)]
-struct Current {
+struct CurrentInvocation {
     /// The invocation that the function took and has not answered.
-    taken: Option<(String, oneshot::Sender<Reply>)>,
+    taken: Option<(String, oneshot::Sender<FunctionResult>)>,
     init_error: Option<InvokeError>,
 }
 
@@ -105,7 +105,7 @@ impl RuntimeApi {
         &self,
         event: Bytes,
         limit: Duration,
-    ) -> (String, oneshot::Receiver<Reply>) {
+    ) -> (String, oneshot::Receiver<FunctionResult>) {
         let (reply, answer) = oneshot::channel();
         let request = new_id();
         let id = request.to_string();
@@ -147,11 +147,11 @@ impl Drop for RuntimeApi {
 }
 
 impl Shared {
-    fn current(&self) -> MutexGuard<'_, Current> {
+    fn current(&self) -> MutexGuard<'_, CurrentInvocation> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, id: &str, reply: Reply) -> Response {
+    fn answer(&self, id: &str, reply: FunctionResult) -> Response {
         let mut current = self.current();
         match mem::take(&mut current.taken) {
             Some((taken, sender)) if taken == id => {

@@ -51,7 +51,7 @@ impl RoleArn {
 
     /// Who has taken the role, in a session of this name.
     #[must_use]
-    pub fn assumed(&self, session_name: &str) -> AssumedRole {
+    pub fn assumed_role(&self, session_name: &str) -> AssumedRole {
         let (account, path) = Self::parts(&self.0).unwrap_or_default();
         let name = path.rsplit('/').next().unwrap_or_default();
         // A role's id is always the same, as in IAM.
@@ -108,7 +108,7 @@ pub struct Session {
 impl Session {
     /// Whether its time has ended.
     #[must_use]
-    pub fn is_over(&self, now: Duration) -> bool {
+    pub fn is_expired(&self, now: Duration) -> bool {
         now.as_secs() >= self.expires
     }
 }
@@ -180,7 +180,7 @@ impl Vault {
         let body = BASE64_URL_SAFE_NO_PAD.decode(body).ok()?;
         let mac = BASE64_URL_SAFE_NO_PAD.decode(mac).ok()?;
         let right = hmac::mac(&self.0, &[b"session-token", &body]);
-        hmac::same(&mac, &right).then(|| serde_json::from_slice(&body).ok()).flatten()
+        hmac::constant_time_eq(&mac, &right).then(|| serde_json::from_slice(&body).ok()).flatten()
     }
 }
 
@@ -205,12 +205,12 @@ mod tests {
     #[test]
     fn only_roles_are_roles() {
         let role = RoleArn::parse("arn:aws:iam::123456789012:role/team/App").unwrap();
-        let assumed = role.assumed("maya");
+        let assumed = role.assumed_role("maya");
         assert_eq!(assumed.arn, "arn:aws:sts::123456789012:assumed-role/App/maya");
         let (id, name) = assumed.id.split_once(':').unwrap();
         assert!(id.starts_with("AROA"));
         assert_eq!((id.len(), name), (21, "maya"));
-        assert_eq!(role.assumed("maya"), assumed);
+        assert_eq!(role.assumed_role("maya"), assumed);
         for other in [
             "",
             "arn:aws:iam::123456789012:user/App",
@@ -229,15 +229,15 @@ mod tests {
     fn a_session_token_is_known_again_only_as_it_was_made() {
         let mut rng = StdRng::seed_from_u64(1);
         let (vault, other) = (Vault::generate(&mut rng), Vault::generate(&mut rng));
-        let role = RoleArn::parse("arn:aws:iam::000000000000:role/App").unwrap().assumed("s");
+        let role = RoleArn::parse("arn:aws:iam::000000000000:role/App").unwrap().assumed_role("s");
         let made = vault.issue(role.clone(), Duration::from_secs(100), &mut rng);
         assert!(made.access_key_id.starts_with("ASIA"));
         assert_eq!((made.access_key_id.len(), made.secret_access_key.len()), (20, 40));
         assert!(!format!("{made:?}").contains(&made.secret_access_key));
         let Origin::Ours(session) = vault.open(&made.session_token) else { panic!() };
         assert_eq!((&session.access_key_id, &session.role), (&made.access_key_id, &role));
-        assert!(!session.is_over(Duration::from_millis(99_999)));
-        assert!(session.is_over(Duration::from_secs(100)));
+        assert!(!session.is_expired(Duration::from_millis(99_999)));
+        assert!(session.is_expired(Duration::from_secs(100)));
         assert_eq!(other.open(&made.session_token), Origin::Forged);
         for at in PREFIX.len()..made.session_token.len() {
             let mut changed = made.session_token.clone().into_bytes();

@@ -56,13 +56,17 @@ impl Error {
     }
 
     /// A field that breaks a constraint of the API model.
-    pub(crate) fn violated(member: &str, constraint: &str) -> Self {
-        Self::violated_as(Exception::INVALID_PARAMETER, member, constraint)
+    pub(crate) fn constraint_violation(member: &str, constraint: &str) -> Self {
+        Self::constraint_violation_as(Exception::INVALID_PARAMETER, member, constraint)
     }
 
     /// The same, where the service has another exception for it. The message never repeats the
     /// value, which may be a secret.
-    pub(crate) fn violated_as(exception: Exception, member: &str, constraint: &str) -> Self {
+    pub(crate) fn constraint_violation_as(
+        exception: Exception,
+        member: &str,
+        constraint: &str,
+    ) -> Self {
         let message = format!(
             "1 validation error detected: Value at '{member}' failed to satisfy constraint: \
              {constraint}"

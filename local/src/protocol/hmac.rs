@@ -36,7 +36,7 @@ fn block(key: &[u8]) -> [u8; BLOCK] {
 }
 
 /// Whether two byte strings are the same, in a time that tells nothing of where they differ.
-pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+pub(crate) fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn only_equal_bytes_are_the_same() {
-        assert!(same(b"abc", b"abc"));
-        assert!(!same(b"abc", b"abd"));
-        assert!(!same(b"abc", b"ab"));
+        assert!(constant_time_eq(b"abc", b"abc"));
+        assert!(!constant_time_eq(b"abc", b"abd"));
+        assert!(!constant_time_eq(b"abc", b"ab"));
     }
 }

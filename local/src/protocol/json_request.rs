@@ -47,7 +47,7 @@ impl Field {
                 _ => return Ok(()),
             }
         };
-        Err(Error::violated(member, &constraint))
+        Err(Error::constraint_violation(member, &constraint))
     }
 }
 
@@ -84,11 +84,6 @@ impl Request {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
-    /// The field as it was given, where it is only shown again.
-    pub(crate) fn as_given(&self, name: &str) -> Option<&Value> {
-        self.value(name)
-    }
-
     pub(crate) fn optional(&self, field: &Field) -> Result<Option<&str>> {
         let Some(value) = self.value(field.name) else {
             return Ok(None);
@@ -103,11 +98,11 @@ impl Request {
     }
 
     pub(crate) fn missing(&self, name: &str) -> Error {
-        Error::violated(&self.member(name), "Member must not be null")
+        Error::constraint_violation(&self.member(name), "Member must not be null")
     }
 
     /// A string that is only shown again.
-    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>> {
+    pub(crate) fn string_value(&self, name: &str) -> Result<Option<&str>> {
         self.value(name).map(string).transpose()
     }
 
@@ -144,7 +139,7 @@ impl Request {
     }
 
     /// A list of at most `max` strings that are each as `field` says, if it is there.
-    pub(crate) fn texts(&self, field: &Field, max: usize) -> Result<Option<Vec<&str>>> {
+    pub(crate) fn strings(&self, field: &Field, max: usize) -> Result<Option<Vec<&str>>> {
         let Some(items) = self.list(field.name, max)? else {
             return Ok(None);
         };
@@ -157,18 +152,18 @@ impl Request {
         items.iter().map(text).collect::<Result<_>>().map(Some)
     }
 
-    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>> {
+    pub(crate) fn boolean(&self, name: &str) -> Result<Option<bool>> {
         self.value(name)
             .map(|value| value.as_bool().ok_or_else(|| mismatch(value, "a Boolean")))
             .transpose()
     }
 
-    pub(crate) fn required_flag(&self, name: &str) -> Result<bool> {
-        self.flag(name)?.ok_or_else(|| self.missing(name))
+    pub(crate) fn required_boolean(&self, name: &str) -> Result<bool> {
+        self.boolean(name)?.ok_or_else(|| self.missing(name))
     }
 
     /// An integer of `range`, if it is there.
-    pub(crate) fn number(&self, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>> {
+    pub(crate) fn integer(&self, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>> {
         let Some(value) = self.value(name) else {
             return Ok(None);
         };
@@ -178,7 +173,7 @@ impl Request {
         let number = value.as_i64().unwrap_or(i64::MAX);
         let broken = |which: &str, bound: u32| {
             let constraint = format!("Member must have value {which} than or equal to {bound}");
-            Err(Error::violated(&self.member(name), &constraint))
+            Err(Error::constraint_violation(&self.member(name), &constraint))
         };
         if number < i64::from(*range.start()) {
             return broken("greater", *range.start());
@@ -203,8 +198,8 @@ impl Request {
     }
 
     /// A list of strings as `field` says, which must be there.
-    pub(crate) fn required_texts(&self, field: &Field) -> Result<Vec<&str>> {
-        self.texts(field, usize::MAX)?.ok_or_else(|| self.missing(field.name))
+    pub(crate) fn required_strings(&self, field: &Field) -> Result<Vec<&str>> {
+        self.strings(field, usize::MAX)?.ok_or_else(|| self.missing(field.name))
     }
 
     /// A map of strings with at most `max` entries, if it is there.
@@ -249,8 +244,8 @@ impl Request {
     }
 
     /// An integer of `range`, which must be there.
-    pub(crate) fn required_number(&self, name: &str, range: RangeInclusive<u32>) -> Result<u32> {
-        self.number(name, range)?.ok_or_else(|| self.missing(name))
+    pub(crate) fn required_integer(&self, name: &str, range: RangeInclusive<u32>) -> Result<u32> {
+        self.integer(name, range)?.ok_or_else(|| self.missing(name))
     }
 }
 
@@ -262,7 +257,10 @@ fn nested(value: &Value, member: String) -> Result<Request> {
 }
 
 fn bad_length(name: &str, max: usize) -> Error {
-    Error::violated(name, &format!("Member must have length less than or equal to {max}"))
+    Error::constraint_violation(
+        name,
+        &format!("Member must have length less than or equal to {max}"),
+    )
 }
 
 fn string(value: &Value) -> Result<&str> {

@@ -45,7 +45,7 @@ pub enum InvalidToken {
     /// A claim that it needs is not there.
     MissingClaim(&'static str),
     /// It is another kind of token, such as an access token.
-    OtherUse,
+    WrongUse,
     /// It is for somebody else, or for somebody who is gone.
     Audience,
     /// It is too old.

@@ -96,7 +96,11 @@ impl SigningKey {
     }
 
     /// The claims of a token of `issuer` that this key signed, however old it is.
-    pub(crate) fn verified_of<C: DeserializeOwned>(&self, issuer: &str, token: &str) -> Option<C> {
+    pub(crate) fn verified_from<C: DeserializeOwned>(
+        &self,
+        issuer: &str,
+        token: &str,
+    ) -> Option<C> {
         let key = self.key().ok()?;
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[issuer]);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::outbox::{Medium, Message};
 use crate::protocol::http_reply::HttpReply;
 
-/// Answers `POST /v2/email/outbound-emails`. Mail that is taken is given to `send`, one message for
+/// Answers `POST /v2/email/outbound-emails`. EmailContent that is taken is given to `send`, one message for
 /// each receiver.
 pub fn send_email(
     body: &[u8],
@@ -17,7 +17,7 @@ pub fn send_email(
     match read(body) {
         Ok((to, mail)) => {
             for to in to {
-                let Mail { subject, body, html } = mail.clone();
+                let EmailContent { subject, body, html } = mail.clone();
                 let (medium, subject) = (Medium::Email, Some(subject));
                 send(Message { medium, to, subject, body, html, sent_at: now });
             }
@@ -32,14 +32,14 @@ pub fn send_email(
 
 /// What every receiver gets.
 #[derive(Clone)]
-struct Mail {
+struct EmailContent {
     subject: String,
     body: String,
     html: Option<String>,
 }
 
 /// The receivers and the mail, or why there is none.
-fn read(body: &[u8]) -> Result<(Vec<String>, Mail), &'static str> {
+fn read(body: &[u8]) -> Result<(Vec<String>, EmailContent), &'static str> {
     let request: SendEmail =
         serde_json::from_slice(body).map_err(|_| "The body is not a SendEmail request")?;
     if request.from_email_address.is_none_or(|from| !from.contains('@')) {
@@ -73,7 +73,7 @@ fn is_name(text: &str, most: usize) -> bool {
 #[serde(rename_all = "PascalCase")]
 struct SendEmail {
     from_email_address: Option<String>,
-    destination: Receivers,
+    destination: Destination,
     content: Content,
     configuration_set_name: Option<String>,
     #[serde(default)]
@@ -89,7 +89,7 @@ struct Tag {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Receivers {
+struct Destination {
     #[serde(default)]
     to_addresses: Vec<String>,
 }
@@ -109,7 +109,7 @@ struct Simple {
 }
 
 impl Simple {
-    fn mail(self) -> Result<Mail, &'static str> {
+    fn mail(self) -> Result<EmailContent, &'static str> {
         let Self { subject: Text { data: subject }, body: Body { text, html } } = self;
         // SES makes it a header line.
         if subject.contains(['\r', '\n']) {
@@ -118,7 +118,7 @@ impl Simple {
         let html = html.map(|html| html.data);
         let body = text.map(|text| text.data).or_else(|| html.clone());
         let body = body.ok_or("Content.Simple.Body has neither Text nor Html")?;
-        Ok(Mail { subject, body, html })
+        Ok(EmailContent { subject, body, html })
     }
 }
 
@@ -131,14 +131,14 @@ struct Template {
 }
 
 impl Template {
-    fn mail(self) -> Result<Mail, &'static str> {
+    fn mail(self) -> Result<EmailContent, &'static str> {
         let name = self.template_name.filter(|name| is_name(name, 64));
         let name = name.ok_or("Content.Template.TemplateName is missing or malformed")?;
         let data: serde_json::Map<String, Value> =
             serde_json::from_str(self.template_data.as_deref().unwrap_or("{}"))
                 .map_err(|_| "Content.Template.TemplateData is no JSON object")?;
         let body = format!("{:#}", Value::Object(data));
-        Ok(Mail { subject: format!("template {name}"), body, html: None })
+        Ok(EmailContent { subject: format!("template {name}"), body, html: None })
     }
 }
 

@@ -19,7 +19,7 @@ pub fn call(form: &Form, request_id: &str, now: f64, send: impl FnOnce(Message))
 
 const XML: Dialect = Dialect { namespace: "http://sns.amazonaws.com/doc/2010-03-31/" };
 
-/// The longest text that SNS takes, in bytes.
+/// The longest SMS that SNS accepts, in bytes.
 const MAX_MESSAGE_BYTES: usize = 1_600;
 
 const INVALID_ACTION: Exception = Exception::new("InvalidAction");
@@ -52,8 +52,8 @@ fn publish(form: &Form, now: f64) -> Result<Message> {
     })
 }
 
-/// Checks the message attributes: each has a type and a value, and those that are options of a text
-/// have one that SNS takes.
+/// Checks the message attributes: each has a type and a value, and SMS options
+/// have one that SNS accepts.
 fn attributes(form: &Form) -> std::result::Result<(), &'static str> {
     let mut seen = 0;
     for number in 1..=MAX_ATTRIBUTES {
@@ -74,7 +74,7 @@ fn attributes(form: &Form) -> std::result::Result<(), &'static str> {
                 "Invalid parameter: MessageAttributes Reason: a value is empty or no number",
             );
         }
-        if !takes(name, kind, value) {
+        if !is_supported_attribute(name, kind, value) {
             return Err(
                 "Invalid parameter: MessageAttributes Reason: an option of the text is not \
                         one that can be",
@@ -91,8 +91,8 @@ fn attributes(form: &Form) -> std::result::Result<(), &'static str> {
 /// The most attributes that are read.
 const MAX_ATTRIBUTES: usize = 10;
 
-/// Whether SNS takes `value` for the attribute `name`. Others than its own mean nothing to it.
-fn takes(name: &str, kind: &str, value: &str) -> bool {
+/// Whether SNS accepts `value` for the attribute `name`. It ignores attributes that are not its own.
+fn is_supported_attribute(name: &str, kind: &str, value: &str) -> bool {
     let alphanumeric = value.bytes().all(|byte| byte.is_ascii_alphanumeric());
     match name {
         "AWS.SNS.SMS.SMSType" => {

@@ -46,7 +46,7 @@ const LONGEST_POLICY: usize = 2_048;
 
 /// Whether a form on `POST /` is for STS.
 #[must_use]
-pub fn is_for(form: &Form) -> bool {
+pub fn is_sts_request(form: &Form) -> bool {
     match field(form, "Version") {
         Some(version) => version == VERSION,
         None => matches!(field(form, "Action"), Some(ASSUME_ROLE | CALLER_IDENTITY)),
@@ -122,15 +122,15 @@ impl Sts {
     fn assume_role(&self, form: &Form) -> Result<String> {
         let request = AssumeRole::read(form)?;
         // A signature takes a while to check: not under the lock.
-        let identity = self.0.identities.verify_web_identity(request.token).map_err(refused)?;
+        let identity = self.0.identities.verify_web_identity(request.token).map_err(token_error)?;
         let mut rng = self.0.rng.lock().unwrap_or_else(PoisonError::into_inner);
-        request.grant(&identity, &self.0.vault, self.0.clock.now(), rng.as_mut())
+        request.issue_credentials(&identity, &self.0.vault, self.0.clock.now(), rng.as_mut())
     }
 }
 
 /// A field that the API model does not allow.
-fn violated(name: &str, constraint: &str) -> Error {
-    Error::violated_as(VALIDATION_ERROR, name, constraint)
+fn constraint_violation(name: &str, constraint: &str) -> Error {
+    Error::constraint_violation_as(VALIDATION_ERROR, name, constraint)
 }
 
 /// A request for a role whose fields are as the API model wants them.
@@ -143,13 +143,13 @@ struct AssumeRole<'a> {
 
 impl<'a> AssumeRole<'a> {
     fn read(form: &'a Form) -> Result<Self> {
-        let role = text(form, "RoleArn", "roleArn", 20, 2_048)?;
-        let session_name = text(form, "RoleSessionName", "roleSessionName", 2, 64)?;
+        let role = required_field(form, "RoleArn", "roleArn", 20, 2_048)?;
+        let session_name = required_field(form, "RoleSessionName", "roleSessionName", 2, 64)?;
         if !session_name.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)) {
             let constraint = r"Member must satisfy regular expression pattern: [\w+=,.@-]*";
-            return Err(violated("roleSessionName", constraint));
+            return Err(constraint_violation("roleSessionName", constraint));
         }
-        let token = text(form, "WebIdentityToken", "webIdentityToken", 4, 20_000)?;
+        let token = required_field(form, "WebIdentityToken", "webIdentityToken", 4, 20_000)?;
         let seconds = duration(form)?;
         if let Some(policy) = field(form, "Policy") {
             check_policy(policy)?;
@@ -159,14 +159,14 @@ impl<'a> AssumeRole<'a> {
         Ok(Self { role, session_name, token, duration: Duration::from_secs(seconds) })
     }
 
-    fn grant(
+    fn issue_credentials(
         self,
         identity: &WebIdentity,
         vault: &Vault,
         now: Duration,
         rng: &mut dyn CryptoRng,
     ) -> Result<String> {
-        let role = self.role.assumed(self.session_name);
+        let role = self.role.assumed_role(self.session_name);
         let credentials = vault.issue(role.clone(), now + self.duration, rng);
         let expiration = timestamp(credentials.expires)
             .ok_or_else(|| Error::new(INTERNAL_FAILURE, "The clock tells no date"))?;
@@ -189,8 +189,15 @@ impl<'a> AssumeRole<'a> {
 }
 
 /// A field that must be there, with its name in errors and the lengths that it may have.
-fn text<'a>(form: &'a Form, name: &str, member: &str, min: usize, max: usize) -> Result<&'a str> {
-    let value = field(form, name).ok_or_else(|| violated(member, "Member must not be null"))?;
+fn required_field<'a>(
+    form: &'a Form,
+    name: &str,
+    member: &str,
+    min: usize,
+    max: usize,
+) -> Result<&'a str> {
+    let value =
+        field(form, name).ok_or_else(|| constraint_violation(member, "Member must not be null"))?;
     let length = value.chars().count();
     let (limit, bound) = match length {
         _ if length < min => ("greater", min),
@@ -198,14 +205,14 @@ fn text<'a>(form: &'a Form, name: &str, member: &str, min: usize, max: usize) ->
         _ => return Ok(value),
     };
     let constraint = format!("Member must have length {limit} than or equal to {bound}");
-    Err(violated(member, &constraint))
+    Err(constraint_violation(member, &constraint))
 }
 
 fn duration(form: &Form) -> Result<u64> {
     let Some(text) = field(form, "DurationSeconds") else {
         return Ok(DEFAULT_SESSION_SECONDS);
     };
-    let bad = |constraint: &str| Err(violated("durationSeconds", constraint));
+    let bad = |constraint: &str| Err(constraint_violation("durationSeconds", constraint));
     match text.parse::<i64>().map(u64::try_from) {
         Err(_) => bad("Member must be an integer"),
         Ok(Ok(seconds @ SHORTEST_SESSION_SECONDS..=LONGEST_SESSION_SECONDS)) => Ok(seconds),
@@ -222,7 +229,7 @@ fn check_policy(policy: &str) -> Result<()> {
         serde_json::from_str(policy).is_ok_and(|value: serde_json::Value| value.is_object());
     if policy.len() > LONGEST_POLICY {
         let constraint = "Member must have length less than or equal to 2048";
-        return Err(violated("policy", constraint));
+        return Err(constraint_violation("policy", constraint));
     }
     if !is_object {
         let message = "The policy is not in the valid JSON format.";
@@ -231,7 +238,7 @@ fn check_policy(policy: &str) -> Result<()> {
     Ok(())
 }
 
-fn refused(error: InvalidToken) -> Error {
+fn token_error(error: InvalidToken) -> Error {
     let message = match error {
         InvalidToken::Expired { end, now } => {
             let message = format!(
@@ -240,7 +247,7 @@ fn refused(error: InvalidToken) -> Error {
             );
             return Error::new(EXPIRED_TOKEN_EXCEPTION, message);
         }
-        InvalidToken::Malformed | InvalidToken::OtherUse => {
+        InvalidToken::Malformed | InvalidToken::WrongUse => {
             "The ID Token provided is not a valid JWT. (You may see this error if you sent an \
              Access Token)"
                 .to_owned()
@@ -269,7 +276,7 @@ fn caller_identity(vault: &Vault, caller: Caller<'_>, now: Duration) -> Result<S
             Ok(show(ACCOUNT_ID, ACCOUNT_ID, &format!("arn:aws:iam::{ACCOUNT_ID}:root")))
         }
         Some(Origin::Ours(session)) if session.access_key_id == access_key_id => {
-            if session.is_over(now) {
+            if session.is_expired(now) {
                 let message = "The security token included in the request is expired";
                 return Err(Error::new(EXPIRED_TOKEN, message));
             }

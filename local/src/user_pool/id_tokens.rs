@@ -38,7 +38,7 @@ impl UserPools {
         // The first thing that an access token lacks; Cognito names it.
         let audience = claims.text("aud")?.to_owned();
         if claims.text("token_use")? != "id" {
-            return Err(InvalidToken::OtherUse);
+            return Err(InvalidToken::WrongUse);
         }
         let subject = claims.text("sub")?.to_owned();
         Ok(IdToken { pool_id, subject, audience, claims })

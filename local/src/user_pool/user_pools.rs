@@ -21,7 +21,7 @@ use crate::user_pool::model::snapshot::Snapshot;
 use crate::user_pool::model::state::State;
 use crate::user_pool::model::tokens;
 use crate::user_pool::operations::fields;
-use crate::user_pool::operations::table::{self, OfUser, Operation};
+use crate::user_pool::operations::table::{self, Operation, UserOperation};
 
 /// What every target starts with.
 const TARGET_PREFIX: &str = "AWSCognitoIdentityProviderService.";
@@ -96,11 +96,11 @@ impl UserPools {
             .ok_or_else(|| Error::serialization("The target is missing or of another service"))?;
         let request = Request::parse(body);
         let shared = self.0.as_ref();
-        let operation = table::named(name).ok_or_else(Error::unknown_operation)?;
+        let operation = table::find_operation(name).ok_or_else(Error::unknown_operation)?;
         let request = request?;
         let answered = self.answer(name, operation, &request).await;
         // After the change, so that whoever saves on seeing the count saves it too.
-        if !table::only_reads(name) {
+        if !table::is_read_only(name) {
             shared.note_change();
         }
         answered
@@ -113,11 +113,13 @@ impl UserPools {
             Operation::User(run) => {
                 self.signed_in(request, run).map_err(|error| match error.exception {
                     // It does not declare UserNotFoundException.
-                    Exception::USER_NOT_FOUND if name == "GlobalSignOut" => tokens::revoked(),
+                    Exception::USER_NOT_FOUND if name == "GlobalSignOut" => tokens::token_revoked(),
                     _ => error,
                 })
             }
-            Operation::Sign(run) => shared.locked(|state, ctx| run(state, ctx, request))?.renewed(),
+            Operation::Sign(run) => {
+                shared.locked(|state, ctx| run(state, ctx, request))?.into_refresh_reply()
+            }
             Operation::Initiate(actor) => sign_in::initiate_auth(shared, actor, request).await,
             Operation::Respond(actor) => {
                 sign_in::respond_to_auth_challenge(shared, actor, request).await
@@ -131,9 +133,9 @@ impl UserPools {
     }
 
     /// Runs an operation of the user whose access token the request holds.
-    fn signed_in(&self, request: &Request, operation: OfUser) -> Result<Value> {
+    fn signed_in(&self, request: &Request, operation: UserOperation) -> Result<Value> {
         let text = request.required(&fields::ACCESS_TOKEN)?;
-        let signer = self.0.locked(|state, _| tokens::signer(state, text))?;
+        let signer = self.0.locked(|state, _| tokens::issuer_of(state, text))?;
         let signed = signer.verify(text)?;
         self.0.locked(|state, ctx| {
             let pool = state.pool(&signed.pool_id)?;

@@ -9,7 +9,7 @@ use crate::user_pool::flow::invoke::InvokeError;
 use crate::user_pool::flow::password_auth;
 use crate::user_pool::flow::round::Round;
 use crate::user_pool::flow::shared::Shared;
-use crate::user_pool::flow::trigger_events::{self, Created, Decision};
+use crate::user_pool::flow::trigger_events::{self, CreatedChallenge, DefineDecision};
 use crate::user_pool::model::challenge::{Challenge, ChallengeResult};
 use crate::user_pool::model::sessions::Session;
 use crate::user_pool::model::subject::Subject;
@@ -21,9 +21,9 @@ const CALLS: usize = 3;
 const CUSTOM_CHALLENGE: &str = "CUSTOM_CHALLENGE";
 
 /// Plays the round to its reply: another challenge, or tokens.
-pub(crate) async fn play(shared: &Shared, mut round: Round) -> Result<Value> {
+pub(crate) async fn run_round(shared: &Shared, mut round: Round) -> Result<Value> {
     if let Some(answered) = round.answered.take() {
-        let event = round.caller.verify(&answered.private_parameters, &answered.answer);
+        let event = round.context.verify(&answered.private_parameters, &answered.answer);
         let trigger = Trigger::VerifyAuthChallengeResponse;
         let output = invoke(shared, &round, trigger, event).await?;
         round.history.push(ChallengeResult {
@@ -32,46 +32,56 @@ pub(crate) async fn play(shared: &Shared, mut round: Round) -> Result<Value> {
             challenge_metadata: answered.metadata,
         });
     }
-    let define = round.caller.define(&round.history);
+    let define = round.context.define(&round.history);
     let output = invoke(shared, &round, Trigger::DefineAuthChallenge, define).await?;
     match (trigger_events::decision(&output)?, &round.subject) {
         // Whatever a function says, no one is nobody.
-        (Decision::Fail, _) | (Decision::IssueTokens, Subject::Unknown(_)) => {
+        (DefineDecision::Fail, _) | (DefineDecision::IssueTokens, Subject::Unknown(_)) => {
             Err(Error::incorrect())
         }
-        (Decision::IssueTokens, Subject::User(id)) => shared
+        (DefineDecision::IssueTokens, Subject::User(id)) => shared
             .locked(|state, ctx| {
-                let pool = state.pool(&round.caller.pool_id)?;
+                let pool = state.pool(&round.context.pool_id)?;
                 pool.known_user(&round.client, *id)?;
                 tokens::issue(pool, ctx, &round.client, *id)
             })?
-            .sign(),
-        (Decision::CustomChallenge, _) => challenge(shared, round).await,
-        (Decision::PasswordVerifier, _) => {
+            .into_sign_in_reply(),
+        (DefineDecision::CustomChallenge, _) => issue_challenge(shared, round).await,
+        (DefineDecision::PasswordVerifier, _) => {
             // Only a sign-in that has just started with SRP_A can go on with it.
-            let srp_a = round.srp_a.ok_or_else(trigger_events::unrecognizable)?;
+            let srp_a = round.srp_a.ok_or_else(trigger_events::unrecognizable_output)?;
             shared.locked(|state, ctx| {
-                let pool = state.pool(&round.caller.pool_id)?;
+                let pool = state.pool(&round.context.pool_id)?;
                 let (client, history) = (&round.client, Some(round.history));
-                password_auth::verifier(pool, ctx, client, round.subject, &srp_a, history)
+                password_auth::issue_password_verifier(
+                    pool,
+                    ctx,
+                    client,
+                    round.subject,
+                    &srp_a,
+                    history,
+                )
             })
         }
     }
 }
 
-async fn challenge(shared: &Shared, round: Round) -> Result<Value> {
-    let create = round.caller.create(&round.history, CUSTOM_CHALLENGE);
+async fn issue_challenge(shared: &Shared, round: Round) -> Result<Value> {
+    let create = round.context.create(&round.history, CUSTOM_CHALLENGE);
     let output = invoke(shared, &round, Trigger::CreateAuthChallenge, create).await?;
-    let Created { public_challenge_parameters, private_challenge_parameters, challenge_metadata } =
-        trigger_events::created(&output)?;
+    let CreatedChallenge {
+        public_challenge_parameters,
+        private_challenge_parameters,
+        challenge_metadata,
+    } = trigger_events::created(&output)?;
     let private_parameters = private_challenge_parameters.unwrap_or_default();
     if private_parameters.is_empty() {
         return Err(Error::incorrect());
     }
     let mut parameters = public_challenge_parameters.unwrap_or_default();
     shared.locked(|state, ctx| {
-        let pool = state.pool(&round.caller.pool_id)?;
-        let username = pool.shown_name(&round.client, &round.subject)?;
+        let pool = state.pool(&round.context.pool_id)?;
+        let username = pool.challenge_username(&round.client, &round.subject)?;
         parameters.insert("USERNAME".to_owned(), username);
         let session = Session {
             subject: round.subject,

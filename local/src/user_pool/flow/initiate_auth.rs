@@ -37,14 +37,14 @@ pub(crate) fn initiate_auth(
     request.map("ClientMetadata")?;
     let (pool, client) = requested_client(state, actor, request)?;
     match (flow, actor) {
-        ("CUSTOM_AUTH", _) => custom(pool, client, &parameters),
+        ("CUSTOM_AUTH", _) => start_custom_auth(pool, client, &parameters),
         ("USER_PASSWORD_AUTH", Actor::Client) => {
             client.allow(AuthFlow::UserPassword)?;
-            password_auth::password(pool, ctx, &client, &parameters)
+            password_auth::sign_in_with_password(pool, ctx, &client, &parameters)
         }
         ("ADMIN_USER_PASSWORD_AUTH" | "ADMIN_NO_SRP_AUTH", Actor::Admin) => {
             client.allow(AuthFlow::AdminUserPassword)?;
-            password_auth::password(pool, ctx, &client, &parameters)
+            password_auth::sign_in_with_password(pool, ctx, &client, &parameters)
         }
         ("REFRESH_TOKEN_AUTH" | "REFRESH_TOKEN", _) => {
             client.allow(AuthFlow::RefreshToken)?;
@@ -57,13 +57,17 @@ pub(crate) fn initiate_auth(
         }
         ("USER_SRP_AUTH", _) => {
             client.allow(AuthFlow::UserSrp)?;
-            password_auth::srp(pool, ctx, &client, &parameters)
+            password_auth::start_srp(pool, ctx, &client, &parameters)
         }
         _ => Err(Error::invalid("Initiate Auth method not supported.")),
     }
 }
 
-fn custom(pool: &mut Pool, client: Arc<Client>, parameters: &Parameters) -> Result<NextStep> {
+fn start_custom_auth(
+    pool: &mut Pool,
+    client: Arc<Client>,
+    parameters: &Parameters,
+) -> Result<NextStep> {
     client.allow(AuthFlow::Custom)?;
     let username = parameters.username()?;
     secret_hash::check(&client, username, parameters.get("SECRET_HASH"))?;
@@ -83,5 +87,5 @@ fn custom(pool: &mut Pool, client: Arc<Client>, parameters: &Parameters) -> Resu
         round.history.push(ChallengeResult::passed("SRP_A"));
     }
     round.srp_a = srp_a;
-    Ok(NextStep::Play(Box::new(round)))
+    Ok(NextStep::RunRound(Box::new(round)))
 }

@@ -9,5 +9,5 @@ use crate::user_pool::model::tokens::UnsignedTokens;
 pub(crate) enum NextStep {
     Reply(Value),
     Sign(UnsignedTokens),
-    Play(Box<Round>),
+    RunRound(Box<Round>),
 }

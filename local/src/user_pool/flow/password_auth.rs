@@ -21,7 +21,7 @@ use crate::user_pool::model::user::{User, UserId, UserStatus};
 use crate::user_pool::model::{secret_hash, tokens};
 
 /// USER_PASSWORD_AUTH, ADMIN_USER_PASSWORD_AUTH.
-pub(crate) fn password(
+pub(crate) fn sign_in_with_password(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
     client: &Client,
@@ -37,26 +37,26 @@ pub(crate) fn password(
         Subject::User(id) => {
             let user = pool.known_user(client, *id)?;
             if user.enabled {
-                must_reset(user)?;
+                check_reset_required(user)?;
             }
             user.has_password(&pool.config, password)
         }
         Subject::Unknown(name) => {
             // No password is right, and finding that out takes as long.
             let identity = Identity { pool: pool.config.srp_name(), user: name };
-            Verifier::made_up(&pool.seal.seed(b"verifier", name)).matches(identity, password);
+            Verifier::placeholder(&pool.seal.seed(b"verifier", name)).matches(identity, password);
             false
         }
     };
-    pool.attempts.note(&subject, right, ctx.now);
+    pool.attempts.record(&subject, right, ctx.now);
     match subject {
-        Subject::User(id) if right => passed(pool, ctx, client, id),
+        Subject::User(id) if right => accept_password(pool, ctx, client, id),
         _ => Err(Error::incorrect()),
     }
 }
 
 /// A password that an administrator has reset is no password, right or wrong.
-fn must_reset(user: &User) -> Result<()> {
+fn check_reset_required(user: &User) -> Result<()> {
     match user.status {
         UserStatus::ResetRequired => user.check_sign_in(),
         _ => Ok(()),
@@ -64,7 +64,7 @@ fn must_reset(user: &User) -> Result<()> {
 }
 
 /// What follows a right password where it is all that is asked for.
-pub(crate) fn passed(
+pub(crate) fn accept_password(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
     client: &Client,
@@ -96,7 +96,7 @@ pub(crate) fn passed(
 }
 
 /// USER_SRP_AUTH.
-pub(crate) fn srp(
+pub(crate) fn start_srp(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
     client: &Client,
@@ -106,12 +106,12 @@ pub(crate) fn srp(
     let srp_a = parameters.required("SRP_A")?;
     secret_hash::check(client, username, parameters.get("SECRET_HASH"))?;
     let subject = pool.subject(client, username)?;
-    verifier(pool, ctx, client, subject, srp_a, None).map(NextStep::Reply)
+    issue_password_verifier(pool, ctx, client, subject, srp_a, None).map(NextStep::Reply)
 }
 
 /// The PASSWORD_VERIFIER challenge, the same for a user who is not there. `history` is that of the
 /// triggers, if they decide.
-pub(crate) fn verifier(
+pub(crate) fn issue_password_verifier(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
     client: &Client,
@@ -124,13 +124,14 @@ pub(crate) fn verifier(
         Subject::User(id) => {
             let user = pool.known_user(client, *id)?;
             if user.enabled {
-                must_reset(user)?;
+                check_reset_required(user)?;
             }
             (user.username.clone(), user.password.clone())
         }
-        Subject::Unknown(_) => (pool.shown_name(client, &subject)?, None),
+        Subject::Unknown(_) => (pool.challenge_username(client, &subject)?, None),
     };
-    let kept = kept.unwrap_or_else(|| Verifier::made_up(&pool.seal.seed(b"verifier", &user_id)));
+    let kept =
+        kept.unwrap_or_else(|| Verifier::placeholder(&pool.seal.seed(b"verifier", &user_id)));
     let exchange = srp::exchange(&kept, srp_a, ctx.rng)
         .ok_or_else(|| Error::invalid("SRP_A is not a number that can be used."))?;
     let goes_on = history.is_some();

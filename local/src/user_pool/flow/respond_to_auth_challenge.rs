@@ -19,7 +19,7 @@ use crate::user_pool::model::actor::Actor;
 use crate::user_pool::model::app_client::Client;
 use crate::user_pool::model::challenge::{Challenge, ChallengeResult};
 use crate::user_pool::model::context::Context;
-use crate::user_pool::model::pool::{Pool, already_exists};
+use crate::user_pool::model::pool::{Pool, contact_exists};
 use crate::user_pool::model::sessions::Session;
 use crate::user_pool::model::srp::{self, Identity};
 use crate::user_pool::model::state::State;
@@ -33,7 +33,7 @@ use crate::user_pool::operations::fields;
 const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// A response that may be looked at: the client is known, and the caller is the client.
-struct Response<'a> {
+struct ChallengeResponse<'a> {
     client: Arc<Client>,
     username: &'a str,
     session: Option<&'a str>,
@@ -41,7 +41,7 @@ struct Response<'a> {
     metadata: Option<BTreeMap<String, String>>,
 }
 
-impl Response<'_> {
+impl ChallengeResponse<'_> {
     fn session(&self) -> Result<&str> {
         self.session.ok_or_else(|| Error::missing_parameter("Session"))
     }
@@ -63,11 +63,11 @@ pub(crate) fn respond_to_auth_challenge(
     let parameters = Parameters::read(request, "ChallengeResponses")?;
     let metadata = request.map("ClientMetadata")?;
     let (pool, client) = requested_client(state, actor, request)?;
-    let (answer, needed): (Answer, &[&str]) = match name {
-        "CUSTOM_CHALLENGE" => (custom, &["ANSWER"]),
-        "NEW_PASSWORD_REQUIRED" => (new_password, &["NEW_PASSWORD"]),
+    let (answer, needed): (ResponseHandler, &[&str]) = match name {
+        "CUSTOM_CHALLENGE" => (answer_custom_challenge, &["ANSWER"]),
+        "NEW_PASSWORD_REQUIRED" => (set_new_password, &["NEW_PASSWORD"]),
         "PASSWORD_VERIFIER" => (
-            password_verifier,
+            verify_password_proof,
             &["PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP"],
         ),
         _ => return Err(Error::invalid(format!("Challenge {name} is not supported here."))),
@@ -77,7 +77,8 @@ pub(crate) fn respond_to_auth_challenge(
         parameters.required(name)?;
     }
     let metadata = (!metadata.is_empty()).then_some(metadata);
-    let response = Response { client, username, session, parameters: &parameters, metadata };
+    let response =
+        ChallengeResponse { client, username, session, parameters: &parameters, metadata };
     if name != "PASSWORD_VERIFIER" {
         response.session()?;
     }
@@ -85,11 +86,15 @@ pub(crate) fn respond_to_auth_challenge(
     answer(pool, ctx, response)
 }
 
-type Answer = fn(&mut Pool, &mut Context<'_>, Response<'_>) -> Result<NextStep>;
+type ResponseHandler = fn(&mut Pool, &mut Context<'_>, ChallengeResponse<'_>) -> Result<NextStep>;
 
 /// An answer for Verify to judge.
-fn custom(pool: &mut Pool, ctx: &mut Context<'_>, response: Response<'_>) -> Result<NextStep> {
-    let Response { client, username, metadata, .. } = &response;
+fn answer_custom_challenge(
+    pool: &mut Pool,
+    ctx: &mut Context<'_>,
+    response: ChallengeResponse<'_>,
+) -> Result<NextStep> {
+    let ChallengeResponse { client, username, metadata, .. } = &response;
     let text = response.session()?;
     let (ticket, _) = pool.session_named(ctx, client, text, "CUSTOM_CHALLENGE", username)?;
     let Some(Session {
@@ -106,7 +111,7 @@ fn custom(pool: &mut Pool, ctx: &mut Context<'_>, response: Response<'_>) -> Res
         private_parameters,
         metadata: round_metadata,
     });
-    Ok(NextStep::Play(Box::new(round)))
+    Ok(NextStep::RunRound(Box::new(round)))
 }
 
 /// The next round of a sign-in whose user may still sign in.
@@ -125,12 +130,12 @@ fn next_round(
 
 /// The first password of a user's own. It is checked before the session is used up, so that a person
 /// whose new password is too weak may try another.
-fn new_password(
+fn set_new_password(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
-    response: Response<'_>,
+    response: ChallengeResponse<'_>,
 ) -> Result<NextStep> {
-    let Response { client, username, parameters, .. } = &response;
+    let ChallengeResponse { client, username, parameters, .. } = &response;
     let text = response.session()?;
     let password = parameters.required("NEW_PASSWORD")?;
     let (ticket, found) =
@@ -162,20 +167,20 @@ fn check_new_password(
         .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
         .collect();
     let writes = attributes::check(Actor::Client, attributes)?;
-    match pool.conflict(Some(id), &writes) {
-        Some(contact) => Err(already_exists(Exception::ALIAS_EXISTS, contact)),
+    match pool.conflicting_contact(Some(id), &writes) {
+        Some(contact) => Err(contact_exists(Exception::ALIAS_EXISTS, contact)),
         None => Ok(writes),
     }
 }
 
 /// The proof of a password. Right or wrong, it uses the session up.
-fn password_verifier(
+fn verify_password_proof(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
-    response: Response<'_>,
+    response: ChallengeResponse<'_>,
 ) -> Result<NextStep> {
     const NAME: &str = "PASSWORD_VERIFIER";
-    let Response { client, username, parameters, metadata, .. } = &response;
+    let ChallengeResponse { client, username, parameters, metadata, .. } = &response;
     let block = parameters.required("PASSWORD_CLAIM_SECRET_BLOCK")?;
     let timestamp = parameters.required("TIMESTAMP")?;
     let at = srp::timestamp(timestamp).ok_or_else(|| {
@@ -203,7 +208,7 @@ fn password_verifier(
     let expected = key.signature(identity, &block, timestamp);
     let claimed = parameters.required("PASSWORD_CLAIM_SIGNATURE")?;
     let claimed = BASE64_STANDARD.decode(claimed).unwrap_or_default();
-    let proved = hmac::same(&expected, &claimed)
+    let proved = hmac::constant_time_eq(&expected, &claimed)
         && sealed == Some(ticket)
         && ctx.now.abs_diff(at) <= CLOCK_SKEW;
     pool.attempts.check(&subject, ctx.now)?;
@@ -214,7 +219,7 @@ fn password_verifier(
         }
         Subject::Unknown(_) => false,
     };
-    pool.attempts.note(&subject, right, ctx.now);
+    pool.attempts.record(&subject, right, ctx.now);
     let Subject::User(id) = subject else {
         return Err(Error::incorrect());
     };
@@ -222,10 +227,10 @@ fn password_verifier(
         return Err(Error::incorrect());
     }
     let Some(mut history) = history else {
-        return password_auth::passed(pool, ctx, client, id);
+        return password_auth::accept_password(pool, ctx, client, id);
     };
     history.push(ChallengeResult::passed(NAME));
     let mut round = next_round(pool, client, subject, metadata.clone())?;
     round.history = history;
-    Ok(NextStep::Play(Box::new(round)))
+    Ok(NextStep::RunRound(Box::new(round)))
 }

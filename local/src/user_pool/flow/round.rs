@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::protocol::error::Result;
-use crate::user_pool::flow::trigger_events::Caller;
+use crate::user_pool::flow::trigger_events::TriggerContext;
 use crate::user_pool::model::app_client::Client;
 use crate::user_pool::model::challenge::ChallengeResult;
 use crate::user_pool::model::pool::Pool;
@@ -15,7 +15,7 @@ use crate::user_pool::model::trigger::Trigger;
 pub(crate) struct Round {
     pub(crate) client: Arc<Client>,
     pub(crate) subject: Subject,
-    pub(crate) caller: Caller,
+    pub(crate) context: TriggerContext,
     /// The function behind each trigger.
     pub(crate) configured: BTreeMap<Trigger, Trigger>,
     pub(crate) history: Vec<ChallengeResult>,
@@ -48,7 +48,7 @@ impl Round {
             Subject::Unknown(typed) => (typed.clone(), serde_json::Map::new(), true),
         };
         Ok(Self {
-            caller: Caller {
+            context: TriggerContext {
                 pool_id: pool.config.id.clone(),
                 client_id: client.client_id.clone(),
                 username,

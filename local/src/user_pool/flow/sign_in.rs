@@ -35,7 +35,7 @@ pub(crate) async fn respond_to_auth_challenge(
 async fn complete(shared: &Shared, step: NextStep) -> Result<Value> {
     match step {
         NextStep::Reply(reply) => Ok(reply),
-        NextStep::Sign(unsigned) => unsigned.sign(),
-        NextStep::Play(round) => custom_auth::play(shared, *round).await,
+        NextStep::Sign(unsigned) => unsigned.into_sign_in_reply(),
+        NextStep::RunRound(round) => custom_auth::run_round(shared, *round).await,
     }
 }

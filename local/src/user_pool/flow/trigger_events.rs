@@ -12,7 +12,7 @@ use crate::user_pool::model::challenge::ChallengeResult;
 use crate::user_pool::model::trigger::Trigger;
 
 /// What all events of one request share.
-pub(crate) struct Caller {
+pub(crate) struct TriggerContext {
     pub(crate) pool_id: String,
     pub(crate) client_id: String,
     /// The user name, or for an unknown user what was typed.
@@ -24,7 +24,7 @@ pub(crate) struct Caller {
     pub(crate) client_metadata: Option<BTreeMap<String, String>>,
 }
 
-impl Caller {
+impl TriggerContext {
     fn event(&self, trigger: Trigger, request: Value, response: Value) -> Bytes {
         let mut request = request;
         if let Some(request) = request.as_object_mut() {
@@ -82,7 +82,7 @@ impl Caller {
 
 /// What Define decided.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum DefineDecision {
     CustomChallenge,
     PasswordVerifier,
     IssueTokens,
@@ -100,7 +100,7 @@ struct DefineResponse {
 /// What Create made.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Created {
+pub(crate) struct CreatedChallenge {
     pub(crate) public_challenge_parameters: Option<BTreeMap<String, String>>,
     pub(crate) private_challenge_parameters: Option<HashMap<String, String>>,
     pub(crate) challenge_metadata: Option<String>,
@@ -112,7 +112,7 @@ struct VerifyResponse {
     answer_correct: bool,
 }
 
-pub(crate) fn unrecognizable() -> Error {
+pub(crate) fn unrecognizable_output() -> Error {
     Error::new(Exception::INVALID_LAMBDA_RESPONSE, "Unrecognizable lambda output")
 }
 
@@ -126,28 +126,28 @@ fn response<T: for<'a> Deserialize<'a>>(output: &[u8]) -> Result<T> {
     match output.get_mut("response").map(Value::take) {
         // An array would do for serde, but it is not what a function answers with.
         Some(response @ Value::Object(_)) => {
-            serde_json::from_value(response).map_err(|_| unrecognizable())
+            serde_json::from_value(response).map_err(|_| unrecognizable_output())
         }
-        _ => Err(unrecognizable()),
+        _ => Err(unrecognizable_output()),
     }
 }
 
-pub(crate) fn decision(output: &[u8]) -> Result<Decision> {
+pub(crate) fn decision(output: &[u8]) -> Result<DefineDecision> {
     let response: DefineResponse = response(output)?;
     if response.fail_authentication == Some(true) {
-        Ok(Decision::Fail)
+        Ok(DefineDecision::Fail)
     } else if response.issue_tokens == Some(true) {
-        Ok(Decision::IssueTokens)
+        Ok(DefineDecision::IssueTokens)
     } else {
         match response.challenge_name.as_deref() {
-            Some("CUSTOM_CHALLENGE") => Ok(Decision::CustomChallenge),
-            Some("PASSWORD_VERIFIER") => Ok(Decision::PasswordVerifier),
-            _ => Err(unrecognizable()),
+            Some("CUSTOM_CHALLENGE") => Ok(DefineDecision::CustomChallenge),
+            Some("PASSWORD_VERIFIER") => Ok(DefineDecision::PasswordVerifier),
+            _ => Err(unrecognizable_output()),
         }
     }
 }
 
-pub(crate) fn created(output: &[u8]) -> Result<Created> {
+pub(crate) fn created(output: &[u8]) -> Result<CreatedChallenge> {
     response(output)
 }
 

@@ -211,7 +211,9 @@ impl Client {
     pub(crate) fn knows_secret(&self, given: Option<&str>) -> bool {
         match (&self.client_secret, given) {
             (None, None) => true,
-            (Some(secret), Some(given)) => hmac::same(secret.as_bytes(), given.as_bytes()),
+            (Some(secret), Some(given)) => {
+                hmac::constant_time_eq(secret.as_bytes(), given.as_bytes())
+            }
             _ => false,
         }
     }

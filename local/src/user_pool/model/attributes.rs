@@ -57,7 +57,7 @@ impl Contact {
     }
 
     /// Which of the two a text has the form of.
-    pub(crate) fn of(text: &str) -> Option<Self> {
+    pub(crate) fn detect(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|contact| contact.check(text).is_ok())
     }
 
@@ -65,7 +65,7 @@ impl Contact {
         Self::ALL.into_iter().find(|contact| contact.name() == name)
     }
 
-    fn flag(name: &str) -> Option<Self> {
+    fn of_verified_flag(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|contact| contact.verified_name() == name)
     }
 
@@ -167,7 +167,7 @@ fn check_one(actor: Actor, name: &str, value: &str) -> Result<()> {
              schema."
         )));
     };
-    if Contact::flag(name).is_some() && actor == Actor::Client {
+    if Contact::of_verified_flag(name).is_some() && actor == Actor::Client {
         return Err(Error::not_authorized("A client attempted to write unauthorized attribute"));
     }
     if value.is_empty() {

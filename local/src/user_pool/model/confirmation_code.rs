@@ -42,7 +42,7 @@ impl ConfirmationCode {
     }
 
     /// Counts the try, then compares.
-    pub(crate) fn try_with(&mut self, answer: &str, now: Duration) -> Result<()> {
+    pub(crate) fn check(&mut self, answer: &str, now: Duration) -> Result<()> {
         if self.wrong_tries >= MAX_TRIES {
             return Err(Error::new(
                 Exception::LIMIT_EXCEEDED,
@@ -53,7 +53,7 @@ impl ConfirmationCode {
             return Err(expired());
         }
         self.wrong_tries += 1;
-        if hmac::same(self.code.as_bytes(), answer.as_bytes()) {
+        if hmac::constant_time_eq(self.code.as_bytes(), answer.as_bytes()) {
             Ok(())
         } else {
             Err(Error::new(
@@ -84,10 +84,10 @@ mod tests {
         assert_eq!(right.len(), 6);
         assert!(!format!("{code:?}").contains(&right));
         for _ in 0..5 {
-            let error = code.try_with("no", Duration::ZERO).unwrap_err();
+            let error = code.check("no", Duration::ZERO).unwrap_err();
             assert_eq!(error.exception, Exception::CODE_MISMATCH);
         }
-        let error = code.try_with(&right, Duration::ZERO).unwrap_err();
+        let error = code.check(&right, Duration::ZERO).unwrap_err();
         assert_eq!(error.exception, Exception::LIMIT_EXCEEDED);
     }
 
@@ -96,7 +96,7 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(3);
         let mut code = ConfirmationCode::generate(Contact::Email, Duration::ZERO, &mut rng);
         let right = code.code.clone();
-        assert_eq!(code.try_with(&right, LIFETIME).unwrap_err().exception, Exception::EXPIRED_CODE);
-        assert_eq!(code.try_with(&right, LIFETIME - Duration::from_millis(1)), Ok(()));
+        assert_eq!(code.check(&right, LIFETIME).unwrap_err().exception, Exception::EXPIRED_CODE);
+        assert_eq!(code.check(&right, LIFETIME - Duration::from_millis(1)), Ok(()));
     }
 }

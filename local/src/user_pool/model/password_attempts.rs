@@ -9,14 +9,14 @@ use crate::protocol::error::{Error, Result};
 use crate::user_pool::model::subject::Subject;
 
 /// Wrong passwords before the first lockout.
-const FREE: u32 = 5;
+const ATTEMPTS_BEFORE_LOCKOUT: u32 = 5;
 /// The longest lockout, and how long a count is remembered.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+const LONGEST_LOCKOUT: Duration = Duration::from_secs(15 * 60);
 /// How many counts are kept before the old ones are looked for.
 const PURGE_ABOVE: usize = 10_000;
 
 #[derive(Clone, Copy, Default)]
-struct Count {
+struct FailureCount {
     wrong: u32,
     last: Duration,
     locked_until: Duration,
@@ -32,9 +32,9 @@ fn key(subject: &Subject) -> Subject {
 
 /// The counts of a pool.
 #[derive(Default)]
-pub(crate) struct Attempts(HashMap<Subject, Count>);
+pub(crate) struct PasswordAttempts(HashMap<Subject, FailureCount>);
 
-impl Attempts {
+impl PasswordAttempts {
     /// Refuses a try during a lockout, which does not count.
     pub(crate) fn check(&self, subject: &Subject, now: Duration) -> Result<()> {
         match self.0.get(&key(subject)) {
@@ -46,23 +46,23 @@ impl Attempts {
     }
 
     /// Notes how a try ended.
-    pub(crate) fn note(&mut self, subject: &Subject, right: bool, now: Duration) {
+    pub(crate) fn record(&mut self, subject: &Subject, right: bool, now: Duration) {
         if right {
             self.0.remove(&key(subject));
             return;
         }
-        let forgotten = |count: &Count| now.saturating_sub(count.last) >= LONGEST;
+        let forgotten = |count: &FailureCount| now.saturating_sub(count.last) >= LONGEST_LOCKOUT;
         if self.0.len() >= PURGE_ABOVE {
             self.0.retain(|_, count| !forgotten(count));
         }
         let count = self.0.entry(key(subject)).or_default();
         if forgotten(count) {
-            *count = Count::default();
+            *count = FailureCount::default();
         }
         count.wrong = count.wrong.saturating_add(1);
         count.last = now;
-        if let Some(over) = count.wrong.checked_sub(FREE) {
-            let lockout = Duration::from_secs(2_u64.saturating_pow(over)).min(LONGEST);
+        if let Some(over) = count.wrong.checked_sub(ATTEMPTS_BEFORE_LOCKOUT) {
+            let lockout = Duration::from_secs(2_u64.saturating_pow(over)).min(LONGEST_LOCKOUT);
             count.locked_until = now + lockout;
         }
     }
@@ -74,11 +74,11 @@ mod tests {
 
     #[test]
     fn lockouts_double_up_to_a_quarter_of_an_hour() {
-        let (mut attempts, who) = (Attempts::default(), Subject::Unknown("a".to_owned()));
+        let (mut attempts, who) = (PasswordAttempts::default(), Subject::Unknown("a".to_owned()));
         let mut now = Duration::from_secs(1_000_000);
         for n in 1..40_u32 {
             assert_eq!(attempts.check(&who, now), Ok(()), "{n}");
-            attempts.note(&who, false, now);
+            attempts.record(&who, false, now);
             let lockout = n.checked_sub(5).map_or(0, |over| 2_u64.saturating_pow(over).min(900));
             let last = now + Duration::from_secs(lockout.saturating_sub(1));
             assert_eq!(attempts.check(&who, last).is_err(), lockout > 0, "{n}");
@@ -87,16 +87,16 @@ mod tests {
             }
             now += Duration::from_secs(lockout);
         }
-        now += LONGEST;
-        attempts.note(&who, false, now);
+        now += LONGEST_LOCKOUT;
+        attempts.record(&who, false, now);
         assert_eq!(attempts.check(&who, now), Ok(()), "forgotten");
     }
 
     #[test]
     fn a_right_password_starts_again() {
-        let (mut attempts, who) = (Attempts::default(), Subject::Unknown("a".to_owned()));
+        let (mut attempts, who) = (PasswordAttempts::default(), Subject::Unknown("a".to_owned()));
         for right in [false, false, false, false, true, false, false, false, false] {
-            attempts.note(&who, right, Duration::ZERO);
+            attempts.record(&who, right, Duration::ZERO);
             assert_eq!(attempts.check(&who, Duration::ZERO), Ok(()));
         }
     }

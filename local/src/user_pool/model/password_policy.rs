@@ -62,7 +62,7 @@ impl PasswordPolicy {
     }
 
     /// A temporary password that meets the policy, whatever it demands.
-    pub(crate) fn make(&self, rng: &mut dyn CryptoRng) -> String {
+    pub(crate) fn generate(&self, rng: &mut dyn CryptoRng) -> String {
         let classes: [Vec<char>; 4] = [
             ('a'..='z').collect(),
             ('A'..='Z').collect(),
@@ -111,7 +111,7 @@ mod tests {
         for minimum_length in [6, 8, 40] {
             let policy = PasswordPolicy { minimum_length, ..PasswordPolicy::default() };
             for _ in 0..50 {
-                assert_eq!(policy.check(&policy.make(&mut rng)), Ok(()));
+                assert_eq!(policy.check(&policy.generate(&mut rng)), Ok(()));
             }
         }
     }

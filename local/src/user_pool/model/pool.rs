@@ -10,7 +10,7 @@ use crate::protocol::signing_key::SigningKey;
 use crate::user_pool::model::app_client::Client;
 use crate::user_pool::model::attributes::Contact;
 use crate::user_pool::model::context::Context;
-use crate::user_pool::model::password_attempts::Attempts;
+use crate::user_pool::model::password_attempts::PasswordAttempts;
 use crate::user_pool::model::pool_config::{PoolConfig, UserNames};
 use crate::user_pool::model::resource_server::{BUILT_IN_SCOPES, ResourceServer};
 use crate::user_pool::model::sessions::{Session, Sessions};
@@ -36,7 +36,7 @@ pub(crate) struct Pool {
     pub(crate) clients: BTreeMap<String, Arc<Client>>,
     pub(crate) users: Users,
     pub(crate) sessions: Sessions,
-    pub(crate) attempts: Attempts,
+    pub(crate) attempts: PasswordAttempts,
     pub(crate) seal: Seal,
     pub(crate) key: SigningKey,
     pub(crate) issuer: String,
@@ -64,7 +64,7 @@ impl Pool {
             clients: clients.into_iter().map(made).collect(),
             users: Users::default(),
             sessions: Sessions::default(),
-            attempts: Attempts::default(),
+            attempts: PasswordAttempts::default(),
             seal: Seal::generate(ctx.rng),
             key: signing_key,
             issuer,
@@ -86,7 +86,7 @@ impl Pool {
     /// The user that an administrator means.
     pub(crate) fn user(&mut self, username: &str) -> Result<(UserId, &mut User)> {
         let id = self.find(username).ok_or_else(Error::user_not_found)?;
-        let user = self.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+        let user = self.users.existing_mut(id)?;
         Ok((id, user))
     }
 
@@ -100,15 +100,15 @@ impl Pool {
     }
 
     /// What the subject of a sign-in is called in a challenge.
-    pub(crate) fn shown_name(&self, client: &Client, subject: &Subject) -> Result<String> {
+    pub(crate) fn challenge_username(&self, client: &Client, subject: &Subject) -> Result<String> {
         match subject {
             Subject::User(id) => {
-                let user = self.users.get(*id).ok_or_else(|| client.unknown_user())?;
+                let user = self.known_user(client, *id)?;
                 if user.enabled { Ok(user.username.clone()) } else { Err(Error::user_disabled()) }
             }
             // Where known users are shown as UUIDs, what was typed would tell them apart.
             Subject::Unknown(typed) if !self.config.username_attributes().is_empty() => {
-                Ok(self.seal.stand_in(typed).to_string())
+                Ok(self.seal.placeholder_id(typed).to_string())
             }
             Subject::Unknown(typed) => Ok(typed.clone()),
         }
@@ -151,7 +151,7 @@ impl Pool {
         let sub = random_uuid(ctx.rng);
         let mut user = match &self.config.user_names {
             UserNames::Attributes(attributes) => {
-                let Some(contact) = Contact::of(username).filter(|it| attributes.contains(it))
+                let Some(contact) = Contact::detect(username).filter(|it| attributes.contains(it))
                 else {
                     return Err(Error::invalid(match self.config.username_attributes()[..] {
                         [Contact::PhoneNumber] => "Username should be a phone number.",
@@ -174,7 +174,7 @@ impl Pool {
                         },
                     ));
                 }
-                if let Some(contact) = Contact::of(username).filter(|it| aliases.contains(it)) {
+                if let Some(contact) = Contact::detect(username).filter(|it| aliases.contains(it)) {
                     let form = match contact {
                         Contact::PhoneNumber => "phone number",
                         Contact::Email => "email",
@@ -187,10 +187,10 @@ impl Pool {
                 User::new(username.to_owned(), sub, status, ctx.now)
             }
         };
-        if let Some(contact) = self.conflict(None, &writes) {
-            return Err(already_exists(Exception::USERNAME_EXISTS, contact));
+        if let Some(contact) = self.conflicting_contact(None, &writes) {
+            return Err(contact_exists(Exception::USERNAME_EXISTS, contact));
         }
-        require_contacts(None, &writes)?;
+        check_verified_flags(None, &writes)?;
         user.modified = ctx.now;
         let id = self.users.insert(user);
         self.users.update(id, &writes, ctx.now);
@@ -198,31 +198,31 @@ impl Pool {
     }
 
     /// A contact in `writes` that is another user's sign-in name already.
-    pub(crate) fn conflict(
+    pub(crate) fn conflicting_contact(
         &self,
         id: Option<UserId>,
         writes: &[(String, String)],
     ) -> Option<Contact> {
         let user = id.and_then(|id| self.users.get(id));
         Contact::ALL.into_iter().find(|contact| {
-            let value = last(writes, contact.name())
+            let value = last_write(writes, contact.name())
                 .or_else(|| user.and_then(|user| user.contact(*contact)))
                 .filter(|value| !value.is_empty());
             let claims = match self.config.user_names {
                 UserNames::Attributes(_) => true,
                 // An alias counts only once it is verified.
-                UserNames::Chosen { .. } => last(writes, contact.verified_name())
+                UserNames::Chosen { .. } => last_write(writes, contact.verified_name())
                     .is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
             };
             claims
                 && value.is_some_and(|value| {
-                    self.users.holder(&self.config, *contact, value, id).is_some()
+                    self.users.other_owner(&self.config, *contact, value, id).is_some()
                 })
         })
     }
 
     /// The contact that a code for a new user goes to.
-    pub(crate) fn verifies(&self, user: &User) -> Option<Contact> {
+    pub(crate) fn auto_verified_contact(&self, user: &User) -> Option<Contact> {
         Contact::ALL.into_iter().find(|contact| {
             self.config.auto_verified_attributes.contains(contact)
                 && user.contact(*contact).is_some()
@@ -263,7 +263,7 @@ impl Pool {
             // A deleted user has no name to compare; the flow finds that out by itself.
             Subject::User(id) => self.users.get(*id).is_none() || self.find(username) == Some(*id),
             Subject::Unknown(typed) => {
-                username == typed || username == self.seal.stand_in(typed).to_string()
+                username == typed || username == self.seal.placeholder_id(typed).to_string()
             }
         };
         if session.challenge.name() == challenge_name && same_user {
@@ -289,17 +289,17 @@ fn invalid_session() -> Error {
 }
 
 /// The error for a contact that someone else has.
-pub(crate) fn already_exists(exception: Exception, contact: Contact) -> Error {
+pub(crate) fn contact_exists(exception: Exception, contact: Contact) -> Error {
     Error::new(exception, format!("An account with the given {} already exists.", contact.name()))
 }
 
 /// A contact can be marked as verified only where there is one.
-pub(crate) fn require_contacts(user: Option<&User>, writes: &[(String, String)]) -> Result<()> {
+pub(crate) fn check_verified_flags(user: Option<&User>, writes: &[(String, String)]) -> Result<()> {
     for contact in Contact::ALL {
-        let value = last(writes, contact.name())
+        let value = last_write(writes, contact.name())
             .or_else(|| user.and_then(|user| user.contact(contact)))
             .filter(|value| !value.is_empty());
-        if value.is_none() && last(writes, contact.verified_name()).is_some() {
+        if value.is_none() && last_write(writes, contact.verified_name()).is_some() {
             return Err(Error::invalid(format!(
                 "{} cannot be set without {}",
                 contact.verified_name(),
@@ -310,6 +310,6 @@ pub(crate) fn require_contacts(user: Option<&User>, writes: &[(String, String)])
     Ok(())
 }
 
-fn last<'a>(writes: &'a [(String, String)], name: &str) -> Option<&'a str> {
+fn last_write<'a>(writes: &'a [(String, String)], name: &str) -> Option<&'a str> {
     writes.iter().rfind(|(written, _)| written == name).map(|(_, value)| value.as_str())
 }

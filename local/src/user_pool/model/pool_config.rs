@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::protocol::arn::{ACCOUNT_ID, REGION};
 use crate::user_pool::model::attributes::Contact;
 use crate::user_pool::model::password_policy::PasswordPolicy;
-use crate::user_pool::model::trigger::{Trigger, function_arn, function_of};
+use crate::user_pool::model::trigger::Trigger;
 
 /// How users of a pool are named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ impl PoolConfig {
             password_policy: PasswordPolicy::default(),
             lambda_config: Trigger::ALL
                 .into_iter()
-                .map(|trigger| (trigger, function_arn(trigger)))
+                .map(|trigger| (trigger, trigger.function_arn()))
                 .collect(),
             deletion_protection: false,
             admin_create_user_only: false,
@@ -73,8 +73,9 @@ impl PoolConfig {
 
     /// The function behind each trigger: the one whose event it is, unless the ARN names another.
     pub(crate) fn functions(&self) -> BTreeMap<Trigger, Trigger> {
-        let named =
-            |(trigger, arn): (&Trigger, &String)| (*trigger, function_of(arn).unwrap_or(*trigger));
+        let named = |(trigger, arn): (&Trigger, &String)| {
+            (*trigger, Trigger::of_function(arn).unwrap_or(*trigger))
+        };
         self.lambda_config.iter().map(named).collect()
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn check(client: &Client, username: &str, received: Option<&str>) -> 
         ))),
         (Some(secret), Some(received)) => {
             let expected = secret_hash(secret, username, id);
-            if hmac::same(expected.as_bytes(), received.as_bytes()) {
+            if hmac::constant_time_eq(expected.as_bytes(), received.as_bytes()) {
                 Ok(())
             } else {
                 Err(Error::not_authorized(format!("Unable to verify secret hash for client {id}")))

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::signing_key::SigningKey;
 use crate::user_pool::model::app_client::Client;
-use crate::user_pool::model::password_attempts::Attempts;
+use crate::user_pool::model::password_attempts::PasswordAttempts;
 use crate::user_pool::model::pool::Pool;
 use crate::user_pool::model::pool_config::PoolConfig;
 use crate::user_pool::model::resource_server::ResourceServer;
@@ -24,7 +24,7 @@ use crate::user_pool::model::users::Users;
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
-    pools: Vec<Saved>,
+    pools: Vec<SavedPool>,
 }
 
 impl fmt::Debug for Snapshot {
@@ -35,14 +35,14 @@ impl fmt::Debug for Snapshot {
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Saved {
+struct SavedPool {
     config: PoolConfig,
     clients: Vec<Client>,
     users: BTreeMap<u64, User>,
     next_user: u64,
     seal: Seal,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    signing_key: Option<Key>,
+    signing_key: Option<SavedKey>,
     created: Duration,
     modified: Duration,
     resource_servers: BTreeMap<String, ResourceServer>,
@@ -51,9 +51,9 @@ struct Saved {
 /// A signing key, checked when it is read.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-struct Key(SigningKey);
+struct SavedKey(SigningKey);
 
-impl TryFrom<String> for Key {
+impl TryFrom<String> for SavedKey {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -61,8 +61,8 @@ impl TryFrom<String> for Key {
     }
 }
 
-impl From<Key> for String {
-    fn from(key: Key) -> Self {
+impl From<SavedKey> for String {
+    fn from(key: SavedKey) -> Self {
         key.0.saved().unwrap_or_default()
     }
 }
@@ -71,13 +71,13 @@ impl From<&State> for Snapshot {
     fn from(state: &State) -> Self {
         let saved = |pool: &Pool| {
             let (users, next_user) = pool.users.saved();
-            Saved {
+            SavedPool {
                 config: pool.config.clone(),
                 clients: pool.clients.values().map(|client| client.as_ref().clone()).collect(),
                 users,
                 next_user,
                 seal: pool.seal.clone(),
-                signing_key: pool.key.saved().map(|_| Key(pool.key.clone())),
+                signing_key: pool.key.saved().map(|_| SavedKey(pool.key.clone())),
                 created: pool.created,
                 modified: pool.modified,
                 resource_servers: pool.resource_servers.clone(),
@@ -99,7 +99,7 @@ impl Snapshot {
                 clients: BTreeMap::new(),
                 users: Users::restored(saved.users, saved.next_user),
                 sessions: Sessions::default(),
-                attempts: Attempts::default(),
+                attempts: PasswordAttempts::default(),
                 seal: saved.seal,
                 key: saved.signing_key.map_or_else(SigningKey::new, |key| key.0),
                 created: saved.created,

@@ -123,7 +123,7 @@ impl Verifier {
     /// What stands in for a user who is not there: always the same for the same seed, and no
     /// password's verifier. It takes no time worth measuring, so that all the rest takes as long as
     /// for a known user.
-    pub(crate) fn made_up(seed: &[u8; hmac::LENGTH]) -> Self {
+    pub(crate) fn placeholder(seed: &[u8; hmac::LENGTH]) -> Self {
         Self {
             salt: seed.first_chunk().copied().unwrap_or_default(),
             verifier: {
@@ -136,7 +136,7 @@ impl Verifier {
     /// Whether `password` is the one, where it was sent as it is.
     pub(crate) fn matches(&self, identity: Identity<'_>, password: &str) -> bool {
         let other = Self::salted(identity, password, self.salt);
-        hmac::same(&self.verifier.to_bytes_be(), &other.verifier.to_bytes_be())
+        hmac::constant_time_eq(&self.verifier.to_bytes_be(), &other.verifier.to_bytes_be())
     }
 }
 

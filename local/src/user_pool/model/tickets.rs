@@ -129,14 +129,14 @@ impl Seal {
         bytes: &[u8],
     ) -> Option<Ticket> {
         let (body, mac) = bytes.split_at_checked(BODY)?;
-        hmac::same(mac, &self.mac(kind, client_id, body))
+        hmac::constant_time_eq(mac, &self.mac(kind, client_id, body))
             .then(|| Ticket::from_bytes(body))
             .flatten()
     }
 
     /// A UUID that is always the same for the same text and no other's: what an unknown user is
     /// called where a known one would show a UUID.
-    pub(crate) fn stand_in(&self, text: &str) -> Uuid {
+    pub(crate) fn placeholder_id(&self, text: &str) -> Uuid {
         let seed = self.seed(b"stand-in", text);
         uuid::Builder::from_random_bytes(seed.first_chunk().copied().unwrap_or_default())
             .into_uuid()
@@ -186,8 +186,8 @@ mod tests {
     #[test]
     fn stand_ins_are_stable_and_apart() {
         let seal = Seal::generate(&mut StdRng::seed_from_u64(1));
-        assert_eq!(seal.stand_in("a"), seal.stand_in("a"));
-        assert_ne!(seal.stand_in("a"), seal.stand_in("b"));
-        assert_eq!(seal.stand_in("a").get_version_num(), 4);
+        assert_eq!(seal.placeholder_id("a"), seal.placeholder_id("a"));
+        assert_ne!(seal.placeholder_id("a"), seal.placeholder_id("b"));
+        assert_eq!(seal.placeholder_id("a").get_version_num(), 4);
     }
 }

@@ -29,8 +29,8 @@ pub(crate) struct UnsignedTokens {
 
 impl UnsignedTokens {
     /// The reply that ends a sign-in.
-    pub(crate) fn sign(self) -> Result<Value> {
-        let mut reply = self.renewed()?;
+    pub(crate) fn into_sign_in_reply(self) -> Result<Value> {
+        let mut reply = self.into_refresh_reply()?;
         if let Some(reply) = reply.as_object_mut() {
             reply.insert("ChallengeParameters".to_owned(), json!({}));
         }
@@ -38,7 +38,7 @@ impl UnsignedTokens {
     }
 
     /// The reply that gives new tokens for old.
-    pub(crate) fn renewed(self) -> Result<Value> {
+    pub(crate) fn into_refresh_reply(self) -> Result<Value> {
         let mut result = json!({
             "AccessToken": self.key.sign(&self.access)?,
             "ExpiresIn": self.expires_in,
@@ -160,13 +160,13 @@ pub(crate) struct AccessClaims {
 }
 
 /// An access token whose signature holds, with the pool that made it.
-pub(crate) struct Signed {
+pub(crate) struct VerifiedAccessToken {
     pub(crate) pool_id: String,
     claims: AccessClaims,
 }
 
 /// A pool that may have made a token: enough of it to check the signature without the lock.
-pub(crate) struct Signer {
+pub(crate) struct TokenIssuer {
     pool_id: String,
     issuer: String,
     key: SigningKey,
@@ -177,7 +177,7 @@ fn invalid() -> Error {
 }
 
 /// The pool whose key the token names.
-pub(crate) fn signer(state: &State, token: &str) -> Result<Signer> {
+pub(crate) fn issuer_of(state: &State, token: &str) -> Result<TokenIssuer> {
     let kid = jsonwebtoken::decode_header(token)
         .ok()
         .and_then(|header| header.kid)
@@ -186,7 +186,7 @@ pub(crate) fn signer(state: &State, token: &str) -> Result<Signer> {
         .pools
         .iter()
         .find(|(_, pool)| pool.key.id() == Some(&kid))
-        .map(|(id, pool)| Signer {
+        .map(|(id, pool)| TokenIssuer {
             pool_id: id.clone(),
             issuer: pool.issuer.clone(),
             key: pool.key.clone(),
@@ -194,14 +194,14 @@ pub(crate) fn signer(state: &State, token: &str) -> Result<Signer> {
         .ok_or_else(invalid)
 }
 
-impl Signer {
-    pub(crate) fn verify(self, token: &str) -> Result<Signed> {
-        let claims = self.key.verified_of(&self.issuer, token).ok_or_else(invalid)?;
-        Ok(Signed { pool_id: self.pool_id, claims })
+impl TokenIssuer {
+    pub(crate) fn verify(self, token: &str) -> Result<VerifiedAccessToken> {
+        let claims = self.key.verified_from(&self.issuer, token).ok_or_else(invalid)?;
+        Ok(VerifiedAccessToken { pool_id: self.pool_id, claims })
     }
 }
 
-impl Signed {
+impl VerifiedAccessToken {
     /// The user whom the token stands for, if it still does.
     pub(crate) fn user(&self, pool: &Pool, now: Duration) -> Result<UserId> {
         let claims = &self.claims;
@@ -215,13 +215,13 @@ impl Signed {
             return Err(Error::not_authorized("Access Token does not have required scopes"));
         }
         let id = pool.users.by_sub(claims.sub).ok_or_else(Error::user_not_found)?;
-        let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
+        let user = pool.users.existing(id)?;
         let lives = match &claims.origin_jti {
             Some(grant) => user.grants.contains_key(grant),
             None => user.signed_out.is_none_or(|at| at.as_secs() < claims.iat),
         };
         if !lives {
-            return Err(revoked());
+            return Err(token_revoked());
         }
         if !user.enabled {
             return Err(Error::user_disabled());
@@ -231,6 +231,6 @@ impl Signed {
 }
 
 /// What an access token of a revoked sign-in gets.
-pub(crate) fn revoked() -> Error {
+pub(crate) fn token_revoked() -> Error {
     Error::not_authorized("Access Token has been revoked")
 }

@@ -39,18 +39,18 @@ impl Trigger {
             Self::VerifyAuthChallengeResponse => "verify-auth-challenge",
         }
     }
-}
 
-/// The ARN of the function that answers the trigger.
-pub(crate) fn function_arn(trigger: Trigger) -> String {
-    format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{}", trigger.function())
-}
+    /// The ARN of the function that answers the trigger.
+    pub(crate) fn function_arn(self) -> String {
+        format!("arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{}", self.function())
+    }
 
-/// The function that an ARN names, in any account, region and version.
-pub(crate) fn function_of(arn: &str) -> Option<Trigger> {
-    let mut parts = arn.split(':').skip(2);
-    let (service, kind, name) = (parts.next()?, parts.nth(2)?, parts.next()?);
-    Trigger::ALL
-        .into_iter()
-        .find(|trigger| service == "lambda" && kind == "function" && name == trigger.function())
+    /// The trigger whose function an ARN names, in any account, region and version.
+    pub(crate) fn of_function(arn: &str) -> Option<Self> {
+        let mut parts = arn.split(':').skip(2);
+        let (service, kind, name) = (parts.next()?, parts.nth(2)?, parts.next()?);
+        Self::ALL
+            .into_iter()
+            .find(|trigger| service == "lambda" && kind == "function" && name == trigger.function())
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::protocol::error::{Error, Result};
 use crate::user_pool::model::attributes::Contact;
 use crate::user_pool::model::pool_config::{PoolConfig, UserNames};
 use crate::user_pool::model::user::{User, UserId};
@@ -21,7 +22,7 @@ pub(crate) struct Users {
 }
 
 /// User names and addresses are compared without regard to case.
-fn folded(text: &str) -> String {
+fn fold_case(text: &str) -> String {
     text.to_lowercase()
 }
 
@@ -39,12 +40,20 @@ impl Users {
         self.users.get_mut(&id)
     }
 
+    pub(crate) fn existing(&self, id: UserId) -> Result<&User> {
+        self.get(id).ok_or_else(Error::user_not_found)
+    }
+
+    pub(crate) fn existing_mut(&mut self, id: UserId) -> Result<&mut User> {
+        self.get_mut(id).ok_or_else(Error::user_not_found)
+    }
+
     pub(crate) fn by_sub(&self, sub: Uuid) -> Option<UserId> {
         self.by_sub.get(&sub).copied()
     }
 
     pub(crate) fn by_username(&self, username: &str) -> Option<UserId> {
-        self.by_name.get(&folded(username)).copied()
+        self.by_name.get(&fold_case(username)).copied()
     }
 
     pub(crate) fn with_contact(
@@ -53,7 +62,7 @@ impl Users {
         value: &str,
     ) -> impl Iterator<Item = (UserId, &User)> {
         self.by_contact
-            .get(&(contact, folded(value)))
+            .get(&(contact, fold_case(value)))
             .into_iter()
             .flatten()
             .filter_map(|id| Some((*id, self.users.get(id)?)))
@@ -69,15 +78,15 @@ impl Users {
     /// attribute where the pool takes it for one.
     pub(crate) fn find(&self, config: &PoolConfig, name: &str) -> Option<UserId> {
         self.by_username(name).or_else(|| self.by_sub(Uuid::try_parse(name).ok()?)).or_else(|| {
-            let contact = Contact::of(name)?;
+            let contact = Contact::detect(name)?;
             self.with_contact(contact, name)
-                .find(|(_, user)| signs_in(config, user, contact))
+                .find(|(_, user)| can_sign_in_with(config, user, contact))
                 .map(|(id, _)| id)
         })
     }
 
     /// Another user who makes `value` unavailable as a sign-in name.
-    pub(crate) fn holder(
+    pub(crate) fn other_owner(
         &self,
         config: &PoolConfig,
         contact: Contact,
@@ -108,7 +117,7 @@ impl Users {
         for (id, user) in users {
             for contact in Contact::ALL {
                 if let Some(value) = user.contact(contact) {
-                    let key = (contact, folded(value));
+                    let key = (contact, fold_case(value));
                     all.by_contact.entry(key).or_default().insert(UserId(id));
                 }
             }
@@ -122,7 +131,7 @@ impl Users {
     pub(crate) fn insert(&mut self, user: User) -> UserId {
         let id = UserId(self.next);
         self.next += 1;
-        self.by_name.insert(folded(&user.username), id);
+        self.by_name.insert(fold_case(&user.username), id);
         self.by_sub.insert(user.sub, id);
         self.users.insert(id, user);
         id
@@ -130,7 +139,7 @@ impl Users {
 
     pub(crate) fn remove(&mut self, id: UserId) -> Option<User> {
         let user = self.users.remove(&id)?;
-        self.by_name.remove(&folded(&user.username));
+        self.by_name.remove(&fold_case(&user.username));
         self.by_sub.remove(&user.sub);
         for contact in Contact::ALL {
             if let Some(value) = user.contact(contact) {
@@ -161,7 +170,7 @@ impl Users {
                 self.forget(contact, &old, id);
             }
             if !value.is_empty() {
-                self.by_contact.entry((contact, folded(value))).or_default().insert(id);
+                self.by_contact.entry((contact, fold_case(value))).or_default().insert(id);
             }
             changed.push(contact);
         }
@@ -196,7 +205,7 @@ impl Users {
     }
 
     fn forget(&mut self, contact: Contact, value: &str, id: UserId) {
-        let key = (contact, folded(value));
+        let key = (contact, fold_case(value));
         if let Some(ids) = self.by_contact.get_mut(&key) {
             ids.remove(&id);
             if ids.is_empty() {
@@ -206,7 +215,7 @@ impl Users {
     }
 }
 
-fn signs_in(config: &PoolConfig, user: &User, contact: Contact) -> bool {
+fn can_sign_in_with(config: &PoolConfig, user: &User, contact: Contact) -> bool {
     match &config.user_names {
         UserNames::Attributes(attributes) => {
             attributes.contains(&contact)
@@ -284,11 +293,11 @@ mod tests {
             users.update(*id, &[write("email", "a@example.com")], NOW);
         }
         assert_eq!(users.find(&config, "a@example.com"), None);
-        assert_eq!(users.holder(&config, Contact::Email, "a@example.com", None), None);
+        assert_eq!(users.other_owner(&config, Contact::Email, "a@example.com", None), None);
         users.update(ids[1], &[write("email_verified", "true")], NOW);
         assert_eq!(users.find(&config, "a@example.com"), Some(ids[1]));
         assert_eq!(
-            users.holder(&config, Contact::Email, "a@example.com", Some(ids[0])),
+            users.other_owner(&config, Contact::Email, "a@example.com", Some(ids[0])),
             Some(ids[1])
         );
         assert_eq!(users.find(&config, "user1"), Some(ids[0]));

@@ -14,7 +14,7 @@ use crate::user_pool::model::context::Context;
 use crate::user_pool::model::pool::Pool;
 use crate::user_pool::model::state::State;
 use crate::user_pool::model::user::{User, UserId, UserStatus};
-use crate::user_pool::operations::sign_up::cannot_confirm;
+use crate::user_pool::operations::sign_up::not_confirmable;
 use crate::user_pool::operations::{code_delivery, fields, signed_in_user};
 
 /// The user as AdminGetUser and ListUsers show them; `attributes` is the name of their list.
@@ -40,8 +40,8 @@ pub(crate) fn create_user(
     let username = request.required(&fields::USERNAME)?;
     let password = request.optional(&fields::TEMPORARY_PASSWORD)?;
     let action = request.optional(&fields::MESSAGE_ACTION)?;
-    let mediums = mediums(request)?;
-    request.flag("ForceAliasCreation")?;
+    let mediums = delivery_mediums(request)?;
+    request.boolean("ForceAliasCreation")?;
     let attributes = fields::user_attributes(request)?.unwrap_or_default();
     request.map("ClientMetadata")?;
     let pool = state.pool(pool_id)?;
@@ -51,7 +51,7 @@ pub(crate) fn create_user(
             pool.config.password_policy.check(password)?;
             password.to_owned()
         }
-        _ => pool.config.password_policy.make(ctx.rng),
+        _ => pool.config.password_policy.generate(ctx.rng),
     };
     let id = if action == Some("RESEND") {
         let (id, user) = pool.user(username)?;
@@ -68,24 +68,24 @@ pub(crate) fn create_user(
     } else {
         pool.create_user(ctx, username, writes, UserStatus::ForceChangePassword)?
     };
-    let until = temporary_until(pool, ctx);
+    let until = temporary_password_expiry(pool, ctx);
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
     user.set_password(&pool.config, &password, UserStatus::ForceChangePassword, Some(until), ctx);
     if action != Some("SUPPRESS") {
-        invite(ctx, user, &mediums, &password);
+        send_invitation(ctx, user, &mediums, &password);
     }
     Ok(json!({ "User": describe(user, "Attributes", None) }))
 }
 
-fn mediums(request: &Request) -> Result<Vec<Contact>> {
-    let names = request.texts(&fields::DESIRED_DELIVERY_MEDIUMS, usize::MAX)?.unwrap_or_default();
+fn delivery_mediums(request: &Request) -> Result<Vec<Contact>> {
+    let names = request.strings(&fields::DESIRED_DELIVERY_MEDIUMS, usize::MAX)?.unwrap_or_default();
     let named = |name| Contact::ALL.into_iter().find(move |contact| contact.medium_name() == name);
     Ok(names.into_iter().filter_map(named).collect())
 }
 
 /// Sends the temporary password: by the mediums asked for, or else to the phone, or to the e-mail
 /// address of a user without one.
-fn invite(ctx: &Context<'_>, user: &User, mediums: &[Contact], password: &str) {
+fn send_invitation(ctx: &Context<'_>, user: &User, mediums: &[Contact], password: &str) {
     let name =
         user.signed_up_with.and_then(|contact| user.contact(contact)).unwrap_or(&user.username);
     let body = format!("Your username is {name} and temporary password is {password}");
@@ -97,17 +97,20 @@ fn invite(ctx: &Context<'_>, user: &User, mediums: &[Contact], password: &str) {
     };
     for contact in chosen {
         if let Some(to) = user.contact(contact) {
-            code_delivery::message(ctx, contact, to, "Your temporary password", body.clone());
+            code_delivery::send_message(ctx, contact, to, "Your temporary password", body.clone());
         }
     }
 }
 
-fn temporary_until(pool: &Pool, ctx: &Context<'_>) -> Duration {
+fn temporary_password_expiry(pool: &Pool, ctx: &Context<'_>) -> Duration {
     let days = pool.config.password_policy.temporary_password_validity_days;
     ctx.now + Duration::from_secs(u64::from(days) * 86_400)
 }
 
-pub(crate) fn named<'a>(state: &'a mut State, request: &Request) -> Result<(&'a mut Pool, UserId)> {
+pub(crate) fn requested_user<'a>(
+    state: &'a mut State,
+    request: &Request,
+) -> Result<(&'a mut Pool, UserId)> {
     let pool_id = request.required(&fields::USER_POOL_ID)?;
     let username = request.required(&fields::USERNAME)?;
     let pool = state.pool(pool_id)?;
@@ -122,10 +125,10 @@ pub(crate) fn confirm_sign_up(
     request: &Request,
 ) -> Result<Value> {
     request.map("ClientMetadata")?;
-    let (pool, id) = named(state, request)?;
-    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    let (pool, id) = requested_user(state, request)?;
+    let user = pool.users.existing_mut(id)?;
     if user.status != UserStatus::Unconfirmed {
-        return Err(cannot_confirm(user.status));
+        return Err(not_confirmable(user.status));
     }
     user.status = UserStatus::Confirmed;
     user.sign_up_code = None;
@@ -142,16 +145,16 @@ pub(crate) fn set_user_password(
     request.required(&fields::USER_POOL_ID)?;
     request.required(&fields::USERNAME)?;
     let password = request.required(&fields::PASSWORD)?;
-    let permanent = request.flag("Permanent")?.unwrap_or_default();
-    let (pool, id) = named(state, request)?;
+    let permanent = request.boolean("Permanent")?.unwrap_or_default();
+    let (pool, id) = requested_user(state, request)?;
     pool.config.password_policy.check(password)?;
     let (status, until) = if permanent {
         (UserStatus::Confirmed, None)
     } else {
-        let until = temporary_until(pool, ctx);
+        let until = temporary_password_expiry(pool, ctx);
         (UserStatus::ForceChangePassword, Some(until))
     };
-    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    let user = pool.users.existing_mut(id)?;
     user.set_password(&pool.config, password, status, until, ctx);
     user.sign_up_code = None;
     Ok(json!({}))
@@ -167,15 +170,15 @@ pub(crate) fn update_user_attributes(
     request.required(&fields::USERNAME)?;
     let attributes = fields::required_user_attributes(request)?;
     request.map("ClientMetadata")?;
-    let (pool, id) = named(state, request)?;
+    let (pool, id) = requested_user(state, request)?;
     signed_in_user::update_attributes(pool, ctx, id, Actor::Admin, attributes)?;
     Ok(json!({}))
 }
 
 /// AdminGetUser.
 pub(crate) fn get_user(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
-    let (pool, id) = named(state, request)?;
-    let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
+    let (pool, id) = requested_user(state, request)?;
+    let user = pool.users.existing(id)?;
     Ok(describe(user, "UserAttributes", None))
 }
 
@@ -203,8 +206,8 @@ fn set_enabled(
     request: &Request,
     enabled: bool,
 ) -> Result<Value> {
-    let (pool, id) = named(state, request)?;
-    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    let (pool, id) = requested_user(state, request)?;
+    let user = pool.users.existing_mut(id)?;
     user.enabled = enabled;
     user.modified = ctx.now;
     Ok(json!({}))
@@ -216,7 +219,7 @@ pub(crate) fn delete_user(
     _: &mut Context<'_>,
     request: &Request,
 ) -> Result<Value> {
-    let (pool, id) = named(state, request)?;
+    let (pool, id) = requested_user(state, request)?;
     pool.users.remove(id);
     Ok(json!({}))
 }
@@ -229,8 +232,8 @@ pub(crate) fn delete_user_attributes(
 ) -> Result<Value> {
     request.required(&fields::USER_POOL_ID)?;
     request.required(&fields::USERNAME)?;
-    let names = request.required_texts(&fields::USER_ATTRIBUTE_NAMES)?;
-    let (pool, id) = named(state, request)?;
+    let names = request.required_strings(&fields::USER_ATTRIBUTE_NAMES)?;
+    let (pool, id) = requested_user(state, request)?;
     signed_in_user::delete_attributes(pool, ctx, id, Actor::Admin, names)
 }
 
@@ -240,6 +243,6 @@ pub(crate) fn global_sign_out(
     ctx: &mut Context<'_>,
     request: &Request,
 ) -> Result<Value> {
-    let (pool, id) = named(state, request)?;
+    let (pool, id) = requested_user(state, request)?;
     signed_in_user::global_sign_out(pool, ctx, id, request)
 }

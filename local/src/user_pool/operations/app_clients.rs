@@ -23,16 +23,16 @@ use crate::user_pool::operations::pages::Page;
 use crate::user_pool::operations::{descriptions, fields};
 
 /// How many clients a pool may have (a quota of Cognito's).
-const MOST: usize = 1_000;
+const MAX_CLIENTS: usize = 1_000;
 
 /// CreateUserPoolClient.
 pub(crate) fn create(state: &mut State, ctx: &mut Context<'_>, request: &Request) -> Result<Value> {
     let pool_id = request.required(&fields::USER_POOL_ID)?;
     let name = request.required(&fields::CLIENT_NAME)?;
-    let generate = request.flag("GenerateSecret")?.unwrap_or_default();
+    let generate = request.boolean("GenerateSecret")?.unwrap_or_default();
     let given = request.optional(&fields::CLIENT_SECRET)?;
     let pool = state.pool(pool_id)?;
-    if pool.clients.len() >= MOST {
+    if pool.clients.len() >= MAX_CLIENTS {
         return Err(Error::new(Exception::LIMIT_EXCEEDED, "The pool has too many app clients."));
     }
     let mut client = Client::new(random_text(ctx.rng, 26), name);
@@ -46,7 +46,7 @@ pub(crate) fn create(state: &mut State, ctx: &mut Context<'_>, request: &Request
     settings(&mut client, pool, request)?;
     client.created = ctx.now;
     client.modified = ctx.now;
-    let reply = json!({ "UserPoolClient": descriptions::client(pool_id, &client) });
+    let reply = json!({ "UserPoolClient": descriptions::describe_client(pool_id, &client) });
     let pool_id = pool_id.to_owned();
     state.add_client(&pool_id, Arc::new(client));
     Ok(reply)
@@ -64,7 +64,7 @@ pub(crate) fn update(state: &mut State, ctx: &mut Context<'_>, request: &Request
         name.clone_into(&mut client.client_name);
     }
     client.modified = ctx.now;
-    let reply = json!({ "UserPoolClient": descriptions::client(pool_id, &client) });
+    let reply = json!({ "UserPoolClient": descriptions::describe_client(pool_id, &client) });
     pool.clients.insert(client.client_id.clone(), Arc::new(client));
     Ok(reply)
 }
@@ -83,13 +83,13 @@ pub(crate) fn describe(state: &mut State, _: &mut Context<'_>, request: &Request
     let pool_id = request.required(&fields::USER_POOL_ID)?;
     let client_id = request.required(&fields::CLIENT_ID)?;
     let client = state.pool(pool_id)?.client(client_id)?;
-    Ok(json!({ "UserPoolClient": descriptions::client(pool_id, &client) }))
+    Ok(json!({ "UserPoolClient": descriptions::describe_client(pool_id, &client) }))
 }
 
 /// ListUserPoolClients.
 pub(crate) fn list(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
     let pool_id = request.required(&fields::USER_POOL_ID)?;
-    let size = request.number("MaxResults", 1..=60)?.unwrap_or(60);
+    let size = request.integer("MaxResults", 1..=60)?.unwrap_or(60);
     let page = Page::new(request, size)?;
     let clients = state.pool(pool_id)?.clients.values().map(|client| {
         let shown = json!({
@@ -111,20 +111,20 @@ fn settings(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
             _ => PreventUserExistenceErrors::Legacy,
         };
     client.auth_session_validity_minutes =
-        request.number("AuthSessionValidity", 3..=15)?.unwrap_or(3);
-    client.enable_token_revocation = request.flag("EnableTokenRevocation")?.unwrap_or(true);
+        request.integer("AuthSessionValidity", 3..=15)?.unwrap_or(3);
+    client.enable_token_revocation = request.boolean("EnableTokenRevocation")?.unwrap_or(true);
     validities(client, request)?;
     client.shown.clear();
     oauth(client, pool, request)?;
     attributes(client, request)?;
     let name = "EnablePropagateAdditionalUserContextData";
-    let propagates = request.flag(name)?.unwrap_or_default();
+    let propagates = request.boolean(name)?.unwrap_or_default();
     client.shown.insert(name.to_owned(), json!(propagates));
     if let Some(rotation) = request.structure("RefreshTokenRotation")? {
         if rotation.required(&fields::FEATURE)? == "ENABLED" {
             return Err(Error::invalid("RefreshTokenRotation is not available in local."));
         }
-        rotation.number("RetryGracePeriodSeconds", 0..=60)?;
+        rotation.integer("RetryGracePeriodSeconds", 0..=60)?;
     }
     if request.structure("AnalyticsConfiguration")?.is_some() {
         return Err(Error::invalid("AnalyticsConfiguration is not available in local."));
@@ -142,7 +142,7 @@ fn auth_flows(request: &Request) -> Result<(BTreeSet<AuthFlow>, Vec<String>)> {
         AuthFlow::UserSrp,
         AuthFlow::UserChoice,
     ];
-    let names = request.texts(&fields::EXPLICIT_AUTH_FLOWS, usize::MAX)?.unwrap_or_default();
+    let names = request.strings(&fields::EXPLICIT_AUTH_FLOWS, usize::MAX)?.unwrap_or_default();
     let is_new = |name: &&str| name.starts_with("ALLOW_");
     if names.is_empty() {
         let default = [AuthFlow::RefreshToken, AuthFlow::UserSrp, AuthFlow::Custom];
@@ -202,19 +202,19 @@ fn validities(client: &mut Client, request: &Request) -> Result<()> {
     let month = Validity { amount: 30, unit: TimeUnit::Days };
     let short = 5 * MINUTE..=DAY;
     client.access_token_validity = validity(
-        request.number("AccessTokenValidity", 1..=86_400)?,
+        request.integer("AccessTokenValidity", 1..=86_400)?,
         unit(&fields::ACCESS_TOKEN_UNIT, TimeUnit::Hours)?,
         hour,
         short.clone(),
     )?;
     client.id_token_validity = validity(
-        request.number("IdTokenValidity", 1..=86_400)?,
+        request.integer("IdTokenValidity", 1..=86_400)?,
         unit(&fields::ID_TOKEN_UNIT, TimeUnit::Hours)?,
         hour,
         short,
     )?;
     client.refresh_token_validity = validity(
-        request.number("RefreshTokenValidity", 0..=315_360_000)?,
+        request.integer("RefreshTokenValidity", 0..=315_360_000)?,
         unit(&fields::REFRESH_TOKEN_UNIT, TimeUnit::Days)?,
         month,
         60 * MINUTE..=3_650 * DAY,
@@ -228,7 +228,7 @@ fn validities(client: &mut Client, request: &Request) -> Result<()> {
 
 /// The settings of the hosted pages: held to their rules, and of no use here.
 fn oauth(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
-    let scopes = request.texts(&fields::ALLOWED_OAUTH_SCOPES, 50)?;
+    let scopes = request.strings(&fields::ALLOWED_OAUTH_SCOPES, 50)?;
     for scope in scopes.iter().flatten() {
         if !pool.knows_scope(scope) {
             return Err(Error::new(
@@ -237,7 +237,7 @@ fn oauth(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
             ));
         }
     }
-    let flows = request.texts(&fields::ALLOWED_OAUTH_FLOWS, 3)?;
+    let flows = request.strings(&fields::ALLOWED_OAUTH_FLOWS, 3)?;
     if flows.as_ref().is_some_and(|flows| flows.contains(&"client_credentials")) {
         let fault = if flows.as_ref().is_some_and(|flows| flows.len() > 1) {
             Some("along with code flow or implicit flow.")
@@ -253,15 +253,15 @@ fn oauth(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
             ));
         }
     }
-    let providers = request.texts(&fields::IDENTITY_PROVIDERS, usize::MAX)?;
+    let providers = request.strings(&fields::IDENTITY_PROVIDERS, usize::MAX)?;
     if let Some(provider) = providers.iter().flatten().find(|provider| **provider != "COGNITO") {
         return Err(Error::invalid(format!(
             "The provider {provider} does not exist for User Pool {}.",
             pool.config.id
         )));
     }
-    let callbacks = request.texts(&fields::CALLBACK_URLS, 100)?;
-    let logouts = request.texts(&fields::LOGOUT_URLS, 100)?;
+    let callbacks = request.strings(&fields::CALLBACK_URLS, 100)?;
+    let logouts = request.strings(&fields::LOGOUT_URLS, 100)?;
     let default = request.optional(&fields::DEFAULT_REDIRECT_URI)?;
     if let Some(default) = default {
         if !callbacks.as_ref().is_some_and(|callbacks| callbacks.contains(&default)) {
@@ -269,7 +269,7 @@ fn oauth(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
         }
         client.shown.insert("DefaultRedirectURI".to_owned(), json!(default));
     }
-    let oauth = request.flag("AllowedOAuthFlowsUserPoolClient")?.unwrap_or_default();
+    let oauth = request.boolean("AllowedOAuthFlowsUserPoolClient")?.unwrap_or_default();
     client.shown.insert("AllowedOAuthFlowsUserPoolClient".to_owned(), json!(oauth));
     for (name, list) in [
         ("AllowedOAuthScopes", scopes),
@@ -290,7 +290,7 @@ fn attributes(client: &mut Client, request: &Request) -> Result<()> {
         ("ReadAttributes", "read", &fields::READ_ATTRIBUTES),
         ("WriteAttributes", "write", &fields::WRITE_ATTRIBUTES),
     ] {
-        let Some(list) = request.texts(field, usize::MAX)? else {
+        let Some(list) = request.strings(field, usize::MAX)? else {
             continue;
         };
         let known = |name: &str| STANDARD.iter().any(|(standard, _)| *standard == name);

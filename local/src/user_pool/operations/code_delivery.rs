@@ -9,7 +9,7 @@ use crate::user_pool::model::context::Context;
 use crate::user_pool::model::user::User;
 
 /// Sends a new code to the user's `contact`. None if the user has none.
-pub(crate) fn send(
+pub(crate) fn send_code(
     ctx: &mut Context<'_>,
     user: &User,
     contact: Contact,
@@ -17,12 +17,18 @@ pub(crate) fn send(
     let to = user.contact(contact)?;
     let code = ConfirmationCode::generate(contact, ctx.now, ctx.rng);
     let body = format!("Your confirmation code is {}", code.code);
-    message(ctx, contact, to, "Your verification code", body);
+    send_message(ctx, contact, to, "Your verification code", body);
     Some(code)
 }
 
 /// Puts a message into the outbox.
-pub(crate) fn message(ctx: &Context<'_>, contact: Contact, to: &str, subject: &str, body: String) {
+pub(crate) fn send_message(
+    ctx: &Context<'_>,
+    contact: Contact,
+    to: &str,
+    subject: &str,
+    body: String,
+) {
     ctx.outbox.push(Message {
         medium: contact.medium(),
         to: to.to_owned(),

@@ -10,7 +10,7 @@ use crate::user_pool::model::pool::Pool;
 use crate::user_pool::model::pool_config::{PoolConfig, UserNames};
 
 /// A user pool as its operations show it.
-pub(crate) fn pool(pool: &Pool) -> Value {
+pub(crate) fn describe_pool(pool: &Pool) -> Value {
     let config = &pool.config;
     let policy = &config.password_policy;
     let names =
@@ -42,7 +42,7 @@ pub(crate) fn pool(pool: &Pool) -> Value {
             },
         },
         "DeletionProtection": if config.deletion_protection { "ACTIVE" } else { "INACTIVE" },
-        "LambdaConfig": triggers(config),
+        "LambdaConfig": describe_triggers(config),
         "CreationDate": pool.created.as_secs_f64(),
         "LastModifiedDate": pool.modified.as_secs_f64(),
         "SchemaAttributes": schema,
@@ -65,12 +65,12 @@ pub(crate) fn pool(pool: &Pool) -> Value {
 }
 
 /// `LambdaConfig` as it is shown.
-pub(crate) fn triggers(config: &PoolConfig) -> BTreeMap<&'static str, &String> {
+pub(crate) fn describe_triggers(config: &PoolConfig) -> BTreeMap<&'static str, &String> {
     config.lambda_config.iter().map(|(trigger, arn)| (trigger.name(), arn)).collect()
 }
 
 /// An app client as its operations show it.
-pub(crate) fn client(pool_id: &str, client: &Client) -> Value {
+pub(crate) fn describe_client(pool_id: &str, client: &Client) -> Value {
     let flows: Vec<&str> = if client.legacy_auth_flows.is_empty() {
         client.explicit_auth_flows.iter().copied().map(AuthFlow::explicit).collect()
     } else {

@@ -26,9 +26,9 @@ pub(crate) fn list_users(
         .filter(|text| !text.trim().is_empty())
         .map(Filter::parse)
         .transpose()?;
-    let limit = request.number("Limit", 0..=PAGE)?.filter(|limit| *limit > 0);
+    let limit = request.integer("Limit", 0..=PAGE)?.filter(|limit| *limit > 0);
     let after = request.optional(&fields::PAGINATION_TOKEN)?.map(parse_token).transpose()?;
-    let wanted = request.texts(&fields::ATTRIBUTES_TO_GET, usize::MAX)?;
+    let wanted = request.strings(&fields::ATTRIBUTES_TO_GET, usize::MAX)?;
     for name in wanted.iter().flatten() {
         let known = *name == "sub" || STANDARD.iter().any(|(standard, _)| standard == name);
         if !known {

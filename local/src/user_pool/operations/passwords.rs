@@ -15,7 +15,11 @@ use crate::user_pool::model::{confirmation_code, secret_hash};
 use crate::user_pool::operations::{admin_users, code_delivery, fields, sign_up};
 
 /// ForgotPassword.
-pub(crate) fn forgot(state: &mut State, ctx: &mut Context<'_>, request: &Request) -> Result<Value> {
+pub(crate) fn forgot_password(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
     let client_id = request.required(&fields::CLIENT_ID)?;
     let username = request.required(&fields::USERNAME)?;
     let hash = request.optional(&fields::SECRET_HASH)?;
@@ -24,24 +28,24 @@ pub(crate) fn forgot(state: &mut State, ctx: &mut Context<'_>, request: &Request
     secret_hash::check(&client, username, hash)?;
     let Some(id) = pool.find(username) else {
         return if client.hides_unknown_users() {
-            Ok(sign_up::made_up_details(pool, username))
+            Ok(sign_up::placeholder_details(pool, username))
         } else {
-            Err(unknown())
+            Err(unknown_user())
         };
     };
     let contact = send_code(pool, ctx, id)?;
-    let user = pool.users.get(id).ok_or_else(unknown)?;
+    let user = pool.users.get(id).ok_or_else(unknown_user)?;
     let to = user.contact(contact).unwrap_or_default();
     Ok(json!({ "CodeDeliveryDetails": code_delivery::delivery_details(contact, to) }))
 }
 
-fn unknown() -> Error {
+fn unknown_user() -> Error {
     Error::new(Exception::USER_NOT_FOUND, "Username/client id combination not found.")
 }
 
 /// Sends a code for a new password to a verified contact.
 fn send_code(pool: &mut Pool, ctx: &mut Context<'_>, id: UserId) -> Result<Contact> {
-    let user = pool.users.get_mut(id).ok_or_else(unknown)?;
+    let user = pool.users.get_mut(id).ok_or_else(unknown_user)?;
     if !user.enabled {
         return Err(Error::user_disabled());
     }
@@ -49,7 +53,7 @@ fn send_code(pool: &mut Pool, ctx: &mut Context<'_>, id: UserId) -> Result<Conta
         return Err(Error::not_authorized("User password cannot be reset in the current state."));
     }
     let reachable = Contact::ALL.into_iter().find(|contact| user.is_verified(*contact));
-    let sent = reachable.and_then(|contact| code_delivery::send(ctx, user, contact));
+    let sent = reachable.and_then(|contact| code_delivery::send_code(ctx, user, contact));
     let contact = sent.as_ref().map(|sent| sent.contact).ok_or_else(|| {
         Error::invalid(
             "Cannot reset password for the user as there is no registered/verified email or \
@@ -61,7 +65,7 @@ fn send_code(pool: &mut Pool, ctx: &mut Context<'_>, id: UserId) -> Result<Conta
 }
 
 /// ConfirmForgotPassword.
-pub(crate) fn confirm(
+pub(crate) fn confirm_forgot_password(
     state: &mut State,
     ctx: &mut Context<'_>,
     request: &Request,
@@ -79,29 +83,33 @@ pub(crate) fn confirm(
         return Err(if client.hides_unknown_users() {
             confirmation_code::expired()
         } else {
-            unknown()
+            unknown_user()
         });
     };
-    let user = pool.users.get_mut(id).ok_or_else(unknown)?;
+    let user = pool.users.get_mut(id).ok_or_else(unknown_user)?;
     if !user.enabled {
         return Err(Error::user_disabled());
     }
     let sent = user.reset_code.as_mut().ok_or_else(confirmation_code::expired)?;
-    sent.try_with(answer, ctx.now)?;
+    sent.check(answer, ctx.now)?;
     // A code for a new password does not confirm a user who signed up.
     let status = match user.status {
         UserStatus::Unconfirmed => UserStatus::Unconfirmed,
         _ => UserStatus::Confirmed,
     };
     user.set_password(&pool.config, password, status, None, ctx);
-    pool.attempts.note(&Subject::User(id), true, ctx.now);
+    pool.attempts.record(&Subject::User(id), true, ctx.now);
     Ok(json!({}))
 }
 
 /// AdminResetUserPassword. The old password is of no use from now on.
-pub(crate) fn reset(state: &mut State, ctx: &mut Context<'_>, request: &Request) -> Result<Value> {
+pub(crate) fn admin_reset_user_password(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
     request.map("ClientMetadata")?;
-    let (pool, id) = admin_users::named(state, request)?;
+    let (pool, id) = admin_users::requested_user(state, request)?;
     let user: Option<&User> = pool.users.get(id);
     if !user.is_some_and(|user| {
         matches!(user.status, UserStatus::Confirmed | UserStatus::ResetRequired)
@@ -109,14 +117,14 @@ pub(crate) fn reset(state: &mut State, ctx: &mut Context<'_>, request: &Request)
         return Err(Error::not_authorized("User password cannot be reset in the current state."));
     }
     send_code(pool, ctx, id)?;
-    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    let user = pool.users.existing_mut(id)?;
     user.status = UserStatus::ResetRequired;
     user.modified = ctx.now;
     Ok(json!({}))
 }
 
 /// ChangePassword.
-pub(crate) fn change(
+pub(crate) fn change_password(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
     id: UserId,
@@ -128,18 +136,18 @@ pub(crate) fn change(
     pool.attempts.check(&subject, ctx.now).map_err(|_| {
         Error::new(Exception::LIMIT_EXCEEDED, "Attempt limit exceeded, please try after some time.")
     })?;
-    let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
+    let user = pool.users.existing(id)?;
     // Who has no password may set one.
     let right = match previous {
         Some(previous) => user.has_password(&pool.config, previous),
         None => user.password.is_none(),
     };
-    pool.attempts.note(&subject, right, ctx.now);
+    pool.attempts.record(&subject, right, ctx.now);
     if !right {
         return Err(Error::incorrect());
     }
     pool.config.password_policy.check(proposed)?;
-    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    let user = pool.users.existing_mut(id)?;
     user.set_password(&pool.config, proposed, user.status, None, ctx);
     Ok(json!({}))
 }

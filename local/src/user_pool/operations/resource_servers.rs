@@ -14,7 +14,7 @@ use crate::user_pool::operations::fields;
 use crate::user_pool::operations::pages::Page;
 
 /// How many resource servers a pool may have (a quota of Cognito's).
-const MOST: usize = 25;
+const MAX_RESOURCE_SERVERS: usize = 25;
 
 fn describe_server(pool: &Pool, identifier: &str, server: &ResourceServer) -> Value {
     let scope = |(name, text): &_| json!({ "ScopeName": name, "ScopeDescription": text });
@@ -46,7 +46,7 @@ pub(crate) fn create(state: &mut State, _: &mut Context<'_>, request: &Request) 
     if pool.resource_servers.contains_key(identifier) {
         return Err(Error::invalid(format!("{identifier} already exists in user pool {pool_id}.")));
     }
-    if pool.resource_servers.len() >= MOST {
+    if pool.resource_servers.len() >= MAX_RESOURCE_SERVERS {
         return Err(Error::new(
             Exception::LIMIT_EXCEEDED,
             "The pool has too many resource servers.",
@@ -93,7 +93,7 @@ fn named<'a, 'r>(state: &'a mut State, request: &'r Request) -> Result<(&'a mut 
 /// ListResourceServers.
 pub(crate) fn list(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
     let pool_id = request.required(&fields::USER_POOL_ID)?;
-    let page = Page::new(request, request.number("MaxResults", 1..=50)?.unwrap_or(50))?;
+    let page = Page::new(request, request.integer("MaxResults", 1..=50)?.unwrap_or(50))?;
     let pool = state.pool(pool_id)?;
     let servers = pool.resource_servers.iter().map(|(identifier, server)| {
         (identifier.as_str(), describe_server(pool, identifier, server))

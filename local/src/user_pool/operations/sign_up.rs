@@ -7,7 +7,7 @@ use crate::protocol::json_request::Request;
 use crate::user_pool::model::actor::Actor;
 use crate::user_pool::model::attributes::{self, Contact};
 use crate::user_pool::model::context::Context;
-use crate::user_pool::model::pool::{Pool, already_exists};
+use crate::user_pool::model::pool::{Pool, contact_exists};
 use crate::user_pool::model::state::State;
 use crate::user_pool::model::user::UserStatus;
 use crate::user_pool::model::{confirmation_code, secret_hash};
@@ -34,10 +34,12 @@ pub(crate) fn sign_up(
     pool.config.password_policy.check(password)?;
     let id = pool.create_user(ctx, username, writes, UserStatus::Unconfirmed)?;
     let user = pool.users.get(id).ok_or_else(Error::internal)?;
-    let sent = pool.verifies(user).and_then(|contact| code_delivery::send(ctx, user, contact));
+    let sent = pool
+        .auto_verified_contact(user)
+        .and_then(|contact| code_delivery::send_code(ctx, user, contact));
     let mut reply = json!({ "UserConfirmed": false, "UserSub": user.sub.to_string() });
     if let Some(sent) = &sent {
-        set_details(&mut reply, sent.contact, user.contact(sent.contact));
+        insert_delivery_details(&mut reply, sent.contact, user.contact(sent.contact));
     }
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
     user.set_password(&pool.config, password, UserStatus::Unconfirmed, None, ctx);
@@ -45,7 +47,7 @@ pub(crate) fn sign_up(
     Ok(reply)
 }
 
-fn set_details(reply: &mut Value, contact: Contact, to: Option<&str>) {
+fn insert_delivery_details(reply: &mut Value, contact: Contact, to: Option<&str>) {
     if let (Some(reply), Some(to)) = (reply.as_object_mut(), to) {
         let details = code_delivery::delivery_details(contact, to);
         reply.insert("CodeDeliveryDetails".to_owned(), details);
@@ -53,21 +55,21 @@ fn set_details(reply: &mut Value, contact: Contact, to: Option<&str>) {
 }
 
 /// The reply for a user who is not there: a destination as it could be, and nothing sent.
-pub(crate) fn made_up_details(pool: &Pool, username: &str) -> Value {
+pub(crate) fn placeholder_details(pool: &Pool, username: &str) -> Value {
     let mut reply = json!({});
-    match Contact::of(username) {
-        Some(contact) => set_details(&mut reply, contact, Some(username)),
+    match Contact::detect(username) {
+        Some(contact) => insert_delivery_details(&mut reply, contact, Some(username)),
         None => {
-            let made_up = pool.seal.stand_in(username);
+            let made_up = pool.seal.placeholder_id(username);
             let made_up = format!("{made_up}@{made_up}");
-            set_details(&mut reply, Contact::Email, Some(&made_up));
+            insert_delivery_details(&mut reply, Contact::Email, Some(&made_up));
         }
     }
     reply
 }
 
 /// ConfirmSignUp.
-pub(crate) fn confirm(
+pub(crate) fn confirm_sign_up(
     state: &mut State,
     ctx: &mut Context<'_>,
     request: &Request,
@@ -76,7 +78,7 @@ pub(crate) fn confirm(
     let username = request.required(&fields::USERNAME)?;
     let answer = request.required(&fields::CONFIRMATION_CODE)?;
     let hash = request.optional(&fields::SECRET_HASH)?;
-    let force = request.flag("ForceAliasCreation")?.unwrap_or_default();
+    let force = request.boolean("ForceAliasCreation")?.unwrap_or_default();
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
     let Some(id) = pool.find(username) else {
@@ -88,19 +90,19 @@ pub(crate) fn confirm(
     };
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
     if user.status != UserStatus::Unconfirmed {
-        return Err(cannot_confirm(user.status));
+        return Err(not_confirmable(user.status));
     }
     let sent = user.sign_up_code.as_mut().ok_or_else(confirmation_code::expired)?;
-    sent.try_with(answer, ctx.now)?;
+    sent.check(answer, ctx.now)?;
     let contact = sent.contact;
     let verified = [(contact.verified_name().to_owned(), "true".to_owned())];
-    if pool.conflict(Some(id), &verified).is_some() {
+    if pool.conflicting_contact(Some(id), &verified).is_some() {
         if !force {
-            return Err(already_exists(Exception::ALIAS_EXISTS, contact));
+            return Err(contact_exists(Exception::ALIAS_EXISTS, contact));
         }
         let value = pool.users.get(id).and_then(|user| user.contact(contact));
         let holder =
-            value.and_then(|value| pool.users.holder(&pool.config, contact, value, Some(id)));
+            value.and_then(|value| pool.users.other_owner(&pool.config, contact, value, Some(id)));
         if let Some(holder) = holder {
             let unverified = [(contact.verified_name().to_owned(), "false".to_owned())];
             pool.users.update(holder, &unverified, ctx.now);
@@ -114,12 +116,16 @@ pub(crate) fn confirm(
 }
 
 /// What a user who needs no confirmation gets.
-pub(crate) fn cannot_confirm(status: UserStatus) -> Error {
+pub(crate) fn not_confirmable(status: UserStatus) -> Error {
     Error::not_authorized(format!("User cannot be confirmed. Current status is {}", status.name()))
 }
 
 /// ResendConfirmationCode.
-pub(crate) fn resend(state: &mut State, ctx: &mut Context<'_>, request: &Request) -> Result<Value> {
+pub(crate) fn resend_confirmation_code(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    request: &Request,
+) -> Result<Value> {
     let client_id = request.required(&fields::CLIENT_ID)?;
     let username = request.required(&fields::USERNAME)?;
     let hash = request.optional(&fields::SECRET_HASH)?;
@@ -127,7 +133,7 @@ pub(crate) fn resend(state: &mut State, ctx: &mut Context<'_>, request: &Request
     secret_hash::check(&client, username, hash)?;
     let Some(id) = pool.find(username) else {
         return if client.hides_unknown_users() {
-            Ok(made_up_details(pool, username))
+            Ok(placeholder_details(pool, username))
         } else {
             Err(Error::user_not_found())
         };
@@ -137,11 +143,11 @@ pub(crate) fn resend(state: &mut State, ctx: &mut Context<'_>, request: &Request
         return Err(Error::invalid("User is already confirmed."));
     }
     let sent = pool
-        .verifies(user)
-        .and_then(|contact| code_delivery::send(ctx, user, contact))
+        .auto_verified_contact(user)
+        .and_then(|contact| code_delivery::send_code(ctx, user, contact))
         .ok_or_else(|| Error::invalid("Cannot resend codes. Auto verification not turned on."))?;
     let mut reply = json!({});
-    set_details(&mut reply, sent.contact, user.contact(sent.contact));
+    insert_delivery_details(&mut reply, sent.contact, user.contact(sent.contact));
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
     user.sign_up_code = Some(sent);
     Ok(reply)

@@ -9,7 +9,7 @@ use crate::user_pool::model::actor::Actor;
 use crate::user_pool::model::attributes::{self, AttributeList, Contact};
 use crate::user_pool::model::confirmation_code;
 use crate::user_pool::model::context::Context;
-use crate::user_pool::model::pool::{Pool, already_exists, require_contacts};
+use crate::user_pool::model::pool::{Pool, check_verified_flags, contact_exists};
 use crate::user_pool::model::user::{User, UserId};
 use crate::user_pool::operations::{code_delivery, fields};
 
@@ -20,7 +20,7 @@ pub(crate) fn get_user(
     id: UserId,
     _: &Request,
 ) -> Result<Value> {
-    let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
+    let user = pool.users.existing(id)?;
     Ok(json!({ "Username": user.username, "UserAttributes": user.attribute_list(None) }))
 }
 
@@ -47,17 +47,17 @@ pub(crate) fn update_attributes(
     attributes: AttributeList,
 ) -> Result<Vec<Value>> {
     let writes = attributes::check(writer, attributes)?;
-    require_contacts(pool.users.get(id), &writes)?;
-    if let Some(contact) = pool.conflict(Some(id), &writes) {
-        return Err(already_exists(Exception::ALIAS_EXISTS, contact));
+    check_verified_flags(pool.users.get(id), &writes)?;
+    if let Some(contact) = pool.conflicting_contact(Some(id), &writes) {
+        return Err(contact_exists(Exception::ALIAS_EXISTS, contact));
     }
     let mut details = Vec::new();
     for contact in pool.users.update(id, &writes, ctx.now) {
         if !pool.config.auto_verified_attributes.contains(&contact) {
             continue;
         }
-        let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
-        if let Some(sent) = code_delivery::send(ctx, user, contact) {
+        let user = pool.users.existing_mut(id)?;
+        if let Some(sent) = code_delivery::send_code(ctx, user, contact) {
             let to = user.contact(contact).unwrap_or_default();
             details.push(code_delivery::delivery_details(contact, to));
             user.attribute_codes.insert(contact, sent);
@@ -73,7 +73,7 @@ pub(crate) fn delete_user_attributes(
     id: UserId,
     request: &Request,
 ) -> Result<Value> {
-    let names = request.required_texts(&fields::USER_ATTRIBUTE_NAMES)?;
+    let names = request.required_strings(&fields::USER_ATTRIBUTE_NAMES)?;
     delete_attributes(pool, ctx, id, Actor::Client, names)
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn delete_attributes(
     writer: Actor,
     names: Vec<&str>,
 ) -> Result<Value> {
-    let user = pool.users.get(id).ok_or_else(Error::user_not_found)?;
+    let user = pool.users.existing(id)?;
     let held = user.signed_up_with.map(Contact::name);
     if let Some(name) = held.filter(|held| names.contains(held)) {
         return Err(Error::invalid(format!("Cannot delete the attribute {name}.")));
@@ -107,23 +107,23 @@ fn contact(request: &Request, user: &User) -> Result<(Contact, String)> {
 }
 
 /// GetUserAttributeVerificationCode.
-pub(crate) fn get_attribute_code(
+pub(crate) fn get_user_attribute_verification_code(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
     id: UserId,
     request: &Request,
 ) -> Result<Value> {
     request.map("ClientMetadata")?;
-    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    let user = pool.users.existing_mut(id)?;
     let (contact, to) = contact(request, user)?;
-    if let Some(sent) = code_delivery::send(ctx, user, contact) {
+    if let Some(sent) = code_delivery::send_code(ctx, user, contact) {
         user.attribute_codes.insert(contact, sent);
     }
     Ok(json!({ "CodeDeliveryDetails": code_delivery::delivery_details(contact, &to) }))
 }
 
 /// VerifyUserAttribute.
-pub(crate) fn verify_attribute(
+pub(crate) fn verify_user_attribute(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
     id: UserId,
@@ -131,13 +131,13 @@ pub(crate) fn verify_attribute(
 ) -> Result<Value> {
     request.required(&fields::ATTRIBUTE_NAME)?;
     let answer = request.required(&fields::CODE)?;
-    let user = pool.users.get_mut(id).ok_or_else(Error::user_not_found)?;
+    let user = pool.users.existing_mut(id)?;
     let (contact, _) = contact(request, user)?;
     let sent = user.attribute_codes.get_mut(&contact).ok_or_else(confirmation_code::expired)?;
-    sent.try_with(answer, ctx.now)?;
+    sent.check(answer, ctx.now)?;
     let verified = [(contact.verified_name().to_owned(), "true".to_owned())];
-    if pool.conflict(Some(id), &verified).is_some() {
-        return Err(already_exists(Exception::ALIAS_EXISTS, contact));
+    if pool.conflicting_contact(Some(id), &verified).is_some() {
+        return Err(contact_exists(Exception::ALIAS_EXISTS, contact));
     }
     pool.users.update(id, &verified, ctx.now);
     if let Some(user) = pool.users.get_mut(id) {

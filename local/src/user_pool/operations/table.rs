@@ -16,21 +16,22 @@ use crate::user_pool::operations::{
 };
 
 /// An operation that only touches data.
-pub(crate) type OnData = fn(&mut State, &mut Context<'_>, &Request) -> Result<Value>;
+pub(crate) type DataOperation = fn(&mut State, &mut Context<'_>, &Request) -> Result<Value>;
 /// An operation that gives tokens.
-pub(crate) type OnTokens = fn(&mut State, &mut Context<'_>, &Request) -> Result<UnsignedTokens>;
+pub(crate) type TokenOperation =
+    fn(&mut State, &mut Context<'_>, &Request) -> Result<UnsignedTokens>;
 /// An operation of a signed-in user.
-pub(crate) type OfUser = fn(&mut Pool, &mut Context<'_>, UserId, &Request) -> Result<Value>;
+pub(crate) type UserOperation = fn(&mut Pool, &mut Context<'_>, UserId, &Request) -> Result<Value>;
 
 /// How an operation is answered.
 #[derive(Clone, Copy)]
 pub(crate) enum Operation {
     /// Under the lock, all at once.
-    Data(OnData),
+    Data(DataOperation),
     /// The same, for the user whose access token the request holds.
-    User(OfUser),
+    User(UserOperation),
     /// The same, and what it gives is signed without the lock.
-    Sign(OnTokens),
+    Sign(TokenOperation),
     /// Actor starting a sign-in.
     Initiate(Actor),
     /// Actor taking a sign-in on.
@@ -49,14 +50,14 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("AdminEnableUser", Data(admin_users::enable_user)),
     ("AdminGetUser", Data(admin_users::get_user)),
     ("AdminInitiateAuth", Initiate(Actor::Admin)),
-    ("AdminResetUserPassword", Data(passwords::reset)),
+    ("AdminResetUserPassword", Data(passwords::admin_reset_user_password)),
     ("AdminRespondToAuthChallenge", Respond(Actor::Admin)),
     ("AdminSetUserPassword", Data(admin_users::set_user_password)),
     ("AdminUpdateUserAttributes", Data(admin_users::update_user_attributes)),
     ("AdminUserGlobalSignOut", Data(admin_users::global_sign_out)),
-    ("ChangePassword", User(passwords::change)),
-    ("ConfirmForgotPassword", Data(passwords::confirm)),
-    ("ConfirmSignUp", Data(sign_up::confirm)),
+    ("ChangePassword", User(passwords::change_password)),
+    ("ConfirmForgotPassword", Data(passwords::confirm_forgot_password)),
+    ("ConfirmSignUp", Data(sign_up::confirm_sign_up)),
     ("CreateResourceServer", Data(resource_servers::create)),
     ("CreateUserPool", Data(user_pools::create)),
     ("CreateUserPoolClient", Data(app_clients::create)),
@@ -68,17 +69,20 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("DescribeResourceServer", Data(resource_servers::describe)),
     ("DescribeUserPool", Data(user_pools::describe)),
     ("DescribeUserPoolClient", Data(app_clients::describe)),
-    ("ForgotPassword", Data(passwords::forgot)),
+    ("ForgotPassword", Data(passwords::forgot_password)),
     ("GetTokensFromRefreshToken", Sign(tokens::get_tokens_from_refresh_token)),
     ("GetUser", User(signed_in_user::get_user)),
-    ("GetUserAttributeVerificationCode", User(signed_in_user::get_attribute_code)),
+    (
+        "GetUserAttributeVerificationCode",
+        User(signed_in_user::get_user_attribute_verification_code),
+    ),
     ("GlobalSignOut", User(signed_in_user::global_sign_out)),
     ("InitiateAuth", Initiate(Actor::Client)),
     ("ListResourceServers", Data(resource_servers::list)),
     ("ListUserPoolClients", Data(app_clients::list)),
     ("ListUserPools", Data(user_pools::list)),
     ("ListUsers", Data(list_users::list_users)),
-    ("ResendConfirmationCode", Data(sign_up::resend)),
+    ("ResendConfirmationCode", Data(sign_up::resend_confirmation_code)),
     ("RespondToAuthChallenge", Respond(Actor::Client)),
     ("RevokeToken", Data(tokens::revoke_token)),
     ("SignUp", Data(sign_up::sign_up)),
@@ -86,18 +90,18 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("UpdateUserAttributes", User(signed_in_user::update_user_attributes)),
     ("UpdateUserPool", Data(user_pools::update)),
     ("UpdateUserPoolClient", Data(app_clients::update)),
-    ("VerifyUserAttribute", User(signed_in_user::verify_attribute)),
+    ("VerifyUserAttribute", User(signed_in_user::verify_user_attribute)),
 ];
 
 /// Whether nothing that survives a restart can come of it.
-pub(crate) fn only_reads(name: &str) -> bool {
+pub(crate) fn is_read_only(name: &str) -> bool {
     name.starts_with("Describe")
         || name.starts_with("List")
         || matches!(name, "AdminGetUser" | "GetUser")
 }
 
 /// The operation of that name.
-pub(crate) fn named(name: &str) -> Option<Operation> {
+pub(crate) fn find_operation(name: &str) -> Option<Operation> {
     let at = OPERATIONS.binary_search_by_key(&name, |(name, _)| name).ok()?;
     OPERATIONS.get(at).map(|(_, operation)| *operation)
 }

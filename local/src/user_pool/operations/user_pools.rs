@@ -18,34 +18,34 @@ use crate::user_pool::model::password_policy::PasswordPolicy;
 use crate::user_pool::model::pool::NewPool;
 use crate::user_pool::model::pool_config::{PoolConfig, UserNames};
 use crate::user_pool::model::state::State;
-use crate::user_pool::model::trigger::{Trigger, function_arn, function_of};
+use crate::user_pool::model::trigger::Trigger;
 use crate::user_pool::operations::pages::Page;
 use crate::user_pool::operations::{descriptions, fields};
 
 /// How many pools an account may have (a quota of Cognito's).
-const MOST: usize = 1_000;
+const MAX_POOLS: usize = 1_000;
 
 /// CreateUserPool.
 pub(crate) fn create(state: &mut State, ctx: &mut Context<'_>, request: &Request) -> Result<Value> {
     let name = request.required(&fields::POOL_NAME)?;
-    if state.pools.len() >= MOST {
+    if state.pools.len() >= MAX_POOLS {
         return Err(Error::new(Exception::LIMIT_EXCEEDED, "There are too many user pools."));
     }
     let id = format!("{REGION}_{}", random_text(ctx.rng, 9));
     let mut config = PoolConfig::new(&id, name);
     config.user_names = user_names(request)?;
     if let Some(username) = request.structure("UsernameConfiguration")?
-        && username.required_flag("CaseSensitive")?
+        && username.required_boolean("CaseSensitive")?
     {
-        return Err(unavailable("UsernameConfiguration", "CaseSensitive false"));
+        return Err(unsupported_setting("UsernameConfiguration", "CaseSensitive false"));
     }
     if request.structures("Schema", 50)?.is_some() {
-        return Err(unavailable("Schema", "the standard attributes"));
+        return Err(unsupported_setting("Schema", "the standard attributes"));
     }
     settings(&mut config, request)?;
     let settings = NewPool { config, clients: Vec::new(), signing_key: SigningKey::new() };
     let pool = state.add_pool(settings, ctx);
-    Ok(json!({ "UserPool": descriptions::pool(pool) }))
+    Ok(json!({ "UserPool": descriptions::describe_pool(pool) }))
 }
 
 /// UpdateUserPool.
@@ -79,17 +79,17 @@ pub(crate) fn delete(state: &mut State, _: &mut Context<'_>, request: &Request) 
 /// DescribeUserPool.
 pub(crate) fn describe(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
     let pool = state.pool(request.required(&fields::USER_POOL_ID)?)?;
-    Ok(json!({ "UserPool": descriptions::pool(pool) }))
+    Ok(json!({ "UserPool": descriptions::describe_pool(pool) }))
 }
 
 /// ListUserPools.
 pub(crate) fn list(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
-    let size = request.required_number("MaxResults", 1..=60)?;
+    let size = request.required_integer("MaxResults", 1..=60)?;
     let pools = state.pools.iter().map(|(id, pool)| {
         let shown = json!({
             "Id": id,
             "Name": pool.config.name,
-            "LambdaConfig": descriptions::triggers(&pool.config),
+            "LambdaConfig": descriptions::describe_triggers(&pool.config),
             "CreationDate": pool.created.as_secs_f64(),
             "LastModifiedDate": pool.modified.as_secs_f64(),
         });
@@ -98,24 +98,24 @@ pub(crate) fn list(state: &mut State, _: &mut Context<'_>, request: &Request) ->
     Ok(Page::new(request, size)?.of("UserPools", pools))
 }
 
-fn unavailable(name: &str, only: &str) -> Error {
+fn unsupported_setting(name: &str, only: &str) -> Error {
     Error::invalid(format!("{name}: local has {only} only."))
 }
 
 fn contacts(request: &Request, field: &Field) -> Result<Option<BTreeSet<Contact>>> {
-    let names = request.texts(field, usize::MAX)?;
+    let names = request.strings(field, usize::MAX)?;
     Ok(names.map(|names| names.into_iter().filter_map(Contact::named).collect()))
 }
 
 fn user_names(request: &Request) -> Result<UserNames> {
-    let aliases = request.texts(&fields::ALIAS_ATTRIBUTES, usize::MAX)?.unwrap_or_default();
+    let aliases = request.strings(&fields::ALIAS_ATTRIBUTES, usize::MAX)?.unwrap_or_default();
     let names = contacts(request, &fields::USERNAME_ATTRIBUTES)?.unwrap_or_default();
     match (aliases.is_empty(), names.is_empty()) {
         (false, false) => Err(Error::invalid(
             "Only one of the aliasAttributes or usernameAttributes can be set in a user pool.",
         )),
         _ if aliases.contains(&"preferred_username") => {
-            Err(unavailable("AliasAttributes", "phone_number and email"))
+            Err(unsupported_setting("AliasAttributes", "phone_number and email"))
         }
         (true, false) => Ok(UserNames::Attributes(names)),
         _ => Ok(UserNames::Chosen {
@@ -133,31 +133,31 @@ fn settings(config: &mut PoolConfig, request: &Request) -> Result<()> {
     config.deletion_protection = request.optional(&fields::DELETION_PROTECTION)? == Some("ACTIVE");
     config.admin_create_user_only = match request.structure("AdminCreateUserConfig")? {
         Some(admin) => {
-            admin.number("UnusedAccountValidityDays", 0..=365)?;
-            admin.flag("AllowAdminCreateUserOnly")?.unwrap_or_default()
+            admin.integer("UnusedAccountValidityDays", 0..=365)?;
+            admin.boolean("AllowAdminCreateUserOnly")?.unwrap_or_default()
         }
         None => false,
     };
     if request.optional(&fields::MFA_CONFIGURATION)?.is_some_and(|mfa| mfa != "OFF") {
-        return Err(unavailable("MfaConfiguration", "OFF"));
+        return Err(unsupported_setting("MfaConfiguration", "OFF"));
     }
     if let Some(updates) = request.structure("UserAttributeUpdateSettings")?
         && updates
-            .texts(&fields::ATTRIBUTES_BEFORE_UPDATE, usize::MAX)?
+            .strings(&fields::ATTRIBUTES_BEFORE_UPDATE, usize::MAX)?
             .is_some_and(|names| !names.is_empty())
     {
-        return Err(unavailable("UserAttributeUpdateSettings", "an empty list"));
+        return Err(unsupported_setting("UserAttributeUpdateSettings", "an empty list"));
     }
     request.map("UserPoolTags")?;
-    config.shown = shown(request)?;
+    config.shown = described_settings(request)?;
     Ok(())
 }
 
 /// The settings of messages and of what is not played here, as they were given.
-fn shown(request: &Request) -> Result<Map<String, Value>> {
+fn described_settings(request: &Request) -> Result<Map<String, Value>> {
     let mut shown = Map::new();
     let mut keep = |name: &str| {
-        if let Some(value) = request.as_given(name) {
+        if let Some(value) = request.value(name) {
             shown.insert(name.to_owned(), value.clone());
         }
     };
@@ -168,7 +168,7 @@ fn shown(request: &Request) -> Result<Map<String, Value>> {
         "SmsAuthenticationMessage",
         "UserPoolTier",
     ] {
-        request.text(name)?;
+        request.string_value(name)?;
         keep(name);
     }
     for name in [
@@ -191,16 +191,16 @@ fn password_policy(request: &Request) -> Result<PasswordPolicy> {
         return Ok(PasswordPolicy::default());
     };
     if policies.structure("SignInPolicy")?.is_some() {
-        return Err(unavailable("SignInPolicy", "PASSWORD"));
+        return Err(unsupported_setting("SignInPolicy", "PASSWORD"));
     }
     let Some(policy) = policies.structure("PasswordPolicy")? else {
         return Ok(PasswordPolicy::default());
     };
-    if policy.number("PasswordHistorySize", 0..=24)?.is_some_and(|size| size > 0) {
-        return Err(unavailable("PasswordHistorySize", "0"));
+    if policy.integer("PasswordHistorySize", 0..=24)?.is_some_and(|size| size > 0) {
+        return Err(unsupported_setting("PasswordHistorySize", "0"));
     }
-    let flag = |name| Ok(policy.flag(name)?.unwrap_or_default());
-    let length = policy.number("MinimumLength", 6..=99)?.unwrap_or(8);
+    let flag = |name| Ok(policy.boolean(name)?.unwrap_or_default());
+    let length = policy.integer("MinimumLength", 6..=99)?.unwrap_or(8);
     Ok(PasswordPolicy {
         minimum_length: usize::try_from(length).unwrap_or(usize::MAX),
         require_uppercase: flag("RequireUppercase")?,
@@ -209,7 +209,7 @@ fn password_policy(request: &Request) -> Result<PasswordPolicy> {
         require_symbols: flag("RequireSymbols")?,
         // 0 is the default, as no value is.
         temporary_password_validity_days: policy
-            .number("TemporaryPasswordValidityDays", 0..=365)?
+            .integer("TemporaryPasswordValidityDays", 0..=365)?
             .filter(|days| *days > 0)
             .unwrap_or(7),
     })
@@ -232,8 +232,8 @@ fn lambda_config(request: &Request) -> Result<BTreeMap<Trigger, String>> {
         let Some(arn) = config.optional(&fields::arn_of(trigger.name()))? else {
             continue;
         };
-        if function_of(arn).is_none() {
-            let known = Trigger::ALL.map(function_arn).join(", ");
+        if Trigger::of_function(arn).is_none() {
+            let known = Trigger::ALL.map(Trigger::function_arn).join(", ");
             return Err(Error::invalid(format!(
                 "LambdaConfig.{}: {arn} names no function that runs here; local \
                  runs {known}.",
