@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::protocol::error::{Error, Exception, Result};
 use crate::protocol::json_request::Request;
@@ -15,20 +15,9 @@ use crate::user_pool::model::pool::Pool;
 use crate::user_pool::model::state::State;
 use crate::user_pool::model::user::{User, UserId, UserStatus};
 use crate::user_pool::operations::sign_up::not_confirmable;
-use crate::user_pool::operations::{code_delivery, fields, signed_in_user};
-
-/// The user as AdminGetUser and ListUsers show them; `attributes` is the name of their list.
-pub(crate) fn describe(user: &User, attributes: &str, wanted: Option<&[&str]>) -> Value {
-    let mut shown = Map::new();
-    let mut set = |name: &str, value: Value| shown.insert(name.to_owned(), value);
-    set("Username", json!(user.username));
-    set(attributes, user.attribute_list(wanted));
-    set("UserCreateDate", json!(user.created.as_secs_f64()));
-    set("UserLastModifiedDate", json!(user.modified.as_secs_f64()));
-    set("Enabled", json!(user.enabled));
-    set("UserStatus", json!(user.status.name()));
-    Value::Object(shown)
-}
+use crate::user_pool::operations::{
+    code_delivery, descriptions, fields, signed_in_user, user_attributes,
+};
 
 /// AdminCreateUser.
 pub(crate) fn create_user(
@@ -74,7 +63,7 @@ pub(crate) fn create_user(
     if action != Some("SUPPRESS") {
         send_invitation(ctx, user, &mediums, &password);
     }
-    Ok(json!({ "User": describe(user, "Attributes", None) }))
+    Ok(json!({ "User": descriptions::describe_user(user, "Attributes", None) }))
 }
 
 fn delivery_mediums(request: &Request) -> Result<Vec<Contact>> {
@@ -171,7 +160,7 @@ pub(crate) fn update_user_attributes(
     let attributes = fields::required_user_attributes(request)?;
     request.map("ClientMetadata")?;
     let (pool, id) = requested_user(state, request)?;
-    signed_in_user::update_attributes(pool, ctx, id, Actor::Admin, attributes)?;
+    user_attributes::update_attributes(pool, ctx, id, Actor::Admin, attributes)?;
     Ok(json!({}))
 }
 
@@ -179,7 +168,7 @@ pub(crate) fn update_user_attributes(
 pub(crate) fn get_user(state: &mut State, _: &mut Context<'_>, request: &Request) -> Result<Value> {
     let (pool, id) = requested_user(state, request)?;
     let user = pool.users.existing(id)?;
-    Ok(describe(user, "UserAttributes", None))
+    Ok(descriptions::describe_user(user, "UserAttributes", None))
 }
 
 /// AdminDisableUser.
@@ -234,7 +223,7 @@ pub(crate) fn delete_user_attributes(
     request.required(&fields::USERNAME)?;
     let names = request.required_strings(&fields::USER_ATTRIBUTE_NAMES)?;
     let (pool, id) = requested_user(state, request)?;
-    signed_in_user::delete_attributes(pool, ctx, id, Actor::Admin, names)
+    user_attributes::delete_attributes(pool, ctx, id, Actor::Admin, names)
 }
 
 /// AdminUserGlobalSignOut.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::user_pool::model::app_client::{AuthFlow, Client};
 use crate::user_pool::model::attributes::{Contact, STANDARD};
 use crate::user_pool::model::pool::Pool;
 use crate::user_pool::model::pool_config::{PoolConfig, UserNames};
+use crate::user_pool::model::user::User;
 
 /// A user pool as its operations show it.
 pub(crate) fn describe_pool(pool: &Pool) -> Value {
@@ -104,4 +105,17 @@ pub(crate) fn describe_client(pool_id: &str, client: &Client) -> Value {
         }
     }
     shown
+}
+
+/// The user as AdminGetUser and ListUsers show them; `attributes` is the name of their list.
+pub(crate) fn describe_user(user: &User, attributes: &str, wanted: Option<&[&str]>) -> Value {
+    let mut shown = Map::new();
+    let mut set = |name: &str, value: Value| shown.insert(name.to_owned(), value);
+    set("Username", json!(user.username));
+    set(attributes, user.attribute_list(wanted));
+    set("UserCreateDate", json!(user.created.as_secs_f64()));
+    set("UserLastModifiedDate", json!(user.modified.as_secs_f64()));
+    set("Enabled", json!(user.enabled));
+    set("UserStatus", json!(user.status.name()));
+    Value::Object(shown)
 }

@@ -9,7 +9,7 @@ use crate::user_pool::model::context::Context;
 use crate::user_pool::model::pool::Pool;
 use crate::user_pool::model::state::State;
 use crate::user_pool::model::user::{User, UserId};
-use crate::user_pool::operations::{admin_users, fields};
+use crate::user_pool::operations::{descriptions, fields};
 
 /// The most users on one page.
 const PAGE: u32 = 60;
@@ -42,7 +42,7 @@ pub(crate) fn list_users(
     let mut users = Vec::new();
     let mut last = None;
     for (id, user) in found.by_ref().take(limit) {
-        users.push(admin_users::describe(user, "Attributes", wanted.as_deref()));
+        users.push(descriptions::describe_user(user, "Attributes", wanted.as_deref()));
         last = Some(id);
     }
     let mut reply = Map::new();

@@ -16,4 +16,5 @@ pub(crate) mod sign_up;
 pub(crate) mod signed_in_user;
 pub(crate) mod table;
 pub(crate) mod tokens;
+pub(crate) mod user_attributes;
 pub(crate) mod user_pools;

@@ -12,7 +12,7 @@ use crate::user_pool::model::tokens::UnsignedTokens;
 use crate::user_pool::model::user::UserId;
 use crate::user_pool::operations::{
     admin_users, app_clients, list_users, passwords, resource_servers, sign_up, signed_in_user,
-    tokens, user_pools,
+    tokens, user_attributes, user_pools,
 };
 
 /// An operation that only touches data.
@@ -63,7 +63,7 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("CreateUserPoolClient", Data(app_clients::create)),
     ("DeleteResourceServer", Data(resource_servers::delete)),
     ("DeleteUser", User(signed_in_user::delete_user)),
-    ("DeleteUserAttributes", User(signed_in_user::delete_user_attributes)),
+    ("DeleteUserAttributes", User(user_attributes::delete_user_attributes)),
     ("DeleteUserPool", Data(user_pools::delete)),
     ("DeleteUserPoolClient", Data(app_clients::delete)),
     ("DescribeResourceServer", Data(resource_servers::describe)),
@@ -74,7 +74,7 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("GetUser", User(signed_in_user::get_user)),
     (
         "GetUserAttributeVerificationCode",
-        User(signed_in_user::get_user_attribute_verification_code),
+        User(user_attributes::get_user_attribute_verification_code),
     ),
     ("GlobalSignOut", User(signed_in_user::global_sign_out)),
     ("InitiateAuth", Initiate(Actor::Client)),
@@ -87,10 +87,10 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("RevokeToken", Data(tokens::revoke_token)),
     ("SignUp", Data(sign_up::sign_up)),
     ("UpdateResourceServer", Data(resource_servers::update)),
-    ("UpdateUserAttributes", User(signed_in_user::update_user_attributes)),
+    ("UpdateUserAttributes", User(user_attributes::update_user_attributes)),
     ("UpdateUserPool", Data(user_pools::update)),
     ("UpdateUserPoolClient", Data(app_clients::update)),
-    ("VerifyUserAttribute", User(signed_in_user::verify_user_attribute)),
+    ("VerifyUserAttribute", User(user_attributes::verify_user_attribute)),
 ];
 
 /// Whether nothing that survives a restart can come of it.
