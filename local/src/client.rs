@@ -12,7 +12,7 @@ use serde_json::Value;
 /// Why a call gave no result.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Cognito said no.
+    /// Cognito refused the call.
     #[error("{exception}: {message}")]
     Refused {
         /// The exception's name.
@@ -20,7 +20,7 @@ pub enum ClientError {
         /// Its message.
         message: String,
     },
-    /// Nothing that we understand came back.
+    /// There was no valid response.
     #[error("no answer from {url}: {reason}")]
     NoAnswer {
         /// What was called.
@@ -84,7 +84,7 @@ impl Client {
             self.http.request(request).await.map_err(|error| no_answer(error.to_string()))?;
         let body = response.into_body().collect().await;
         let body = body.map_err(|error| no_answer(error.to_string()))?.to_bytes();
-        // RevokeToken and others answer nothing at all.
+        // RevokeToken and others have an empty response.
         if body.is_empty() {
             return Ok(Value::Null);
         }

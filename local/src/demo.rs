@@ -1,6 +1,6 @@
-//! The demo: a person signs up and signs in with a texted code, one mistyped answer on the way.
-//! Each step says what it does, what the phone received and what came of it; the first thing that
-//! is not as it should be ends the demo with an error.
+//! The demo: a user signs up and signs in with a code by SMS, after one wrong answer. Each step prints
+//! what it does, the message that the phone received, and the result; the first unexpected result ends
+//! the demo with an error.
 
 use std::io::{self, Write};
 
@@ -9,27 +9,27 @@ use serde_json::{Value, json};
 use crate::client::{Client, ClientError};
 use crate::user_pool::DEFAULT_CLIENT_ID;
 
-/// A number that is nobody's: Japan reserves none for examples, and nothing leaves this machine.
+/// An example: Japan reserves no numbers for examples, and nothing leaves this machine.
 const PHONE_NUMBER: &str = "+819012345678";
 
-/// Why the demo did not end well.
+/// Why the demo failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// A call failed.
     #[error(transparent)]
     Call(#[from] ClientError),
-    /// Something is not as it should be.
+    /// A result is unexpected.
     #[error("{0}")]
     Unexpected(&'static str),
-    /// Nobody is listening.
+    /// The output cannot be written.
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
 }
 
-/// Plays the demo against the `local` that `client` calls, and tells it to `out`.
+/// Runs the demo against the `local` that `client` calls, and prints it to `out`.
 ///
 /// # Errors
-/// When any step does not go as it should.
+/// When any step has an unexpected result.
 pub async fn demo(client: &Client, out: &mut impl Write) -> Result<(), DemoError> {
     let mut demo = Demo { client, out, steps: 0, read: 0 };
     demo.sign_up().await?;
@@ -37,7 +37,7 @@ pub async fn demo(client: &Client, out: &mut impl Write) -> Result<(), DemoError
     let session = demo.mistype(session).await?;
     let access_token = demo.answer(session).await?;
     demo.show_user(&access_token).await?;
-    writeln!(demo.out, "\nSigned in with one text, and without a password.")?;
+    writeln!(demo.out, "\nSigned in with one SMS, and without a password.")?;
     Ok(())
 }
 
@@ -62,7 +62,7 @@ impl<W: Write> Demo<'_, W> {
         let user = json!({
             "ClientId": DEFAULT_CLIENT_ID,
             "Username": PHONE_NUMBER,
-            // Cognito demands one. Nobody ever needs it.
+            // Cognito requires one. It is never used.
             "Password": "Unused-and-forgotten-1",
         });
         let reply = self.client.call("SignUp", &user).await?;
@@ -87,11 +87,11 @@ impl<W: Write> Demo<'_, W> {
             "AuthParameters": { "USERNAME": PHONE_NUMBER },
         });
         let mut reply = self.client.call("InitiateAuth", &request).await?;
-        // With FIRST_ROUND=choose the pool asks first.
+        // With FIRST_ROUND=choose the first challenge is the choice of a medium.
         if let Ok(destination) = string_at(&reply, "/ChallengeParameters/DESTINATION_SMS") {
-            check(self.outbox().await?.len() == self.read, "a text came before the choice")?;
+            check(self.outbox().await?.len() == self.read, "an SMS was sent before the choice")?;
             self.print(&format!("the code may go to {destination}"))?;
-            self.step("Choose the text", "RespondToAuthChallenge")?;
+            self.step("Choose SMS", "RespondToAuthChallenge")?;
             let [session, user_name] =
                 ["/Session", "/ChallengeParameters/USERNAME"].map(|path| string_at(&reply, path));
             let session = Session { session: session?, user_name: user_name?, code: String::new() };
@@ -110,14 +110,14 @@ impl<W: Write> Demo<'_, W> {
         wrong.push(if session.code.ends_with('0') { '1' } else { '0' });
         let reply = self.respond(&session, &wrong).await?;
         check(!has_tokens(&reply), "a wrong code signed in")?;
-        check(self.outbox().await?.len() == self.read, "a wrong code sent another text")?;
+        check(self.outbox().await?.len() == self.read, "a wrong code sent another SMS")?;
         self.challenge(&reply, session.code)
     }
 
     async fn answer(&mut self, session: Session) -> Result<String, DemoError> {
         self.step("Type the code as it is", "RespondToAuthChallenge")?;
         let reply = self.respond(&session, &session.code).await?;
-        check(has_tokens(&reply), "the right code gave no tokens")?;
+        check(has_tokens(&reply), "the correct code returned no tokens")?;
         self.print("tokens: ID, access and refresh")?;
         string_at(&reply, ACCESS_TOKEN)
     }
@@ -163,17 +163,17 @@ impl<W: Write> Demo<'_, W> {
         })
     }
 
-    /// Reads the one new message on the phone, shows it, and gives the code in it.
+    /// Reads the one new message on the phone, prints it, and returns the code in it.
     async fn read_message(&mut self) -> Result<String, DemoError> {
         let outbox = self.outbox().await?;
-        check(outbox.len() == self.read + 1, "the phone did not get exactly one text")?;
-        let message = outbox.last().ok_or(DemoError::Unexpected("the phone got no text"))?;
-        check(string_at(message, "/to")? == PHONE_NUMBER, "the text went to another number")?;
+        check(outbox.len() == self.read + 1, "the phone did not receive exactly one SMS")?;
+        let message = outbox.last().ok_or(DemoError::Unexpected("the phone received no SMS"))?;
+        check(string_at(message, "/to")? == PHONE_NUMBER, "the SMS went to another number")?;
         self.read = outbox.len();
         let body = string_at(message, "/body")?;
         writeln!(self.out, "   [phone] {body}")?;
         let digits = body.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() >= 6);
-        digits.map(str::to_owned).ok_or(DemoError::Unexpected("the text has no code"))
+        digits.map(str::to_owned).ok_or(DemoError::Unexpected("the SMS has no code"))
     }
 
     async fn outbox(&self) -> Result<Vec<Value>, DemoError> {
@@ -205,7 +205,7 @@ fn check(condition: bool, otherwise: &'static str) -> Result<(), DemoError> {
     if condition { Ok(()) } else { Err(DemoError::Unexpected(otherwise)) }
 }
 
-/// The text at `path`, a JSON pointer (RFC 6901).
+/// The string at `path`, a JSON pointer (RFC 6901).
 fn string_at(value: &Value, path: &str) -> Result<String, DemoError> {
     value.pointer(path).and_then(Value::as_str).map(str::to_owned).ok_or(MISSING_FIELD)
 }

@@ -2,20 +2,21 @@
 //! against it, and the three shipped function binaries answer its triggers through the Lambda
 //! Runtime API.
 //!
-//! The map, from the inside out:
-//! - [`pool`]: the user pool as plain data, its operations and its rules;
-//! - [`identity`]: identity pools, which trust it; [`sts`] trusts them; both give [`credentials`];
-//! - [`lambda`]: builds, runs and invokes the functions;
-//! - [`dynamodb`]: the ledger's table, in memory;
-//! - [`outbox`]: what was sent, instead of sending it; [`sns`] and [`ses`] put it there;
-//! - [`jwt`], [`json`], [`form`] and [`xml`]: what several services share;
-//! - [`state_file`]: the pools between two runs;
-//! - `server`: HTTP around all of these; [`settings`]: what the functions are told;
-//! - [`Local`]: everything together, on a listener that its caller owns;
-//! - [`demo`]: one whole sign-in, told step by step.
+//! The rooms, each of which uses only those that its first lines name:
+//! - `http`: routes, wire formats, the page;
+//! - [`services`]: SNS, SES, STS, and DynamoDB with the ledger's table in memory;
+//! - [`user_pool`]: `flow` (signing in, with the triggers), `operations` (what else can be called),
+//!   `model` (data and rules);
+//! - [`identity_pool`]: AWS credentials for users of the user pool, and for guests;
+//! - [`lambda`]: builds, starts and calls the functions;
+//! - [`protocol`]: what all services share: request and reply formats, errors, JWT keys, HMACs.
 //!
-//! Not responsible for: deciding anything about codes (the functions do, in `otp` and the three
-//! trigger crates), hosted pages, or being reachable from another machine.
+//! Beside them, [`clock`] and [`outbox`] are used by every room; [`Local`] puts the rooms together on
+//! a listener that its caller owns, with the functions' [`settings`] and the [`state_file`];
+//! [`demo`] is one sign-in, step by step, through a [`client`].
+//!
+//! Not responsible for: decisions about codes (the functions make them, in `otp` and the three
+//! trigger crates), hosted pages, or access from another machine.
 
 pub mod client;
 pub mod clock;
@@ -71,15 +72,15 @@ pub enum Source {
 pub struct Config {
     /// Where the functions come from.
     pub source: Source,
-    /// The variables among which the functions' settings are; see [`settings`].
+    /// The variables that may be settings of the functions; see [`settings`].
     pub variables: BTreeMap<String, String>,
-    /// Where the functions' own lines go.
+    /// Where the functions' output goes.
     pub output: Output,
-    /// Where a slow build says that it goes on.
+    /// Where progress of a slow build is reported.
     pub progress: Progress,
-    /// The time of day, for the pool. The functions have the system's.
+    /// The clock of the pools. The functions use the system's.
     pub clock: Clock,
-    /// The file that keeps the pools between runs, if they are to be kept.
+    /// The file that keeps the pools between runs, if any.
     pub state: Option<PathBuf>,
 }
 
@@ -99,25 +100,25 @@ impl Default for Config {
 /// Why `local` cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The listener is of no use.
+    /// The listener has no address.
     #[error("the listener has no address: {0}")]
     Listener(#[from] io::Error),
     /// Another machine could reach the listener.
     #[error("{0} is not a loopback address; cognito-otp listens on 127.0.0.1 or [::1] only")]
     NotLoopback(SocketAddr),
-    /// There are no functions to run.
+    /// The functions cannot be built, or were not found.
     #[error(transparent)]
     Functions(#[from] lambda::CompileError),
-    /// A function does not start: one of its settings is refused, for instance.
+    /// A function does not start, because of an invalid setting for instance.
     #[error(transparent)]
     Function(#[from] lambda::StartError),
-    /// The ledger has no database.
+    /// The embedded DynamoDB does not start.
     #[error(transparent)]
     DynamoDb(#[from] DynamoDbError),
-    /// The state file is of no use.
+    /// The state file is invalid.
     #[error(transparent)]
     State(#[from] state_file::StateError),
-    /// The functions' address is none.
+    /// The address of the functions is invalid.
     #[error(transparent)]
     Endpoint(#[from] lambda::InvalidEndpoint),
 }
@@ -200,7 +201,7 @@ impl Local {
         url(self.address)
     }
 
-    /// What it has sent.
+    /// The messages sent.
     #[must_use]
     pub fn outbox(&self) -> Outbox {
         self.services.outbox.clone()

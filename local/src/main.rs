@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // There is nobody else to tell.
+            // If standard error is closed, there is nothing left to do.
             let _ = writeln!(io::stderr(), "cognito-otp: {error}");
             ExitCode::FAILURE
         }
@@ -82,7 +82,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     };
     let mut variables = variables();
     if demo {
-        // The demo tells the story; the functions speak up only when something is wrong.
+        // The demo prints the steps; the functions log only warnings and errors.
         variables.entry("AWS_LAMBDA_LOG_LEVEL".to_owned()).or_insert("WARN".to_owned());
     }
     let config = Config { source, variables, state: arguments.state, ..Config::default() };
@@ -116,7 +116,7 @@ async fn run_demo(local: Local, mut stop: StopSignals) -> Result<(), Box<dyn Err
     Ok(result?)
 }
 
-/// Ctrl-C, or a polite end from another process.
+/// Ctrl-C or SIGTERM.
 struct StopSignals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
@@ -137,7 +137,7 @@ impl StopSignals {
     }
 }
 
-/// Says what to give to a client, as lines for a shell.
+/// Prints the environment of a client, as lines for a shell.
 fn print_environment(url: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "# A user pool is ready at {url}; what it sends is shown there.")?;

@@ -1,5 +1,4 @@
-//! What was sent: every text and e-mail of the pool and of the functions lands here instead of on a
-//! phone.
+//! The messages sent: every SMS and email of the user pool and of the functions ends here.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,29 +8,29 @@ use serde::Serialize;
 /// How many messages are kept; the oldest go first.
 pub const CAPACITY: usize = 1_000;
 
-/// How a message travels.
+/// The medium of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Medium {
-    /// A text message.
+    /// An SMS.
     #[serde(rename = "SMS")]
     Sms,
-    /// An e-mail.
+    /// An email.
     #[serde(rename = "EMAIL")]
     Email,
 }
 
-/// A message as its receiver would see it.
+/// A message as its recipient would see it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message {
-    /// How it travels.
+    /// The medium.
     pub medium: Medium,
-    /// The phone number (E.164) or the e-mail address.
+    /// The phone number (E.164) or the email address.
     pub to: String,
-    /// The subject, of an e-mail only.
+    /// The subject, of an email only.
     pub subject: Option<String>,
-    /// The text; of an e-mail that a stored template makes, what fills it.
+    /// The text; for an email from a stored template, the template's data.
     pub body: String,
-    /// The HTML part, of an e-mail that has one.
+    /// The HTML part, of an email that has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub html: Option<String>,
     /// When it was sent, Unix seconds.

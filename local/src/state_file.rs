@@ -12,18 +12,18 @@ use tokio::sync::oneshot;
 
 use crate::user_pool::{Snapshot, UserPools};
 
-/// The form of the file. Another is refused.
+/// The version of the format. Others are refused.
 const VERSION: u32 = 1;
 /// How long a change waits for others before they are written.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why a state file is of no use.
+/// Why a state file is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// It cannot be opened.
     #[error("cannot read the state file {0}: {1}")]
     Unreadable(PathBuf, io::Error),
-    /// Its contents are no state.
+    /// Its contents are damaged.
     #[error(
         "the state file {0} is damaged ({1}); it was left as it is: repair it, or choose another \
          with --state"
@@ -56,7 +56,7 @@ struct OwnedStateFile {
     state: Snapshot,
 }
 
-/// What the file holds; none if there is no such file yet.
+/// The file's contents; none if it does not exist yet.
 ///
 /// # Errors
 /// When the file cannot be read, is damaged, or has another version.
@@ -75,7 +75,7 @@ pub fn load(path: &Path) -> Result<Option<Snapshot>, StateError> {
     Ok(Some(state))
 }
 
-/// Replaces the file: whoever looks at it, and when, finds the old state or the new one.
+/// Replaces the file atomically: a reader finds the old state or the new one.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -83,7 +83,7 @@ pub fn save(path: &Path, state: &Snapshot) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = PathBuf::from(temporary);
-    // One left by a run that was killed may have other rights.
+    // One left by a run that was killed may have other permissions.
     match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -100,7 +100,7 @@ pub fn save(path: &Path, state: &Snapshot) -> io::Result<()> {
 /// more when `stop` comes.
 ///
 /// # Errors
-/// When the last write fails. One before that is told and tried again.
+/// When the last write fails. An earlier failure is logged, and the write repeated.
 pub(crate) async fn save_changes(
     pools: UserPools,
     path: PathBuf,

@@ -79,7 +79,7 @@ fn the_demo_signs_in_and_exits_with_0() {
     assert_eq!(status, Some(0), "{out}{err}");
     let texts = out.matches("[phone]").count();
     assert_eq!(texts, 2, "one text to sign up, one to sign in: {out}");
-    for line in ["attempts left", "phone_number_verified = true", "Signed in with one text"] {
+    for line in ["attempts left", "phone_number_verified = true", "Signed in with one SMS"] {
         assert!(out.contains(line), "{line:?} is missing: {out}");
     }
     assert!(!err.contains("error"), "{err}");

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-/// Refuses a request that names another host than this one: a page on the web that resolves its
+/// Refuses a request with another `Host` than this machine's: a page on the web that resolves its
 /// own name to 127.0.0.1 must not read the outbox.
 pub(super) async fn loopback_only(request: Request, next: Next) -> Response {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());

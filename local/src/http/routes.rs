@@ -1,5 +1,4 @@
-//! The HTTP skin: which service a request is for, and the form of its answer. Everything that it
-//! says comes from the services behind it.
+//! The routes: which service a request is for. Everything in a reply comes from that service.
 
 use std::sync::Arc;
 
@@ -32,7 +31,7 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// What the services need.
+/// The services behind the routes.
 #[derive(Clone)]
 pub(crate) struct Services {
     pub(crate) pools: UserPools,
@@ -44,7 +43,7 @@ pub(crate) struct Services {
     pub(crate) clock: Clock,
 }
 
-/// Every path that `local` answers.
+/// Every route.
 pub(crate) fn router(services: Services) -> Router {
     // What AWS has. A page from elsewhere may call it, as it may call AWS; it is never to see what
     // was sent.
@@ -68,13 +67,13 @@ pub(crate) fn router(services: Services) -> Router {
 type Shared = State<Arc<Services>>;
 type Body = Result<Bytes, BytesRejection>;
 
-/// What a body gets that is too large, or breaks off.
+/// The reply to a body that is too large or incomplete.
 fn unreadable_body(rejection: &BytesRejection) -> Response {
     let (error, message) = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
         let message = format!("The request is larger than {MAX_BODY_BYTES} bytes");
         ("RequestEntityTooLargeException", message)
     } else {
-        ("SerializationException", "The request broke off".to_owned())
+        ("SerializationException", "The request is incomplete".to_owned())
     };
     respond(HttpReply::error(rejection.status().as_u16(), error, &message))
 }

@@ -14,7 +14,7 @@ use crate::protocol::jwt::Claims;
 pub(crate) struct Roles {
     pub(crate) authenticated: Option<RoleArn>,
     pub(crate) unauthenticated: Option<RoleArn>,
-    /// Where a token says more, by `<provider>:<client id>`.
+    /// Rules for choosing a role by token, by `<provider>:<client id>`.
     pub(crate) mappings: BTreeMap<String, Mapping>,
 }
 
@@ -80,7 +80,7 @@ impl MatchType {
 }
 
 impl Rule {
-    /// A claim that the token lacks meets no rule, not even one that it differ.
+    /// A missing claim matches no rule, not even `NotEqual`.
     fn meets(&self, claims: &Claims) -> bool {
         match claims.get(&self.claim) {
             Some(Value::String(found)) => self.match_type.holds(found, &self.value),
@@ -92,8 +92,8 @@ impl Rule {
 }
 
 impl Roles {
-    /// The role of a guest, or of the user that the tokens stand for; `custom` is the one that the
-    /// caller asks for.
+    /// The role of a guest, or of the user that the tokens stand for; `custom` is the role that the
+    /// caller requests.
     pub(crate) fn choose(&self, tokens: &[VerifiedLogin], custom: Option<&str>) -> Result<RoleArn> {
         if tokens.is_empty() {
             return match custom {
@@ -113,7 +113,7 @@ impl Roles {
                     rules.iter().find(|rule| rule.meets(claims)).map(|rule| rule.role.clone())
                 }
             },
-            // Only a token can say that a role may be asked for.
+            // Only a token can allow the caller to request a role.
             None if custom.is_some() => return Err(denied()),
             None => None,
         };

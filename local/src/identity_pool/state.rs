@@ -62,7 +62,7 @@ impl State {
         self.by_login.get(&(pool_id.to_owned(), login.clone())).map(String::as_str)
     }
 
-    /// Adds an identity and gives back its id.
+    /// Adds an identity and returns its id.
     pub(crate) fn add(
         &mut self,
         pool_id: &str,

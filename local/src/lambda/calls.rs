@@ -1,4 +1,4 @@
-//! The log of trigger calls: what was called, how long it took, how it ended. Never what was said.
+//! The log of trigger calls: trigger, duration and outcome, never the event or the response.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

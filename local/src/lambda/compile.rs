@@ -20,10 +20,10 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::lambda::process::Launch;
 use crate::user_pool::Trigger;
 
-/// A build that is done sooner is not worth a word.
+/// A shorter build reports no progress.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// How often a longer build says that it goes on.
+/// How often a longer build reports progress.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 
 /// The functions' executables.
@@ -54,7 +54,7 @@ pub enum CompileError {
         /// The system's reason.
         reason: String,
     },
-    /// Cargo failed; here is what it said.
+    /// Cargo failed, with this output.
     #[error("building the functions failed:\n{0}")]
     Failed(String),
     /// Cargo succeeded, but named no executable of this function.
@@ -69,7 +69,7 @@ pub struct Progress(Option<Arc<LineReceiver>>);
 type LineReceiver = dyn Fn(&str) + Send + Sync;
 
 impl Progress {
-    /// Says nothing.
+    /// Reports nothing.
     #[must_use]
     pub fn quiet() -> Self {
         Self(None)
@@ -84,7 +84,7 @@ impl Progress {
         })
     }
 
-    /// Calls `tell` with each line.
+    /// Calls `tell` with each line of progress.
     #[must_use]
     pub fn new(tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(tell)))
@@ -185,7 +185,7 @@ struct Target {
     name: String,
 }
 
-/// Runs the build and gives cargo's messages.
+/// Runs the build and returns cargo's messages.
 async fn run_cargo(mut command: Command, progress: &Progress) -> Result<Vec<u8>, CompileError> {
     let cargo = command.as_std().get_program().to_string_lossy().into_owned();
     let no_cargo = |error: io::Error| CompileError::NoCargo {
@@ -228,7 +228,7 @@ fn build_command(cargo: &OsStr, triggers: &[Trigger], release: bool) -> Command 
     command
 }
 
-/// Waits for `build`, and says so when that takes long.
+/// Waits for `build`, and reports progress when that takes long.
 async fn with_progress<T>(build: impl Future<Output = T>, progress: &Progress) -> T {
     tokio::pin!(build);
     if let Ok(finished) = tokio::time::timeout(QUIET, &mut build).await {

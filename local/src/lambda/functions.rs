@@ -16,7 +16,7 @@ use crate::lambda::output::Output;
 use crate::lambda::process::{Failure, Instance, Launch};
 use crate::user_pool::{Invoke, InvokeError, TRIGGER_TIMEOUT, Trigger};
 
-/// How many instances of one function run at most, unless told otherwise.
+/// How many instances of one function run at most, by default.
 pub const MAX_INSTANCES: u32 = 8;
 
 /// How long a function may take until it asks for its first event; Lambda's own limit.
@@ -32,7 +32,7 @@ pub struct Options {
     pub max_instances: u32,
     /// How long a call may take, waiting for an instance and starting it included.
     pub limit: Duration,
-    /// Where the functions' own lines go.
+    /// Where the functions' output goes.
     pub output: Output,
     /// Where calls are noted.
     pub calls: CallLog,
@@ -55,7 +55,7 @@ impl Default for Options {
 pub struct StartError {
     /// The function's name.
     pub function: String,
-    /// What it said, or what happened to it.
+    /// The function's output, or how it ended.
     pub reason: String,
 }
 
@@ -94,7 +94,7 @@ struct PooledInstance {
     pids: Arc<Mutex<BTreeSet<u32>>>,
 }
 
-/// What one call has used so far. It outlives the call if that is given up.
+/// The resources of one call. They outlive the call if it is abandoned.
 #[derive(Default)]
 struct CallResources {
     permit: Option<OwnedSemaphorePermit>,
@@ -290,7 +290,7 @@ impl InstancePool {
             Ok(Err(error)) => describe_error(&error),
             Err(_) => format!("it asked for no event within {} s", START_LIMIT.as_secs()),
         };
-        // With its last lines, which say why.
+        // Including its last lines, which have the reason.
         member.instance.end().await;
         let said = member.instance.start_up_output();
         Err(failed(if said.is_empty() { reason } else { format!("{reason}; it said: {said}") }))

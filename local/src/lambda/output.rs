@@ -1,4 +1,4 @@
-//! Where the functions' own lines go. Every byte that a function writes is read and passed on.
+//! Where the functions' output goes. Every byte that a function writes is read and passed on.
 
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -60,7 +60,7 @@ pub enum Failure {
     Function(InvokeError),
     /// The process ended; the instance is of no more use.
     Exited {
-        /// Lambda's words for it.
+        /// Lambda's error.
         error: InvokeError,
         /// Whether the function had taken the event. If not, another instance may.
         taken: bool,
@@ -143,7 +143,7 @@ impl Instance {
     }
 
     /// Hands `event` to the function and waits for its answer, however long that takes: `limit`
-    /// is only what the function is told. A caller that gives up must not use the instance again.
+    /// is only passed to the function as its deadline. A caller that gives up must not use the instance again.
     ///
     /// # Errors
     /// When the function answers with an error, or its process ends.

@@ -24,7 +24,7 @@ use crate::user_pool::InvokeError;
 /// Lambda's limit for a response, and as much again for what it does not count.
 const BODY_LIMIT: usize = 2 * 6 * 1024 * 1024;
 
-/// The account and region of the ARN that a function is told.
+/// The ARN that a function receives, up to its name.
 const ARN_PREFIX: &str = "arn:aws:lambda:us-east-1:000000000000:function:";
 
 /// What the function answered to one invocation.
@@ -134,7 +134,7 @@ impl RuntimeApi {
         current.taken.as_ref().is_some_and(|(taken, _)| taken == id)
     }
 
-    /// What the function said of its initialisation, if it said that it failed.
+    /// The error that the function reported for its initialisation, if any.
     pub(super) fn init_error(&self) -> Option<InvokeError> {
         self.state.current().init_error.clone()
     }

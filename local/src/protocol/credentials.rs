@@ -1,6 +1,6 @@
-//! Temporary credentials: how they look, whose they are, and how long they are good.
+//! Temporary credentials: their format, role and expiry.
 //!
-//! A session token carries its session under a MAC, so that nothing has to be remembered of it.
+//! A session token contains its session under a MAC, so that no session is stored.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::protocol::hmac;
 
-/// What session tokens of this process start with: others' are told apart by it.
+/// The prefix of session tokens of this process, which distinguishes them from others.
 const PREFIX: &str = "local.";
 /// The letters of access key ids and role ids.
 const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -27,7 +27,7 @@ const SECRET_BYTES: usize = 30;
 pub struct RoleArn(String);
 
 impl RoleArn {
-    /// The role of this ARN, if it is one's.
+    /// The ARN, if it is a role's.
     #[must_use]
     pub fn parse(arn: &str) -> Option<Self> {
         let (account, path) = Self::parts(arn)?;
@@ -49,7 +49,7 @@ impl RoleArn {
         &self.0
     }
 
-    /// Who has taken the role, in a session of this name.
+    /// The assumed role, in a session of this name.
     #[must_use]
     pub fn assumed_role(&self, session_name: &str) -> AssumedRole {
         let (account, path) = Self::parts(&self.0).unwrap_or_default();
@@ -64,7 +64,7 @@ impl RoleArn {
     }
 }
 
-/// Someone in a role.
+/// An assumed role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssumedRole {
     /// The role's account.
@@ -84,7 +84,7 @@ pub struct Credentials {
     pub secret_access_key: String,
     /// The session token.
     pub session_token: String,
-    /// When they end, since the Unix epoch.
+    /// When they expire, since the Unix epoch.
     pub expires: Duration,
 }
 
@@ -94,37 +94,37 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// What a session token says.
+/// The contents of a session token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// The key that it goes with.
+    /// The access key of the same credentials.
     pub access_key_id: String,
-    /// Whose it is.
+    /// The assumed role.
     pub role: AssumedRole,
     /// In Unix seconds.
     expires: u64,
 }
 
 impl Session {
-    /// Whether its time has ended.
+    /// Whether it has expired.
     #[must_use]
     pub fn is_expired(&self, now: Duration) -> bool {
         now.as_secs() >= self.expires
     }
 }
 
-/// Whose a session token is.
+/// The origin of a session token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It was made here and is whole.
+    /// Issued here, and valid.
     Ours(Session),
-    /// It looks like ours and is not.
+    /// With our prefix, and invalid.
     Forged,
-    /// Somebody else's.
+    /// Issued elsewhere.
     Foreign,
 }
 
-/// Makes credentials and knows them again. Clones know each other's.
+/// Issues credentials and recognizes them. Clones share the key.
 #[derive(Clone)]
 pub struct Vault([u8; 32]);
 
@@ -166,7 +166,7 @@ impl Vault {
         format!("{PREFIX}{}.{mac}", BASE64_URL_SAFE_NO_PAD.encode(body))
     }
 
-    /// Whose a session token is.
+    /// The origin of a session token.
     #[must_use]
     pub fn open(&self, session_token: &str) -> Origin {
         let Some(rest) = session_token.strip_prefix(PREFIX) else {

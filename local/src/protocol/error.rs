@@ -19,7 +19,7 @@ impl Exception {
     pub(crate) const SERIALIZATION: Self = Self::new("SerializationException");
     pub(crate) const UNKNOWN_OPERATION: Self = Self::new("UnknownOperationException");
 
-    /// An exception that is the caller's fault.
+    /// An exception with status 400.
     pub(crate) const fn new(name: &'static str) -> Self {
         Self::with_status(400, name)
     }
@@ -86,7 +86,7 @@ impl Error {
         Self::new(Exception::UNKNOWN_OPERATION, "The operation is not implemented here")
     }
 
-    /// A fault of this program. It tells the caller nothing of its cause.
+    /// An internal error. Its message does not reveal the cause.
     pub(crate) fn internal() -> Self {
         Self::new(Exception::INTERNAL_ERROR, "Internal error")
     }

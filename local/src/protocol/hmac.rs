@@ -18,8 +18,8 @@ pub(crate) fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; LENGTH] {
     mac.finalize().into_bytes().into()
 }
 
-/// The key as HMAC uses it: hashed when longer than a block, then padded with zeros. Doing it here
-/// makes a MAC something that cannot fail.
+/// The key as HMAC uses it: hashed when longer than a block, then padded with zeros. Padded here,
+/// a key is always valid, so that a MAC cannot fail.
 fn block(key: &[u8]) -> [u8; BLOCK] {
     let digest: [u8; LENGTH];
     let key = if key.len() > BLOCK {
@@ -35,7 +35,7 @@ fn block(key: &[u8]) -> [u8; BLOCK] {
     block
 }
 
-/// Whether two byte strings are the same, in a time that tells nothing of where they differ.
+/// Whether two byte strings are the same, in a time that does not depend on where they differ.
 pub(crate) fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }

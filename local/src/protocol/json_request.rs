@@ -16,7 +16,7 @@ pub(crate) struct Field {
     rule: Rule,
 }
 
-/// What a string field may hold.
+/// The values that a string field may have.
 pub(crate) enum Rule {
     Any,
     /// The model's pattern, as text for the error and as a check.
@@ -29,7 +29,7 @@ impl Field {
         Self { name, min, max, rule }
     }
 
-    /// Holds `value` to the constraints; `member` is what the error calls it.
+    /// Checks `value`; `member` is its name in the error.
     pub(crate) fn check(&self, member: &str, value: &str) -> Result<()> {
         let length = value.chars().count();
         let constraint = if length < self.min {
@@ -61,7 +61,7 @@ fn lowered(name: &str) -> String {
 /// A request's JSON object, or one within it.
 pub(crate) struct Request {
     fields: Map<String, Value>,
-    /// Where it is in the request, as errors say it: empty, or ending with a dot.
+    /// Where it is in the request, as errors name it: empty, or ending with a dot.
     path: String,
 }
 
@@ -74,7 +74,7 @@ impl Request {
         }
     }
 
-    /// What errors call the field.
+    /// The field's name in errors.
     fn member(&self, name: &str) -> String {
         format!("{}{}", self.path, lowered(name))
     }
@@ -101,12 +101,12 @@ impl Request {
         Error::constraint_violation(&self.member(name), "Member must not be null")
     }
 
-    /// A string that is only shown again.
+    /// A string without constraints.
     pub(crate) fn string_value(&self, name: &str) -> Result<Option<&str>> {
         self.value(name).map(string).transpose()
     }
 
-    /// The names of the fields that are there.
+    /// The names of the fields that are present.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
     }
@@ -138,7 +138,7 @@ impl Request {
         }
     }
 
-    /// A list of at most `max` strings that are each as `field` says, if it is there.
+    /// A list of at most `max` strings that each satisfy `field`, if present.
     pub(crate) fn strings(&self, field: &Field, max: usize) -> Result<Option<Vec<&str>>> {
         let Some(items) = self.list(field.name, max)? else {
             return Ok(None);
@@ -162,7 +162,7 @@ impl Request {
         self.boolean(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// An integer of `range`, if it is there.
+    /// An integer of `range`, if present.
     pub(crate) fn integer(&self, name: &str, range: RangeInclusive<u32>) -> Result<Option<u32>> {
         let Some(value) = self.value(name) else {
             return Ok(None);
@@ -197,12 +197,12 @@ impl Request {
         }
     }
 
-    /// A list of strings as `field` says, which must be there.
+    /// A required list of strings that each satisfy `field`.
     pub(crate) fn required_strings(&self, field: &Field) -> Result<Vec<&str>> {
         self.strings(field, usize::MAX)?.ok_or_else(|| self.missing(field.name))
     }
 
-    /// A map of strings with at most `max` entries, if it is there.
+    /// A map of strings with at most `max` entries, if present.
     pub(crate) fn bounded_map(
         &self,
         name: &str,
@@ -215,7 +215,7 @@ impl Request {
         if map.len() > max { Err(bad_length(&self.member(name), max)) } else { Ok(Some(map)) }
     }
 
-    /// A map of strings with at most `max` entries, which must be there.
+    /// A required map of strings with at most `max` entries.
     pub(crate) fn required_map(&self, name: &str, max: usize) -> Result<BTreeMap<String, String>> {
         self.bounded_map(name, max)?.ok_or_else(|| self.missing(name))
     }
@@ -238,12 +238,12 @@ impl Request {
         }
     }
 
-    /// A structure that must be there.
+    /// A required structure.
     pub(crate) fn required_structure(&self, name: &str) -> Result<Self> {
         self.structure(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// An integer of `range`, which must be there.
+    /// A required integer of `range`.
     pub(crate) fn required_integer(&self, name: &str, range: RangeInclusive<u32>) -> Result<u32> {
         self.integer(name, range)?.ok_or_else(|| self.missing(name))
     }

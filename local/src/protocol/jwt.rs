@@ -1,4 +1,4 @@
-//! The checks of a JWT that are the same whoever signed it: shape, signature, time.
+//! Verification of a JWT that is the same for every issuer: format, signature, expiry.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::protocol::signing_key::SigningKey;
 
-/// What a token says. The `Debug` form shows none of it: it may name a person.
+/// The claims of a token. `Debug` shows none of them: they may identify a user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Claims(Map<String, Value>);
 
@@ -18,7 +18,7 @@ impl Claims {
         self.0.get(name)
     }
 
-    /// A claim that is text.
+    /// A string claim.
     ///
     /// # Errors
     /// When it is missing or something else.
@@ -33,41 +33,41 @@ impl fmt::Debug for Claims {
     }
 }
 
-/// Why a token is worth nothing.
+/// Why a token is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidToken {
-    /// It is no signed JWT.
+    /// It is not a signed JWT.
     Malformed,
-    /// Nobody here is this issuer.
+    /// Its issuer is unknown.
     UnknownIssuer(String),
-    /// The issuer did not sign it, or not as it stands.
+    /// Its signature is invalid.
     Signature,
-    /// A claim that it needs is not there.
+    /// A required claim is missing.
     MissingClaim(&'static str),
     /// It is another kind of token, such as an access token.
     WrongUse,
-    /// It is for somebody else, or for somebody who is gone.
+    /// Its audience is another, or does not exist.
     Audience,
-    /// It is too old.
+    /// It has expired.
     Expired {
-        /// When it ended, in Unix seconds.
+        /// When it expired, in Unix seconds.
         end: u64,
-        /// What time it is.
+        /// The current time, in Unix seconds.
         now: u64,
     },
 }
 
-/// Who the token says has signed it: good for finding a key, and for nothing else.
+/// The issuer that the token claims, unverified: only for finding its key.
 ///
 /// # Errors
-/// When it says nothing.
+/// When the token has no issuer.
 pub(crate) fn claimed_issuer(token: &str) -> Result<String, InvalidToken> {
     let claims: Map<String, Value> = jsonwebtoken::dangerous::insecure_decode_claims(token)
         .map_err(|_| InvalidToken::Malformed)?;
     Ok(Claims(claims).text("iss")?.to_owned())
 }
 
-/// The claims of a token that `key` signed and whose time is not over.
+/// The claims of a token that `key` signed and that has not expired.
 ///
 /// # Errors
 /// When it is not such a token.

@@ -42,7 +42,7 @@ impl SigningKey {
         self.0.get_or_init(Key::generate);
     }
 
-    /// The private key as a state file keeps it, if it is made: before that nobody relies on it.
+    /// The private key as a state file keeps it, if it is made: before that nothing depends on it.
     pub(crate) fn saved(&self) -> Option<String> {
         let key = self.0.get()?.as_ref()?;
         Some(BASE64_URL_SAFE_NO_PAD.encode(key.private.as_bytes()))
@@ -85,7 +85,7 @@ impl SigningKey {
         jsonwebtoken::encode(&header, claims, &key.encoding).map_err(|_| Error::internal())
     }
 
-    /// What a token says, if this key signed it: whoever it is for, and however old it is.
+    /// The claims of a token that this key signed, for any audience and of any age.
     pub(crate) fn verified(&self, token: &str) -> Option<Map<String, Value>> {
         let key = self.key().ok()?;
         let mut validation = Validation::new(Algorithm::RS256);
@@ -95,7 +95,7 @@ impl SigningKey {
         jsonwebtoken::decode(token, &key.decoding, &validation).ok().map(|token| token.claims)
     }
 
-    /// The claims of a token of `issuer` that this key signed, however old it is.
+    /// The claims of a token of `issuer` that this key signed, of any age.
     pub(crate) fn verified_from<C: DeserializeOwned>(
         &self,
         issuer: &str,

@@ -38,7 +38,7 @@ impl Dialect {
     }
 }
 
-/// An element that holds text, whatever is in it.
+/// An element with escaped text.
 pub(crate) fn element(name: &str, text: &str) -> String {
     format!("<{name}>{}</{name}>", escape(text))
 }

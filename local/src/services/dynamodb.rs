@@ -1,5 +1,4 @@
-//! Amazon DynamoDB, as much of it as a table needs: an embedded database that answers for it, kept
-//! in memory.
+//! Amazon DynamoDB, only what a table needs: an embedded database, in memory.
 
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
@@ -7,10 +6,10 @@ use serde::de::DeserializeOwned;
 
 use crate::protocol::http_reply::HttpReply;
 
-/// What every target starts with.
+/// The start of every target.
 pub const TARGET_PREFIX: &str = "DynamoDB_20120810.";
 
-/// The ledger's table, unless the functions are told another.
+/// The ledger's table, unless `LEDGER_TABLE` names another.
 pub const LEDGER_TABLE: &str = "local-ledger";
 
 /// The database cannot be used.
@@ -32,7 +31,7 @@ impl DynamoDb {
     /// A database with the ledger's table `table`.
     ///
     /// # Errors
-    /// When it does not start, or `table` is no name of a table.
+    /// When it does not start, or `table` is not a valid table name.
     pub fn new(table: &str) -> Result<Self, DynamoDbError> {
         let database = Database::memory()?;
         let definition = serde_json::json!({
@@ -81,7 +80,7 @@ fn run<Q: DeserializeOwned, A: Serialize>(
     };
     match operation(request).map(|answer| serde_json::to_value(answer)) {
         Ok(Ok(answer)) => HttpReply::ok(&answer),
-        Ok(Err(_)) => HttpReply::error(500, "InternalServerError", "The answer is no JSON"),
+        Ok(Err(_)) => HttpReply::error(500, "InternalServerError", "The response is not JSON"),
         // The body has the name with its namespace before it; the header is the name alone.
         Err(error) => HttpReply::json(
             error.status_code(),

@@ -1,4 +1,4 @@
-//! Amazon SES, as much of it as sends mail: `SendEmail` of a simple message, version 2 (REST).
+//! Amazon SES, only for sending: `SendEmail` of a simple message or a template, version 2 (REST).
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::outbox::{Medium, Message};
 use crate::protocol::http_reply::HttpReply;
 
-/// Answers `POST /v2/email/outbound-emails`. EmailContent that is taken is given to `send`, one message for
-/// each receiver.
+/// Answers `POST /v2/email/outbound-emails`. An accepted email is given to `send`, one message for each
+/// recipient.
 pub fn send_email(
     body: &[u8],
     message_id: &str,
@@ -30,7 +30,7 @@ pub fn send_email(
     }
 }
 
-/// What every receiver gets.
+/// What every recipient gets.
 #[derive(Clone)]
 struct EmailContent {
     subject: String,
@@ -38,7 +38,7 @@ struct EmailContent {
     html: Option<String>,
 }
 
-/// The receivers and the mail, or why there is none.
+/// The recipients and the email, or why it is invalid.
 fn read(body: &[u8]) -> Result<(Vec<String>, EmailContent), &'static str> {
     let request: SendEmail =
         serde_json::from_slice(body).map_err(|_| "The body is not a SendEmail request")?;
@@ -55,7 +55,7 @@ fn read(body: &[u8]) -> Result<(Vec<String>, EmailContent), &'static str> {
     let mail = match (request.content.simple, request.content.template) {
         (Some(simple), None) => simple.mail()?,
         (None, Some(template)) => template.mail()?,
-        _ => return Err("Content has neither Simple nor Template: raw messages are not here"),
+        _ => return Err("Content has neither Simple nor Template: raw messages are unsupported"),
     };
     let to = request.destination.to_addresses;
     if to.is_empty() || !to.iter().all(|address| address.contains('@')) {
@@ -122,7 +122,7 @@ impl Simple {
     }
 }
 
-/// A stored template. None is stored here, so a mail is what would fill it.
+/// A stored template. None is stored here, so the email's text is the template's data.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Template {
@@ -136,7 +136,7 @@ impl Template {
         let name = name.ok_or("Content.Template.TemplateName is missing or malformed")?;
         let data: serde_json::Map<String, Value> =
             serde_json::from_str(self.template_data.as_deref().unwrap_or("{}"))
-                .map_err(|_| "Content.Template.TemplateData is no JSON object")?;
+                .map_err(|_| "Content.Template.TemplateData is not a JSON object")?;
         let body = format!("{:#}", Value::Object(data));
         Ok(EmailContent { subject: format!("template {name}"), body, html: None })
     }

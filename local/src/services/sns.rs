@@ -1,4 +1,4 @@
-//! Amazon SNS, as much of it as sends texts: `Publish` to a phone number, in the query protocol.
+//! Amazon SNS, only for sending SMS: `Publish` to a phone number, in the query protocol.
 
 use crate::outbox::{Medium, Message};
 use crate::protocol::error::{Error, Exception, Result};
@@ -6,7 +6,7 @@ use crate::protocol::http_reply::HttpReply;
 use crate::protocol::query::{Form, field};
 use crate::protocol::xml::{Dialect, element};
 
-/// Answers a call with the fields `form`. A text that is taken is given to `send`.
+/// Answers a call with the fields `form`. An accepted SMS is given to `send`.
 pub fn call(form: &Form, request_id: &str, now: f64, send: impl FnOnce(Message)) -> HttpReply {
     match publish(form, now) {
         Ok(message) => {
@@ -29,10 +29,10 @@ fn publish(form: &Form, now: f64) -> Result<Message> {
     let field = |name| field(form, name);
     let invalid = |message| Error::new(INVALID_PARAMETER, message);
     if field("Action") != Some("Publish") {
-        return Err(Error::new(INVALID_ACTION, "Only Publish is available here"));
+        return Err(Error::new(INVALID_ACTION, "Only Publish is supported here"));
     }
     let to = field("PhoneNumber").ok_or_else(|| {
-        invalid("Invalid parameter: PhoneNumber is required: topics are not here")
+        invalid("Invalid parameter: PhoneNumber is required: topics are unsupported")
     })?;
     if !is_phone_number(to) {
         return Err(invalid("Invalid parameter: PhoneNumber Reason: not valid to publish to"));
@@ -71,14 +71,11 @@ fn attributes(form: &Form) -> std::result::Result<(), &'static str> {
         }
         if value.is_empty() || kind == "Number" && value.parse::<f64>().is_err() {
             return Err(
-                "Invalid parameter: MessageAttributes Reason: a value is empty or no number",
+                "Invalid parameter: MessageAttributes Reason: a value is empty or not a number",
             );
         }
         if !is_supported_attribute(name, kind, value) {
-            return Err(
-                "Invalid parameter: MessageAttributes Reason: an option of the text is not \
-                        one that can be",
-            );
+            return Err("Invalid parameter: MessageAttributes Reason: an SMS option is invalid");
         }
         seen += 1;
     }

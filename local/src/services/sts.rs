@@ -1,8 +1,8 @@
-//! AWS STS, as much of it as turns tokens into credentials: `AssumeRoleWithWebIdentity`, and
-//! `GetCallerIdentity` to look at them. The query protocol.
+//! AWS STS: `AssumeRoleWithWebIdentity`, which exchanges tokens for credentials, and
+//! `GetCallerIdentity`, in the query protocol.
 //!
-//! Not responsible for: trust policies. There is no IAM here, so a role trusts whoever has a token
-//! that holds, for an audience that exists.
+//! Not responsible for: trust policies. There is no IAM here, so a role trusts every valid token
+//! for an audience that exists.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,7 +53,7 @@ pub fn is_sts_request(form: &Form) -> bool {
     }
 }
 
-/// What a request says of who signed it. The signature itself is not checked.
+/// The headers of a request that name its signer. The signature itself is not verified.
 #[derive(Clone, Copy, Default)]
 pub struct Caller<'a> {
     /// The `Authorization` header.
@@ -90,7 +90,7 @@ struct Shared {
 pub struct Sts(Arc<Shared>);
 
 impl Sts {
-    /// Trusts the tokens that `identities` vouch for, and issues credentials of `vault`.
+    /// Trusts the tokens that `identities` verifies, and issues credentials of `vault`.
     #[must_use]
     pub fn new(
         identities: Arc<dyn VerifyWebIdentity>,
@@ -121,7 +121,7 @@ impl Sts {
 
     fn assume_role(&self, form: &Form) -> Result<String> {
         let request = AssumeRole::read(form)?;
-        // A signature takes a while to check: not under the lock.
+        // Verifying a signature is slow: not under the lock.
         let identity = self.0.identities.verify_web_identity(request.token).map_err(token_error)?;
         let mut rng = self.0.rng.lock().unwrap_or_else(PoisonError::into_inner);
         request.issue_credentials(&identity, &self.0.vault, self.0.clock.now(), rng.as_mut())
@@ -133,7 +133,7 @@ fn constraint_violation(name: &str, constraint: &str) -> Error {
     Error::constraint_violation_as(VALIDATION_ERROR, name, constraint)
 }
 
-/// A request for a role whose fields are as the API model wants them.
+/// A valid request for a role.
 struct AssumeRole<'a> {
     role: RoleArn,
     session_name: &'a str,
@@ -169,7 +169,7 @@ impl<'a> AssumeRole<'a> {
         let role = self.role.assumed_role(self.session_name);
         let credentials = vault.issue(role.clone(), now + self.duration, rng);
         let expiration = timestamp(credentials.expires)
-            .ok_or_else(|| Error::new(INTERNAL_FAILURE, "The clock tells no date"))?;
+            .ok_or_else(|| Error::new(INTERNAL_FAILURE, "The clock has no valid date"))?;
         let user = [element("AssumedRoleId", &role.id), element("Arn", &role.arn)];
         let keys = [
             element("AccessKeyId", &credentials.access_key_id),
@@ -188,7 +188,7 @@ impl<'a> AssumeRole<'a> {
     }
 }
 
-/// A field that must be there, with its name in errors and the lengths that it may have.
+/// A required field, with its name in errors and its shortest and longest length.
 fn required_field<'a>(
     form: &'a Form,
     name: &str,
@@ -223,7 +223,7 @@ fn duration(form: &Form) -> Result<u64> {
     }
 }
 
-/// A session's policy has no effect here, but has to be one.
+/// A session's policy has no effect here, but must be valid JSON.
 fn check_policy(policy: &str) -> Result<()> {
     let is_object =
         serde_json::from_str(policy).is_ok_and(|value: serde_json::Value| value.is_object());
@@ -271,7 +271,7 @@ fn caller_identity(vault: &Vault, caller: Caller<'_>, now: Duration) -> Result<S
         [element("UserId", user_id), element("Account", account), element("Arn", arn)].concat()
     };
     match caller.session_token.map(|token| vault.open(token)) {
-        // Any key of one's own is good here, as for every service.
+        // Any other key is accepted here, as by every service.
         None | Some(Origin::Foreign) => {
             Ok(show(ACCOUNT_ID, ACCOUNT_ID, &format!("arn:aws:iam::{ACCOUNT_ID}:root")))
         }
@@ -290,7 +290,7 @@ fn caller_identity(vault: &Vault, caller: Caller<'_>, now: Duration) -> Result<S
     }
 }
 
-/// A time as XML has it, such as `2033-05-18T03:33:20Z`.
+/// A time in XML, such as `2033-05-18T03:33:20Z`.
 fn timestamp(time: Duration) -> Option<String> {
     let seconds = i64::try_from(time.as_secs()).ok()?;
     OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok()
