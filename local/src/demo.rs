@@ -1,6 +1,6 @@
-//! The demo: a user signs up and signs in with a code by SMS, after one wrong answer. Each step prints
-//! what it does, the message that the phone received, and the result; the first unexpected result ends
-//! the demo with an error.
+//! The demo: a user signs up and signs in with a code by SMS, after one wrong answer. Each step
+//! prints what it does, the message that the phone received, and the result; the first unexpected
+//! result ends the demo with an error.
 
 use std::io::{self, Write};
 

@@ -11,8 +11,8 @@
 //! - [`lambda`]: builds, starts and calls the functions;
 //! - [`protocol`]: what all services share: request and reply formats, errors, JWT keys, HMACs.
 //!
-//! Beside them, [`clock`] and [`outbox`] are used by every room; [`Local`] puts the rooms together on
-//! a listener that its caller owns, with the functions' [`settings`] and the [`state_file`];
+//! Beside them, [`clock`] and [`outbox`] are used by every room; [`Local`] puts the rooms together
+//! on a listener that its caller owns, with the functions' [`settings`] and the [`state_file`];
 //! [`demo`] is one sign-in, step by step, through a [`client`].
 //!
 //! Not responsible for: decisions about codes (the functions make them, in `otp` and the three

@@ -1,5 +1,5 @@
-//! The functions' environment: the variables of our own environment that are settings of theirs, and
-//! a default for each that they require and that is missing.
+//! The functions' environment: the variables of our own environment that are settings of theirs,
+//! and a default for each that they require and that is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 

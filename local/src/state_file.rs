@@ -1,5 +1,5 @@
-//! The file that `--state` names: the pools between two runs. It is replaced as a whole, readable by
-//! its owner alone, and one that cannot be read stops the start and is left as it is.
+//! The file that `--state` names: the pools between two runs. It is replaced as a whole, readable
+//! by its owner alone, and one that cannot be read stops the start and is left as it is.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};

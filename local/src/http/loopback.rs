@@ -23,8 +23,8 @@ pub(super) async fn loopback_only(request: Request, next: Next) -> Response {
     (StatusCode::FORBIDDEN, Json(json!({ "message": message }))).into_response()
 }
 
-/// Lets a page in a browser call what AWS would let it call, if the page comes from this machine. On
-/// AWS any page may; but here any credentials do, so that a page on the web could do everything.
+/// Lets a page in a browser call what AWS would let it call, if the page comes from this machine.
+/// On AWS any page may; but here any credentials do, so that a page on the web could do everything.
 pub(super) fn cross_origin(exposed: [HeaderName; 2]) -> CorsLayer {
     const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
     CorsLayer::new()

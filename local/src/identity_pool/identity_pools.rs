@@ -1,4 +1,5 @@
-//! What can be called: [`IdentityPools`] takes an operation's name and its JSON body and returns what Cognito would.
+//! What can be called: [`IdentityPools`] takes an operation's name and its JSON body and returns
+//! what Cognito would.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -23,8 +23,8 @@ impl VerifiedLogin {
     }
 }
 
-/// Verifies every token of `logins` for the providers that an identity pool trusts. One invalid token
-/// fails them all.
+/// Verifies every token of `logins` for the providers that an identity pool trusts. One invalid
+/// token fails them all.
 pub(crate) fn verify(
     pools: &UserPools,
     providers: &[Provider],

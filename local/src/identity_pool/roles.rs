@@ -22,7 +22,8 @@ pub(crate) struct Roles {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mapping {
     pub(crate) choice: RoleChoice,
-    /// Whether a token that chooses no role gets no credentials, rather than the authenticated role.
+    /// Whether a token that chooses no role gets no credentials, rather than the authenticated
+    /// role.
     pub(crate) deny: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Where the three binaries are: in a folder, or built by cargo.
 //!
-//! Cargo is asked for the three packages alone, so that they are built without the features that the
-//! rest of the workspace would add. For release, each by itself, as it is to be shipped: create's
-//! features of the HTTP crates would make the others half as large again.
+//! Cargo is asked for the three packages alone, so that they are built without the features that
+//! the rest of the workspace would add. For release, each by itself, as it is to be shipped:
+//! create's features of the HTTP crates would make the others half as large again.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

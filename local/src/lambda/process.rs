@@ -142,8 +142,9 @@ impl Instance {
         }
     }
 
-    /// Hands `event` to the function and waits for its answer, however long that takes: `limit`
-    /// is only passed to the function as its deadline. A caller that gives up must not use the instance again.
+    /// Hands `event` to the function and waits for its answer, however long that takes: `limit` is
+    /// only passed to the function as its deadline. A caller that gives up must not use the
+    /// instance again.
     ///
     /// # Errors
     /// When the function answers with an error, or its process ends.

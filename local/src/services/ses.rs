@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::outbox::{Medium, Message};
 use crate::protocol::http_reply::HttpReply;
 
-/// Answers `POST /v2/email/outbound-emails`. An accepted email is given to `send`, one message for each
-/// recipient.
+/// Answers `POST /v2/email/outbound-emails`. An accepted email is given to `send`, one message for
+/// each recipient.
 pub fn send_email(
     body: &[u8],
     message_id: &str,

@@ -88,7 +88,8 @@ fn attributes(form: &Form) -> std::result::Result<(), &'static str> {
 /// The most attributes that are read.
 const MAX_ATTRIBUTES: usize = 10;
 
-/// Whether SNS accepts `value` for the attribute `name`. It ignores attributes that are not its own.
+/// Whether SNS accepts `value` for the attribute `name`. It ignores attributes that are not its
+/// own.
 fn is_supported_attribute(name: &str, kind: &str, value: &str) -> bool {
     let alphanumeric = value.bytes().all(|byte| byte.is_ascii_alphanumeric());
     match name {

@@ -1,19 +1,18 @@
-//! The check of an ID token by those who trust the pool: identity pools and STS.
+//! Verification of ID tokens for identity pools and STS.
 
 use crate::protocol::jwt::{self, Claims, InvalidToken};
 use crate::user_pool::user_pools::UserPools;
 
-/// An ID token that a pool here signed, is whole, and has not expired. Whether it is for the one
-/// who was given it is for that one to say, from its audience.
+/// A valid ID token of a pool here. The recipient must check the audience.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdToken {
     /// The pool that signed it.
     pub pool_id: String,
-    /// The user, who never has another name.
+    /// The user's `sub`.
     pub subject: String,
     /// The app client that it was issued to.
     pub audience: String,
-    /// All that it says.
+    /// All claims.
     pub claims: Claims,
 }
 
@@ -33,9 +32,9 @@ impl UserPools {
             (found, ctx.now)
         });
         let (pool_id, key) = found.ok_or(InvalidToken::UnknownIssuer(issuer))?;
-        // A signature takes a while to check: not under the lock.
+        // Verifying a signature is slow: not under the lock.
         let claims = jwt::verify(token, &key, now)?;
-        // The first thing that an access token lacks; Cognito names it.
+        // The first claim that an access token lacks; Cognito names it.
         let audience = claims.text("aud")?.to_owned();
         if claims.text("token_use")? != "id" {
             return Err(InvalidToken::WrongUse);

@@ -1,4 +1,4 @@
-//! CUSTOM_AUTH: the rounds that the three triggers play. The only part that waits, and it holds no
+//! CUSTOM_AUTH: the rounds that the three triggers decide. Only this file waits, and it holds no
 //! lock while it does.
 
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use crate::user_pool::model::trigger::Trigger;
 const CALLS: usize = 3;
 const CUSTOM_CHALLENGE: &str = "CUSTOM_CHALLENGE";
 
-/// Plays the round to its reply: another challenge, or tokens.
+/// Runs the round to its reply: another challenge, or tokens.
 pub(crate) async fn run_round(shared: &Shared, mut round: Round) -> Result<Value> {
     if let Some(answered) = round.answered.take() {
         let event = round.context.verify(&answered.private_parameters, &answered.answer);
@@ -35,7 +35,7 @@ pub(crate) async fn run_round(shared: &Shared, mut round: Round) -> Result<Value
     let define = round.context.define(&round.history);
     let output = invoke(shared, &round, Trigger::DefineAuthChallenge, define).await?;
     match (trigger_events::decision(&output)?, &round.subject) {
-        // Whatever a function says, no one is nobody.
+        // An unknown user never gets tokens, whatever a function responds.
         (DefineDecision::Fail, _) | (DefineDecision::IssueTokens, Subject::Unknown(_)) => {
             Err(Error::incorrect())
         }
@@ -48,7 +48,7 @@ pub(crate) async fn run_round(shared: &Shared, mut round: Round) -> Result<Value
             .into_sign_in_reply(),
         (DefineDecision::CustomChallenge, _) => issue_challenge(shared, round).await,
         (DefineDecision::PasswordVerifier, _) => {
-            // Only a sign-in that has just started with SRP_A can go on with it.
+            // Only a sign-in that has just started with SRP_A can continue with it.
             let srp_a = round.srp_a.ok_or_else(trigger_events::unrecognizable_output)?;
             shared.locked(|state, ctx| {
                 let pool = state.pool(&round.context.pool_id)?;
@@ -124,7 +124,7 @@ async fn invoke(shared: &Shared, round: &Round, trigger: Trigger, event: Bytes) 
     ))
 }
 
-/// What a pool without the triggers answers.
+/// The error of a pool without the triggers.
 pub(crate) fn not_configured() -> Error {
     Error::invalid("Custom auth lambda trigger is not configured for the user pool.")
 }

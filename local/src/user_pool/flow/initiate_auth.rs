@@ -1,4 +1,4 @@
-//! InitiateAuth and AdminInitiateAuth: who signs in how.
+//! InitiateAuth, AdminInitiateAuth: the start of every flow.
 
 use std::sync::Arc;
 

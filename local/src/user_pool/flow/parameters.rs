@@ -1,4 +1,4 @@
-//! `AuthParameters` and `ChallengeResponses`: strings by names that only the flow knows.
+//! `AuthParameters` and `ChallengeResponses`: the flow's own string map.
 
 use std::collections::BTreeMap;
 

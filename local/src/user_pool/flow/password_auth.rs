@@ -32,7 +32,7 @@ pub(crate) fn sign_in_with_password(
     secret_hash::check(client, username, parameters.get("SECRET_HASH"))?;
     let subject = pool.subject(client, username)?;
     pool.attempts.check(&subject, ctx.now)?;
-    // The password first: who does not know it learns nothing of the account.
+    // The password first: without it, errors reveal nothing of the account.
     let right = match &subject {
         Subject::User(id) => {
             let user = pool.known_user(client, *id)?;
@@ -42,7 +42,7 @@ pub(crate) fn sign_in_with_password(
             user.has_password(&pool.config, password)
         }
         Subject::Unknown(name) => {
-            // No password is right, and finding that out takes as long.
+            // No password is correct, and checking it takes as long.
             let identity = Identity { pool: pool.config.srp_name(), user: name };
             Verifier::placeholder(&pool.seal.seed(b"verifier", name)).matches(identity, password);
             false
@@ -55,7 +55,7 @@ pub(crate) fn sign_in_with_password(
     }
 }
 
-/// A password that an administrator has reset is no password, right or wrong.
+/// A password that an administrator has reset is refused before it is checked.
 fn check_reset_required(user: &User) -> Result<()> {
     match user.status {
         UserStatus::ResetRequired => user.check_sign_in(),
@@ -63,7 +63,7 @@ fn check_reset_required(user: &User) -> Result<()> {
     }
 }
 
-/// What follows a right password where it is all that is asked for.
+/// The step after a correct password where no triggers decide.
 pub(crate) fn accept_password(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
@@ -109,7 +109,7 @@ pub(crate) fn start_srp(
     issue_password_verifier(pool, ctx, client, subject, srp_a, None).map(NextStep::Reply)
 }
 
-/// The PASSWORD_VERIFIER challenge, the same for a user who is not there. `history` is that of the
+/// The PASSWORD_VERIFIER challenge, the same for an unknown user. `history` is that of the
 /// triggers, if they decide.
 pub(crate) fn issue_password_verifier(
     pool: &mut Pool,
@@ -149,7 +149,7 @@ pub(crate) fn issue_password_verifier(
             "USER_ID_FOR_SRP": user_id,
         },
     });
-    // Where the password is all, the secret block alone carries the sign-in on.
+    // Without triggers, the secret block alone identifies the session.
     if let (true, Some(reply)) = (goes_on, reply.as_object_mut()) {
         let session = pool.seal.close(TicketKind::Session, &client.client_id, &ticket);
         reply.insert("Session".to_owned(), json!(session));

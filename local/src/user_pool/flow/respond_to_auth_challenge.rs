@@ -1,4 +1,4 @@
-//! RespondToAuthChallenge and AdminRespondToAuthChallenge: what an answer to a challenge comes to.
+//! RespondToAuthChallenge, AdminRespondToAuthChallenge: the responses to each challenge.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,10 +29,10 @@ use crate::user_pool::model::user::{UserId, UserStatus};
 use crate::user_pool::model::{attributes, secret_hash, tokens};
 use crate::user_pool::operations::fields;
 
-/// How far the clock of a client may be off in its proof of a password.
+/// The largest accepted difference to the client's clock in a proof of a password.
 const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// A response that may be looked at: the client is known, and the caller is the client.
+/// A response of an authenticated client.
 struct ChallengeResponse<'a> {
     client: Arc<Client>,
     username: &'a str,
@@ -128,8 +128,8 @@ fn next_round(
     Round::new(pool, Arc::clone(client), subject, metadata)
 }
 
-/// The first password of a user's own. It is checked before the session is used up, so that a person
-/// whose new password is too weak may try another.
+/// The first password that the user chooses. It is checked before the session is used, so that a
+/// user whose new password is too weak may try another.
 fn set_new_password(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
@@ -151,7 +151,7 @@ fn set_new_password(
     tokens::issue(pool, ctx, client, id).map(NextStep::Sign)
 }
 
-/// Gives back the attributes to write.
+/// Returns the attributes to write.
 fn check_new_password(
     pool: &Pool,
     client: &Client,
@@ -173,7 +173,7 @@ fn check_new_password(
     }
 }
 
-/// The proof of a password. Right or wrong, it uses the session up.
+/// The proof of a password. Correct or not, it uses the session.
 fn verify_password_proof(
     pool: &mut Pool,
     ctx: &mut Context<'_>,

@@ -25,7 +25,7 @@ pub(crate) struct Round {
     pub(crate) srp_a: Option<String>,
 }
 
-/// An answer with what Verify needs to judge it.
+/// An answer with what Verify needs to check it.
 pub(crate) struct CustomAnswer {
     pub(crate) answer: String,
     pub(crate) private_parameters: HashMap<String, String>,

@@ -1,4 +1,4 @@
-//! The triggers' events and what their functions answer, in Cognito's shapes.
+//! The triggers' events and the functions' responses, in Cognito's format.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +15,7 @@ use crate::user_pool::model::trigger::Trigger;
 pub(crate) struct TriggerContext {
     pub(crate) pool_id: String,
     pub(crate) client_id: String,
-    /// The user name, or for an unknown user what was typed.
+    /// The user name, or for an unknown user the name as typed.
     pub(crate) username: String,
     /// Empty for an unknown user.
     pub(crate) attributes: Map<String, Value>,
@@ -80,7 +80,7 @@ impl TriggerContext {
     }
 }
 
-/// What Define decided.
+/// The decision of Define.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum DefineDecision {
     CustomChallenge,
@@ -97,7 +97,7 @@ struct DefineResponse {
     fail_authentication: Option<bool>,
 }
 
-/// What Create made.
+/// The challenge that Create made.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CreatedChallenge {

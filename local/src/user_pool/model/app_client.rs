@@ -1,4 +1,4 @@
-//! App clients: who may ask what of a pool.
+//! App clients: their secrets, flows and token lifetimes.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::protocol::error::{Error, Result};
 use crate::protocol::hmac;
 
-/// A way of signing in that an app client may be allowed.
+/// An authentication flow that an app client may be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum AuthFlow {
     /// `ADMIN_USER_PASSWORD_AUTH`: a server signs a user in with the password.
@@ -23,12 +23,12 @@ pub enum AuthFlow {
     UserPassword,
     /// `USER_SRP_AUTH`: the user proves the password without sending it.
     UserSrp,
-    /// `USER_AUTH`: the user chooses. A client may be allowed it; it is not played here.
+    /// `USER_AUTH`: the user chooses. A client may be allowed it; it is not implemented here.
     UserChoice,
 }
 
 impl AuthFlow {
-    /// Those that are played here.
+    /// The flows that are implemented here.
     pub const ALL: [Self; 5] = [
         Self::AdminUserPassword,
         Self::Custom,
@@ -37,7 +37,7 @@ impl AuthFlow {
         Self::UserSrp,
     ];
 
-    /// The value of `AuthFlow` that asks for it.
+    /// The value of `AuthFlow`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -64,12 +64,12 @@ impl AuthFlow {
     }
 }
 
-/// What a client is told about a user who does not exist.
+/// Whether errors reveal that a user does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PreventUserExistenceErrors {
-    /// That there is no such user. The API's default.
+    /// `UserNotFoundException`. The API's default.
     Legacy,
-    /// Nothing: such a user looks like one who mistyped.
+    /// The same error as for a wrong password.
     Enabled,
 }
 
@@ -125,7 +125,7 @@ impl TimeUnit {
     }
 }
 
-/// How long a token lasts, as it was asked for.
+/// The lifetime of a token, as it was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validity {
     /// How many.
@@ -153,9 +153,9 @@ pub struct Client {
     pub client_secret: Option<String>,
     /// The flows that it may use.
     pub explicit_auth_flows: BTreeSet<AuthFlow>,
-    /// The values of `ExplicitAuthFlows` without `ALLOW_` that say so, where it was these.
+    /// The legacy values of `ExplicitAuthFlows`, without `ALLOW_`, if these were given.
     pub legacy_auth_flows: Vec<String>,
-    /// What it is told about unknown users.
+    /// Whether errors reveal unknown users.
     pub prevent_user_existence_errors: PreventUserExistenceErrors,
     /// How long a `Session` lasts, in minutes (3 to 15).
     pub auth_session_validity_minutes: u32,
@@ -167,7 +167,7 @@ pub struct Client {
     pub refresh_token_validity: Validity,
     /// Whether its tokens can be revoked.
     pub enable_token_revocation: bool,
-    /// What it was given besides, which is shown and changes nothing here.
+    /// Settings without an effect here, which are only described.
     pub shown: Map<String, Value>,
     /// When it was made, since the Unix epoch.
     pub created: Duration,
@@ -201,8 +201,7 @@ impl Client {
         self.prevent_user_existence_errors == PreventUserExistenceErrors::Enabled
     }
 
-    /// What a caller is told of a user who is not there, in the middle of a sign-in or at a
-    /// password.
+    /// The error for an unknown user, during a sign-in or a password check.
     pub(crate) fn unknown_user(&self) -> Error {
         if self.hides_unknown_users() { Error::incorrect() } else { Error::user_not_found() }
     }

@@ -1,4 +1,4 @@
-//! User attributes: which there are, what they may hold, and who may write them.
+//! User attributes: the standard ones, their valid values, and who may write them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ impl Contact {
         }
     }
 
-    /// The name of the attribute that says whether it is verified.
+    /// The name of its flag, which is true once it is verified.
     #[must_use]
     pub fn verified_name(self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl Contact {
         }
     }
 
-    /// Which of the two a text has the form of.
+    /// The contact whose format `text` has.
     pub(crate) fn detect(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|contact| contact.check(text).is_ok())
     }
@@ -77,7 +77,7 @@ impl Contact {
         if right { Ok(()) } else { Err(Error::invalid(fault)) }
     }
 
-    /// The address as a caller may see it.
+    /// The masked destination, as a caller may see it.
     pub(crate) fn mask(self, value: &str) -> String {
         match self {
             Self::PhoneNumber => {
@@ -144,8 +144,8 @@ pub(crate) const STANDARD: [(&str, &str); 19] = [
     ("updated_at", "Number"),
 ];
 
-/// Holds the attributes of a request to the schema and to what the actor may do, and gives back
-/// the name and value of each. An empty value, which deletes, is left to the caller.
+/// Checks the attributes of a request against the schema and the actor's permissions, and returns
+/// the name and value of each. An empty value deletes an attribute.
 pub(crate) fn check(actor: Actor, attributes: AttributeList) -> Result<Vec<(String, String)>> {
     attributes
         .into_iter()

@@ -13,7 +13,7 @@ use crate::user_pool::model::attributes::Contact;
 
 /// How long a code works.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// How many wrong tries a code bears.
+/// How many wrong attempts a code allows.
 const MAX_TRIES: u32 = 5;
 
 /// A code that was sent and not yet used.
@@ -41,7 +41,7 @@ impl ConfirmationCode {
         }
     }
 
-    /// Counts the try, then compares.
+    /// Counts the attempt, then compares.
     pub(crate) fn check(&mut self, answer: &str, now: Duration) -> Result<()> {
         if self.wrong_tries >= MAX_TRIES {
             return Err(Error::new(
@@ -64,7 +64,7 @@ impl ConfirmationCode {
     }
 }
 
-/// What a code that is too old gets, and one for which there is no user or no code at all.
+/// The error for an expired code, and where the user or the code does not exist.
 pub(crate) fn expired() -> Error {
     Error::new(Exception::EXPIRED_CODE, "Invalid code provided, please request a code again.")
 }

@@ -1,6 +1,6 @@
-//! The lockout after wrong passwords: from the fifth on, each shuts the name out for 2^(n-5) seconds,
-//! at most 15 minutes. A right password, or 15 minutes without a try, starts the count again. Names
-//! that nobody has are counted too, so that a lockout tells nothing.
+//! The lockout after wrong passwords: from the fifth on, each locks the user name out for 2^(n-5)
+//! seconds, at most 15 minutes. A correct password, or 15 minutes without an attempt, resets the
+//! count. Unknown user names are counted too, so that a lockout does not reveal which exist.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::user_pool::model::subject::Subject;
 const ATTEMPTS_BEFORE_LOCKOUT: u32 = 5;
 /// The longest lockout, and how long a count is remembered.
 const LONGEST_LOCKOUT: Duration = Duration::from_secs(15 * 60);
-/// How many counts are kept before the old ones are looked for.
+/// How many counts are kept before old ones are removed.
 const PURGE_ABOVE: usize = 10_000;
 
 #[derive(Clone, Copy, Default)]
@@ -22,7 +22,7 @@ struct FailureCount {
     locked_until: Duration,
 }
 
-/// A name that nobody has counts as one, however its letters are written.
+/// Unknown user names are counted without regard to case.
 fn key(subject: &Subject) -> Subject {
     match subject {
         Subject::User(id) => Subject::User(*id),
@@ -35,7 +35,7 @@ fn key(subject: &Subject) -> Subject {
 pub(crate) struct PasswordAttempts(HashMap<Subject, FailureCount>);
 
 impl PasswordAttempts {
-    /// Refuses a try during a lockout, which does not count.
+    /// Refuses an attempt during a lockout, without counting it.
     pub(crate) fn check(&self, subject: &Subject, now: Duration) -> Result<()> {
         match self.0.get(&key(subject)) {
             Some(count) if now < count.locked_until => {
@@ -45,7 +45,7 @@ impl PasswordAttempts {
         }
     }
 
-    /// Notes how a try ended.
+    /// Records the result of an attempt.
     pub(crate) fn record(&mut self, subject: &Subject, right: bool, now: Duration) {
         if right {
             self.0.remove(&key(subject));

@@ -1,4 +1,4 @@
-//! Passwords: what a pool demands of one, and how one is made up.
+//! The password policy of a pool, and temporary passwords that meet it.
 
 use rand::CryptoRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -9,7 +9,7 @@ use crate::protocol::error::{Error, Exception, Result};
 /// The characters that count as symbols.
 const SYMBOLS: &str = r##"^$*.[]{}()?-"!@#%&/\,><':;|_~`+="##;
 
-/// What a password must be.
+/// The password policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordPolicy {
     /// The fewest characters.
@@ -61,7 +61,7 @@ impl PasswordPolicy {
         ))
     }
 
-    /// A temporary password that meets the policy, whatever it demands.
+    /// A temporary password that meets the policy.
     pub(crate) fn generate(&self, rng: &mut dyn CryptoRng) -> String {
         let classes: [Vec<char>; 4] = [
             ('a'..='z').collect(),

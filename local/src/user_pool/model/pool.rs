@@ -83,14 +83,14 @@ impl Pool {
         self.users.find(&self.config, username)
     }
 
-    /// The user that an administrator means.
+    /// The user that an administrator names.
     pub(crate) fn user(&mut self, username: &str) -> Result<(UserId, &mut User)> {
         let id = self.find(username).ok_or_else(Error::user_not_found)?;
         let user = self.users.existing_mut(id)?;
         Ok((id, user))
     }
 
-    /// Whom a sign-in is for: a user, or nobody where the client is not to learn that.
+    /// The subject of a sign-in: a user, or an unknown name where the client must not learn that.
     pub(crate) fn subject(&self, client: &Client, username: &str) -> Result<Subject> {
         match self.find(username) {
             Some(id) => Ok(Subject::User(id)),
@@ -99,14 +99,14 @@ impl Pool {
         }
     }
 
-    /// What the subject of a sign-in is called in a challenge.
+    /// The user name of the subject in a challenge.
     pub(crate) fn challenge_username(&self, client: &Client, subject: &Subject) -> Result<String> {
         match subject {
             Subject::User(id) => {
                 let user = self.known_user(client, *id)?;
                 if user.enabled { Ok(user.username.clone()) } else { Err(Error::user_disabled()) }
             }
-            // Where known users are shown as UUIDs, what was typed would tell them apart.
+            // Where known users are shown as UUIDs, the name as typed would reveal an unknown one.
             Subject::Unknown(typed) if !self.config.username_attributes().is_empty() => {
                 Ok(self.seal.placeholder_id(typed).to_string())
             }
@@ -139,8 +139,8 @@ impl Pool {
         })
     }
 
-    /// Adds a user who signed up, or whom an administrator makes, as `username`. `writes` have been
-    /// checked.
+    /// Adds a user who signed up, or whom an administrator creates, as `username`. `writes` have
+    /// been checked.
     pub(crate) fn create_user(
         &mut self,
         ctx: &mut Context<'_>,
@@ -197,7 +197,7 @@ impl Pool {
         Ok(id)
     }
 
-    /// A contact in `writes` that is another user's sign-in name already.
+    /// A contact in `writes` that another user signs in with already.
     pub(crate) fn conflicting_contact(
         &self,
         id: Option<UserId>,
@@ -221,7 +221,7 @@ impl Pool {
         })
     }
 
-    /// The contact that a code for a new user goes to.
+    /// The contact that a new user's code is sent to.
     pub(crate) fn auto_verified_contact(&self, user: &User) -> Option<Contact> {
         Contact::ALL.into_iter().find(|contact| {
             self.config.auto_verified_attributes.contains(contact)
@@ -288,12 +288,12 @@ fn invalid_session() -> Error {
     Error::not_authorized("Invalid session for the user.")
 }
 
-/// The error for a contact that someone else has.
+/// The error for a contact of another user.
 pub(crate) fn contact_exists(exception: Exception, contact: Contact) -> Error {
     Error::new(exception, format!("An account with the given {} already exists.", contact.name()))
 }
 
-/// A contact can be marked as verified only where there is one.
+/// Refuses to mark a missing contact as verified.
 pub(crate) fn check_verified_flags(user: Option<&User>, writes: &[(String, String)]) -> Result<()> {
     for contact in Contact::ALL {
         let value = last_write(writes, contact.name())

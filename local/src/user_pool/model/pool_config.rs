@@ -15,14 +15,15 @@ use crate::user_pool::model::trigger::Trigger;
 pub enum UserNames {
     /// `UsernameAttributes`: a user signs up with one of these and gets a UUID as user name.
     Attributes(BTreeSet<Contact>),
-    /// A user chooses the user name; a verified attribute of these (`AliasAttributes`) signs in too.
+    /// A user chooses the user name; a verified attribute of these (`AliasAttributes`) signs in
+    /// too.
     Chosen {
         /// The attributes that are aliases once they are verified.
         aliases: BTreeSet<Contact>,
     },
 }
 
-/// What a pool is set to.
+/// The configuration of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolConfig {
     /// Its id, `<region>_<letters and digits>`.
@@ -31,23 +32,23 @@ pub struct PoolConfig {
     pub name: String,
     /// How its users are named.
     pub user_names: UserNames,
-    /// Which attributes get a code to verify them by themselves.
+    /// The attributes that are verified automatically, by a code.
     pub auto_verified_attributes: BTreeSet<Contact>,
-    /// What a password must be.
+    /// The password policy.
     pub password_policy: PasswordPolicy,
     /// The function behind each trigger, by ARN. A trigger that is absent is not configured.
     pub lambda_config: BTreeMap<Trigger, String>,
     /// Whether it refuses to be deleted.
     pub deletion_protection: bool,
-    /// Whether only administrators make users.
+    /// Whether only administrators create users.
     pub admin_create_user_only: bool,
-    /// What it was given besides, which is shown and changes nothing here.
+    /// Settings without an effect here, which are only described.
     pub shown: Map<String, Value>,
 }
 
 impl PoolConfig {
-    /// A pool as the default one: phone numbers and e-mail addresses are user names, both are
-    /// verified, and every trigger has its function.
+    /// The configuration of the default pool: phone numbers and email addresses are user names,
+    /// both are verified, and every trigger has its function.
     #[must_use]
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {

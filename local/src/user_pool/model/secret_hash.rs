@@ -14,8 +14,8 @@ pub fn secret_hash(client_secret: &str, username: &str, client_id: &str) -> Stri
         .encode(hmac::mac(client_secret.as_bytes(), &[username.as_bytes(), client_id.as_bytes()]))
 }
 
-/// Holds the caller to the client's secret. `username` is the name that the hash was made of: as
-/// the caller sent it, or on a refresh the user's own.
+/// Checks the caller's knowledge of the client's secret. `username` is the name that the hash was
+/// made of: as the caller sent it, or on a refresh the user's own.
 pub(crate) fn check(client: &Client, username: &str, received: Option<&str>) -> Result<()> {
     let id = &client.client_id;
     match (&client.client_secret, received) {

@@ -1,5 +1,5 @@
-//! Sessions: a sign-in that waits for an answer. Each is for one user, client and pool, is used
-//! once, and is forgotten when it is too old.
+//! Sessions: sign-ins that wait for a response. Each is for one user, client and pool, is used
+//! once, and expires.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::user_pool::model::context::Context;
 use crate::user_pool::model::subject::Subject;
 use crate::user_pool::model::tickets::{Seal, Ticket, TicketKind};
 
-/// A sign-in that waits.
+/// A sign-in that waits for a response.
 #[derive(Clone)]
 pub(crate) struct Session {
     pub(crate) subject: Subject,
@@ -25,7 +25,7 @@ pub(crate) struct Session {
 pub(crate) struct Sessions(BTreeMap<Ticket, Session>);
 
 impl Sessions {
-    /// Keeps the session and gives back its string.
+    /// Keeps the session and returns its string.
     pub(crate) fn open(
         &mut self,
         seal: &Seal,

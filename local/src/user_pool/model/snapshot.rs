@@ -1,4 +1,4 @@
-//! What survives a restart, as data: pools with their settings, clients, users, refresh tokens and
+//! The state that survives a restart: pools with their settings, clients, users, refresh tokens and
 //! keys. Sign-ins that wait for an answer and counts of wrong passwords do not.
 
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ impl TryFrom<String> for SavedKey {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        SigningKey::restored(&text).map(Self).ok_or("the signing key is none")
+        SigningKey::restored(&text).map(Self).ok_or("the signing key is invalid")
     }
 }
 

@@ -1,8 +1,9 @@
 //! SRP as Cognito speaks it: a password is proved without being sent.
 //!
-//! Sources: the group is RFC 5054's (appendix A, 3072 bits, generator 2); the roles of `N`, `g`, `k`,
-//! `x`, `u`, `v`, `A` and `B` are SRP-6a's (RFC 5054, section 2.5). What Cognito does its own way is
-//! known from the client that AWS publishes, `amazon-cognito-identity-js` (`AuthenticationHelper`):
+//! Sources: the group is RFC 5054's (appendix A, 3072 bits, generator 2); the roles of `N`, `g`,
+//! `k`, `x`, `u`, `v`, `A` and `B` are SRP-6a's (RFC 5054, section 2.5). What Cognito does its own
+//! way is known from the client that AWS publishes, `amazon-cognito-identity-js`
+//! (`AuthenticationHelper`):
 //! - the hash is SHA-256, over numbers with a zero byte in front where the first bit is set;
 //! - `k = H(N | g)`, `u = H(A | B)`, `x = H(salt | H(pool name | user id | ":" | password))`, where
 //!   the pool's name is its id after the `_`;
@@ -79,7 +80,7 @@ pub(crate) struct Identity<'a> {
     pub(crate) user: &'a str,
 }
 
-/// What is kept of a password: enough to check it, and not the password.
+/// The verifier of a password, from which the password cannot be read.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Verifier {
     salt: [u8; 16],
@@ -98,7 +99,8 @@ mod hexadecimal {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BigUint, D::Error> {
         let digits = String::deserialize(from)?;
-        BigUint::parse_bytes(digits.as_bytes(), 16).ok_or_else(|| D::Error::custom("no number"))
+        BigUint::parse_bytes(digits.as_bytes(), 16)
+            .ok_or_else(|| D::Error::custom("not a hexadecimal number"))
     }
 }
 
@@ -120,9 +122,8 @@ impl Verifier {
         Self { salt, verifier: GROUP.generator.modpow(&x, &GROUP.prime) }
     }
 
-    /// What stands in for a user who is not there: always the same for the same seed, and no
-    /// password's verifier. It takes no time worth measuring, so that all the rest takes as long as
-    /// for a known user.
+    /// The verifier of an unknown user: the same for the same seed, and of no password. Deriving it
+    /// takes no measurable time, so that an exchange takes as long as for a known user.
     pub(crate) fn placeholder(seed: &[u8; hmac::LENGTH]) -> Self {
         Self {
             salt: seed.first_chunk().copied().unwrap_or_default(),
@@ -133,7 +134,7 @@ impl Verifier {
         }
     }
 
-    /// Whether `password` is the one, where it was sent as it is.
+    /// Whether `password` is correct, where it was sent in clear.
     pub(crate) fn matches(&self, identity: Identity<'_>, password: &str) -> bool {
         let other = Self::salted(identity, password, self.salt);
         hmac::constant_time_eq(&self.verifier.to_bytes_be(), &other.verifier.to_bytes_be())
@@ -146,19 +147,19 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// The key that both sides come to.
+/// The key that both sides derive.
 #[derive(Clone)]
 pub(crate) struct SessionKey([u8; 16]);
 
-/// The server's half of an exchange: what the client is told, and the key.
+/// The server's half of an exchange: the challenge parameters, and the key.
 pub(crate) struct Exchange {
     pub(crate) srp_b: String,
     pub(crate) salt: String,
     pub(crate) key: SessionKey,
 }
 
-/// Answers the client's `SRP_A`. None if that is not a number, or one with which anybody could
-/// compute the key (a multiple of `N`).
+/// Answers the client's `SRP_A`. None if it is not a number, or a multiple of `N`, with which the
+/// key could be computed without the password.
 pub(crate) fn exchange(
     verifier: &Verifier,
     srp_a: &str,
@@ -197,7 +198,7 @@ fn exchange_with(verifier: &Verifier, srp_a: &str, b: &BigUint) -> Option<Exchan
 }
 
 impl SessionKey {
-    /// The proof that the client knew the password.
+    /// The proof that the client knows the password.
     pub(crate) fn signature(
         &self,
         identity: Identity<'_>,

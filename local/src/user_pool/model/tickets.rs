@@ -1,6 +1,6 @@
-//! Opaque strings that this pool gives out and takes back: the `Session` of a sign-in and the
-//! refresh token. Each says who made it, for whom and until when under a MAC, so that one that is
-//! used up, too old, or not ours can be told apart without a list of old ones.
+//! Opaque strings that a pool issues: the `Session` of a sign-in, the secret block and the refresh
+//! token. Each contains its id, user and expiry under a MAC, so that a used, expired or foreign one
+//! is recognized without a list of old ones.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::protocol::hmac;
 
-/// What the string is for; one kind is never taken for the other.
+/// The purpose of the string; one kind is never accepted as another.
 #[derive(Clone, Copy)]
 pub(crate) enum TicketKind {
     Session,
@@ -36,7 +36,7 @@ impl TicketKind {
 pub(crate) struct Ticket {
     expires_ms: u64,
     id: Uuid,
-    /// The user whom it is about, nil when there is none.
+    /// The user's `sub`, nil when there is none.
     sub: Uuid,
 }
 
@@ -116,7 +116,7 @@ impl Seal {
         bytes
     }
 
-    /// The ticket in a string; none if this pool did not make it for this kind and client.
+    /// The ticket in a string; none if this pool did not issue it for this kind and client.
     pub(crate) fn open(&self, kind: TicketKind, client_id: &str, text: &str) -> Option<Ticket> {
         self.open_bytes(kind, client_id, &BASE64_URL_SAFE_NO_PAD.decode(text).ok()?)
     }
@@ -134,15 +134,15 @@ impl Seal {
             .flatten()
     }
 
-    /// A UUID that is always the same for the same text and no other's: what an unknown user is
-    /// called where a known one would show a UUID.
+    /// A UUID that is always the same for the same text: the user name of an unknown user where
+    /// known users have UUIDs.
     pub(crate) fn placeholder_id(&self, text: &str) -> Uuid {
         let seed = self.seed(b"stand-in", text);
         uuid::Builder::from_random_bytes(seed.first_chunk().copied().unwrap_or_default())
             .into_uuid()
     }
 
-    /// Bytes that are always the same for the same text, and nobody else can know.
+    /// Secret bytes that are always the same for the same text.
     pub(crate) fn seed(&self, domain: &[u8], text: &str) -> [u8; hmac::LENGTH] {
         hmac::mac(&self.0, &[domain, &[0], text.as_bytes()])
     }

@@ -1,4 +1,4 @@
-//! Tokens: the pool's key, what the ID and access tokens say, and the check of an access token.
+//! Tokens: the claims of ID and access tokens, refresh tokens, and verification of access tokens.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::user_pool::model::state::State;
 use crate::user_pool::model::tickets::{Ticket, TicketKind};
 use crate::user_pool::model::user::{Grant, User, UserId};
 
-/// Tokens that are decided on but not yet signed: signing is slow, and happens without the lock.
+/// Tokens that are not signed yet: signing is slow, and happens without the lock.
 pub(crate) struct UnsignedTokens {
     key: SigningKey,
     id: Map<String, Value>,
@@ -37,7 +37,7 @@ impl UnsignedTokens {
         Ok(reply)
     }
 
-    /// The reply that gives new tokens for old.
+    /// The reply to a refresh.
     pub(crate) fn into_refresh_reply(self) -> Result<Value> {
         let mut result = json!({
             "AccessToken": self.key.sign(&self.access)?,
@@ -122,7 +122,7 @@ fn claims(
         set("auth_time", json!(grant.auth_time.as_secs()));
         set("iat", json!(ctx.now.as_secs()));
         set("exp", json!((ctx.now + validity).as_secs()));
-        // What a token is revoked by.
+        // The claims that revocation needs.
         if client.enable_token_revocation {
             set("origin_jti", json!(grant_id.to_string()));
             set("jti", json!(random_uuid(ctx.rng).to_string()));
@@ -148,7 +148,7 @@ fn claims(
     })
 }
 
-/// What an access token says that matters here.
+/// The claims of an access token that are used here.
 #[derive(Clone, Deserialize)]
 pub(crate) struct AccessClaims {
     sub: Uuid,
@@ -159,13 +159,13 @@ pub(crate) struct AccessClaims {
     exp: u64,
 }
 
-/// An access token whose signature holds, with the pool that made it.
+/// An access token with a valid signature, with the pool that issued it.
 pub(crate) struct VerifiedAccessToken {
     pub(crate) pool_id: String,
     claims: AccessClaims,
 }
 
-/// A pool that may have made a token: enough of it to check the signature without the lock.
+/// The pool that may have issued a token: what verification without the lock needs.
 pub(crate) struct TokenIssuer {
     pool_id: String,
     issuer: String,
@@ -202,7 +202,7 @@ impl TokenIssuer {
 }
 
 impl VerifiedAccessToken {
-    /// The user whom the token stands for, if it still does.
+    /// The token's user, if the token is still valid.
     pub(crate) fn user(&self, pool: &Pool, now: Duration) -> Result<UserId> {
         let claims = &self.claims;
         if claims.token_use != "access" {
@@ -230,7 +230,7 @@ impl VerifiedAccessToken {
     }
 }
 
-/// What an access token of a revoked sign-in gets.
+/// The error for an access token of a revoked sign-in.
 pub(crate) fn token_revoked() -> Error {
     Error::not_authorized("Access Token has been revoked")
 }

@@ -11,7 +11,7 @@ pub enum Trigger {
     DefineAuthChallenge,
     /// Issue a code and send it.
     CreateAuthChallenge,
-    /// Is this answer right?
+    /// Is this answer correct?
     VerifyAuthChallengeResponse,
 }
 

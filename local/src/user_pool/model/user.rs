@@ -1,4 +1,4 @@
-//! A user: who they are, how far they have come, what they hold.
+//! A user: attributes, status, password, codes, grants.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::user_pool::model::srp::{Identity, Verifier};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct UserId(pub(crate) u64);
 
-/// How far a user has come.
+/// The status of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum UserStatus {
     Unconfirmed,
@@ -68,7 +68,7 @@ pub(crate) struct User {
     /// The code for a new password.
     pub(crate) reset_code: Option<ConfirmationCode>,
     pub(crate) grants: BTreeMap<Uuid, Grant>,
-    /// When the user was last signed out everywhere: what ends tokens that name no grant.
+    /// When the user was last signed out everywhere, which revokes tokens without a grant.
     pub(crate) signed_out: Option<Duration>,
 }
 
@@ -93,7 +93,7 @@ impl User {
         }
     }
 
-    /// Refuses a user who may not sign in at all.
+    /// Refuses a user who may not sign in.
     pub(crate) fn check_sign_in(&self) -> Result<()> {
         if !self.enabled {
             return Err(Error::user_disabled());
@@ -134,7 +134,7 @@ impl User {
         self.password.as_ref().is_some_and(|kept| kept.matches(identity, password))
     }
 
-    /// Gives the user a password, with the status that comes of it.
+    /// Sets the password and the status that follows.
     pub(crate) fn set_password(
         &mut self,
         config: &PoolConfig,

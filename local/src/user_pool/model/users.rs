@@ -74,8 +74,8 @@ impl Users {
         self.users.range(UserId(first)..).map(|(id, user)| (*id, user))
     }
 
-    /// The user whom a sign-in or an administrator means by `name`: a user name, a `sub`, or an
-    /// attribute where the pool takes it for one.
+    /// The user that a sign-in or an administrator names: by user name, by `sub`, or by an
+    /// attribute that signs in.
     pub(crate) fn find(&self, config: &PoolConfig, name: &str) -> Option<UserId> {
         self.by_username(name).or_else(|| self.by_sub(Uuid::try_parse(name).ok()?)).or_else(|| {
             let contact = Contact::detect(name)?;
@@ -85,7 +85,7 @@ impl Users {
         })
     }
 
-    /// Another user who makes `value` unavailable as a sign-in name.
+    /// Another user who signs in with `value`.
     pub(crate) fn other_owner(
         &self,
         config: &PoolConfig,
@@ -150,7 +150,7 @@ impl Users {
     }
 
     /// Writes attributes; an empty value deletes. A contact that changes is not verified any more,
-    /// unless the same writes say so. Gives back the contacts that changed and are not verified.
+    /// unless the same writes verify it. Returns the contacts that changed and are not verified.
     pub(crate) fn update(
         &mut self,
         id: UserId,
@@ -180,7 +180,7 @@ impl Users {
         user.modified = now;
         for contact in &changed {
             user.attributes.insert(contact.verified_name().to_owned(), "false".to_owned());
-            // What was sent to the old address proves nothing about the new one.
+            // A code sent to the old contact does not verify the new one.
             user.attribute_codes.remove(contact);
             for code in [&mut user.sign_up_code, &mut user.reset_code] {
                 code.take_if(|code| code.contact == *contact);

@@ -1,4 +1,4 @@
-//! What an administrator does to one user: AdminCreateUser, AdminConfirmSignUp,
+//! Operations of an administrator on one user: AdminCreateUser, AdminConfirmSignUp,
 //! AdminSetUserPassword, AdminUpdateUserAttributes, AdminGetUser, AdminDisableUser,
 //! AdminEnableUser, AdminDeleteUserAttributes, AdminUserGlobalSignOut, AdminDeleteUser.
 
@@ -72,8 +72,8 @@ fn delivery_mediums(request: &Request) -> Result<Vec<Contact>> {
     Ok(names.into_iter().filter_map(named).collect())
 }
 
-/// Sends the temporary password: by the mediums asked for, or else to the phone, or to the e-mail
-/// address of a user without one.
+/// Sends the temporary password: by the requested mediums, or else to the phone number, or to the
+/// email address of a user without one.
 fn send_invitation(ctx: &Context<'_>, user: &User, mediums: &[Contact], password: &str) {
     let name =
         user.signed_up_with.and_then(|contact| user.contact(contact)).unwrap_or(&user.username);
@@ -107,7 +107,7 @@ pub(crate) fn requested_user<'a>(
     Ok((pool, id))
 }
 
-/// AdminConfirmSignUp. It confirms the user, not the phone number or the address.
+/// AdminConfirmSignUp. It confirms the user, and verifies no contact.
 pub(crate) fn confirm_sign_up(
     state: &mut State,
     ctx: &mut Context<'_>,

@@ -102,7 +102,7 @@ pub(crate) fn list(state: &mut State, _: &mut Context<'_>, request: &Request) ->
     Ok(page.of("UserPoolClients", clients))
 }
 
-/// Sets all that a request may set, the name apart, to what it says or to the default.
+/// Sets everything but the name to the request's values or to the defaults.
 fn settings(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
     (client.explicit_auth_flows, client.legacy_auth_flows) = auth_flows(request)?;
     client.prevent_user_existence_errors =
@@ -122,17 +122,17 @@ fn settings(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
     client.shown.insert(name.to_owned(), json!(propagates));
     if let Some(rotation) = request.structure("RefreshTokenRotation")? {
         if rotation.required(&fields::FEATURE)? == "ENABLED" {
-            return Err(Error::invalid("RefreshTokenRotation is not available in local."));
+            return Err(Error::invalid("RefreshTokenRotation is not supported by local."));
         }
         rotation.integer("RetryGracePeriodSeconds", 0..=60)?;
     }
     if request.structure("AnalyticsConfiguration")?.is_some() {
-        return Err(Error::invalid("AnalyticsConfiguration is not available in local."));
+        return Err(Error::invalid("AnalyticsConfiguration is not supported by local."));
     }
     Ok(())
 }
 
-/// The flows allowed, and the old names that said so if it was these.
+/// The allowed flows, and their legacy names if these were given.
 fn auth_flows(request: &Request) -> Result<(BTreeSet<AuthFlow>, Vec<String>)> {
     const NEW: [AuthFlow; 6] = [
         AuthFlow::AdminUserPassword,
@@ -158,7 +158,7 @@ fn auth_flows(request: &Request) -> Result<(BTreeSet<AuthFlow>, Vec<String>)> {
              it.",
         ));
     }
-    // The old values restricted nothing but passwords sent as they are, except for one that left
+    // The legacy values restricted nothing but passwords sent as they are, except for one that left
     // CUSTOM_AUTH alone; a refresh was always allowed.
     let mut flows = BTreeSet::from([AuthFlow::RefreshToken, AuthFlow::Custom]);
     for name in &names {
@@ -226,7 +226,7 @@ fn validities(client: &mut Client, request: &Request) -> Result<()> {
     Ok(())
 }
 
-/// The settings of the hosted pages: held to their rules, and of no use here.
+/// The settings of the hosted pages: checked, and without an effect here.
 fn oauth(client: &mut Client, pool: &Pool, request: &Request) -> Result<()> {
     let scopes = request.strings(&fields::ALLOWED_OAUTH_SCOPES, 50)?;
     for scope in scopes.iter().flatten() {

@@ -61,7 +61,7 @@ fn parse_token(token: &str) -> Result<UserId> {
         .ok_or_else(|| Error::invalid("Invalid pagination token."))
 }
 
-/// The users among whom the filter's are: few where an index knows them.
+/// The users that the filter may match: few where there is an index.
 fn candidates<'a>(
     pool: &'a Pool,
     filter: Option<&'a Filter>,
@@ -154,7 +154,7 @@ impl Filter {
     }
 }
 
-/// The text up to the closing quotation mark, which must end it.
+/// The string up to the closing quotation mark, which must end it.
 fn unescape(text: &str) -> Option<String> {
     let mut value = String::new();
     let mut characters = text.chars();

@@ -1,4 +1,4 @@
-//! Pages of a list: so many items, and a token that asks for the next ones.
+//! Pages of a list: a number of items, and a token for the next page.
 
 use serde_json::{Map, Value};
 
@@ -6,14 +6,14 @@ use crate::protocol::error::{Error, Result};
 use crate::protocol::json_request::Request;
 use crate::user_pool::operations::fields;
 
-/// What of a list is wanted.
+/// The requested page of a list.
 pub(crate) struct Page<'a> {
     after: Option<&'a str>,
     size: usize,
 }
 
 impl<'a> Page<'a> {
-    /// A page of `size` items, after those that `NextToken` says have been shown.
+    /// A page of `size` items, after those that `NextToken` has passed.
     pub(crate) fn new(request: &'a Request, size: u32) -> Result<Self> {
         let after = request
             .optional(&fields::NEXT_TOKEN)?

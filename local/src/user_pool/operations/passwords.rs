@@ -1,4 +1,4 @@
-//! New passwords for old: ForgotPassword, ConfirmForgotPassword, AdminResetUserPassword,
+//! ForgotPassword, ConfirmForgotPassword, AdminResetUserPassword,
 //! ChangePassword.
 
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ pub(crate) fn confirm_forgot_password(
     Ok(json!({}))
 }
 
-/// AdminResetUserPassword. The old password is of no use from now on.
+/// AdminResetUserPassword. The old password is refused from now on.
 pub(crate) fn admin_reset_user_password(
     state: &mut State,
     ctx: &mut Context<'_>,
@@ -137,7 +137,7 @@ pub(crate) fn change_password(
         Error::new(Exception::LIMIT_EXCEEDED, "Attempt limit exceeded, please try after some time.")
     })?;
     let user = pool.users.existing(id)?;
-    // Who has no password may set one.
+    // A user without a password may set one.
     let right = match previous {
         Some(previous) => user.has_password(&pool.config, previous),
         None => user.password.is_none(),

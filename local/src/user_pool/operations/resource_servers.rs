@@ -1,6 +1,6 @@
 //! Resource servers, which name custom scopes: CreateResourceServer, UpdateResourceServer,
-//! DescribeResourceServer, DeleteResourceServer, ListResourceServers. A sign-in through the API gives
-//! none of their scopes, only those of the user's own operations.
+//! DescribeResourceServer, DeleteResourceServer, ListResourceServers. A sign-in through the API
+//! gives none of their scopes, only those of the user's own operations.
 
 use serde_json::{Value, json};
 

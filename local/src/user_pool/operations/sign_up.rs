@@ -54,7 +54,7 @@ fn insert_delivery_details(reply: &mut Value, contact: Contact, to: Option<&str>
     }
 }
 
-/// The reply for a user who is not there: a destination as it could be, and nothing sent.
+/// The reply for an unknown user: a plausible destination, and nothing sent.
 pub(crate) fn placeholder_details(pool: &Pool, username: &str) -> Value {
     let mut reply = json!({});
     match Contact::detect(username) {
@@ -115,7 +115,7 @@ pub(crate) fn confirm_sign_up(
     Ok(json!({}))
 }
 
-/// What a user who needs no confirmation gets.
+/// The error for a user who needs no confirmation.
 pub(crate) fn not_confirmable(status: UserStatus) -> Error {
     Error::not_authorized(format!("User cannot be confirmed. Current status is {}", status.name()))
 }

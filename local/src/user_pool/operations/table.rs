@@ -1,4 +1,4 @@
-//! The operations of the API model that are implemented, and what answers each.
+//! The implemented operations of the API model, and the function for each.
 
 use serde_json::Value;
 
@@ -17,20 +17,20 @@ use crate::user_pool::operations::{
 
 /// An operation that only touches data.
 pub(crate) type DataOperation = fn(&mut State, &mut Context<'_>, &Request) -> Result<Value>;
-/// An operation that gives tokens.
+/// An operation that returns tokens.
 pub(crate) type TokenOperation =
     fn(&mut State, &mut Context<'_>, &Request) -> Result<UnsignedTokens>;
 /// An operation of a signed-in user.
 pub(crate) type UserOperation = fn(&mut Pool, &mut Context<'_>, UserId, &Request) -> Result<Value>;
 
-/// How an operation is answered.
+/// How an operation runs.
 #[derive(Clone, Copy)]
 pub(crate) enum Operation {
     /// Under the lock, all at once.
     Data(DataOperation),
     /// The same, for the user whose access token the request holds.
     User(UserOperation),
-    /// The same, and what it gives is signed without the lock.
+    /// The same, and the tokens are signed without the lock.
     Sign(TokenOperation),
     /// Actor starting a sign-in.
     Initiate(Actor),
@@ -93,7 +93,7 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("VerifyUserAttribute", User(user_attributes::verify_user_attribute)),
 ];
 
-/// Whether nothing that survives a restart can come of it.
+/// Whether it changes nothing that survives a restart.
 pub(crate) fn is_read_only(name: &str) -> bool {
     name.starts_with("Describe")
         || name.starts_with("List")

@@ -10,7 +10,7 @@ use crate::user_pool::model::tickets::TicketKind;
 use crate::user_pool::model::tokens::{self, UnsignedTokens};
 use crate::user_pool::operations::fields;
 
-/// GetTokensFromRefreshToken. Its client shows its secret as it is, in place of a hash. It is no
+/// GetTokensFromRefreshToken. The client sends its secret itself, in place of a hash. It is not an
 /// authentication flow, so that the client's flows do not matter.
 pub(crate) fn get_tokens_from_refresh_token(
     state: &mut State,

@@ -27,7 +27,7 @@ pub(crate) fn update_user_attributes(
 }
 
 /// Writes attributes and sends a code to each contact that changed, where the pool verifies it.
-/// Gives back where the codes went.
+/// Returns where the codes were sent.
 pub(crate) fn update_attributes(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
@@ -66,7 +66,7 @@ pub(crate) fn delete_user_attributes(
     delete_attributes(pool, ctx, id, Actor::Client, names)
 }
 
-/// Deletes attributes. The one that is the user's name stays.
+/// Deletes attributes, but not the one that the user signs in with.
 pub(crate) fn delete_attributes(
     pool: &mut Pool,
     ctx: &mut Context<'_>,

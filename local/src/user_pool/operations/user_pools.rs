@@ -1,7 +1,7 @@
 //! User pools by API: CreateUserPool, UpdateUserPool, DeleteUserPool, DescribeUserPool,
 //! ListUserPools. As in Cognito, an update sets what it does not name to its default. What `local`
-//! does not play is refused rather than ignored; what only changes messages or looks is kept and
-//! shown.
+//! does not implement is refused rather than ignored; what only changes messages or looks is kept
+//! and described.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -124,7 +124,7 @@ fn user_names(request: &Request) -> Result<UserNames> {
     }
 }
 
-/// Sets all that both requests may set, the name apart, to what it says or to the default.
+/// Sets everything but the name to the request's values or to the defaults.
 fn settings(config: &mut PoolConfig, request: &Request) -> Result<()> {
     config.auto_verified_attributes =
         contacts(request, &fields::AUTO_VERIFIED_ATTRIBUTES)?.unwrap_or_default();
@@ -153,7 +153,7 @@ fn settings(config: &mut PoolConfig, request: &Request) -> Result<()> {
     Ok(())
 }
 
-/// The settings of messages and of what is not played here, as they were given.
+/// The settings of messages and of features without an effect here, as they were given.
 fn described_settings(request: &Request) -> Result<Map<String, Value>> {
     let mut shown = Map::new();
     let mut keep = |name: &str| {
