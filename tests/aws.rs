@@ -110,11 +110,12 @@ async fn take(State(aws): State<Aws>, method: Method, uri: Uri, body: Bytes) -> 
     let mut message = None;
     let take = |taken| message = Some(taken);
     let sent = if uri.path() == "/v2/email/outbound-emails" {
-        ses::send_email(&body, "1", 0.0, take).body
+        ses::send_email(&body, "1", 0.0, take)
     } else {
-        sns::call(&form_urlencoded::parse(&body).into_owned().collect(), "1", 0.0, take).body
+        sns::call(&form_urlencoded::parse(&body).into_owned().collect(), "1", 0.0, take)
     };
-    let message = message.unwrap_or_else(|| panic!("a request that sends nothing: {}", String::from_utf8_lossy(&sent)));
+    let sent = String::from_utf8(sent.body).unwrap();
+    let message = message.unwrap_or_else(|| panic!("a request that sends nothing: {sent}"));
     let quoted = format!("{}: {}", message.to, message.body);
     let refused = |status, sns: &str, ses: &'static str| match message.medium {
         Medium::Sms => {

@@ -1,11 +1,11 @@
-//! What the ledger costs: `cargo bench -p local --bench ledger`. One client signs in again and
-//! again through the real functions, whose ledger is the embedded DynamoDB behind a server that
-//! counts calls, request units and bytes, and takes some time for each.
+//! What the ledger costs: `cargo bench -p local --bench ledger`. One client signs in again and again
+//! through the real functions, whose ledger is the embedded DynamoDB behind a server that counts
+//! calls, request units and bytes, and takes some time for each.
 //!
 //! A read request unit is a strongly consistent read of up to 4 KB, a write request unit a write of
-//! up to 1 KB. The ledger's time is from when the read comes in to when the answer to the write
-//! after it goes out, and that of the write after the message: all that create waits for but its
-//! own share of the connection.
+//! up to 1 KB. The ledger's time is from when the read comes in to when the answer to the write after it
+//! goes out, and that of the write after the message: all that create waits for but its own share of the
+//! connection.
 
 mod common;
 
@@ -180,8 +180,8 @@ async fn count(
     (status, kind, reply.body).into_response()
 }
 
-/// An item's size as DynamoDB counts it: names and texts in bytes, numbers a byte for two digits
-/// and one more, lists three bytes and one for each element.
+/// An item's size as DynamoDB counts it: names and texts in bytes, numbers a byte for two digits and
+/// one more, lists three bytes and one for each element.
 fn size(item: &Value) -> usize {
     let attributes = item.as_object().into_iter().flatten();
     attributes.map(|(name, value)| name.len() + value_size(value)).sum()

@@ -2,8 +2,8 @@
 //! --bench sign_ins`. Client, server and functions share the machine's cores.
 //!
 //! A sign-in is InitiateAuth, the text from the outbox, and RespondToAuthChallenge with its code:
-//! four trigger calls, three calls of the ledger's table, one message, two RS256 signatures. The
-//! first table is of users that the pool has, the second of sign-ins at once in a pool of the most.
+//! four trigger calls, three calls of the ledger's table, one message, two RS256 signatures. The first
+//! table is of users that the pool has, the second of sign-ins at once in a pool of the most.
 
 mod common;
 

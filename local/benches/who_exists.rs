@@ -100,8 +100,8 @@ fn collect(times: &mut Times, from: Vec<(usize, bool, f64)>) {
     }
 }
 
-/// Starts a `local` and has every worker start `calls` sign-ins, of known and unknown users in
-/// turn: which call of its worker each was, whether the user is known, and how long it took.
+/// Starts a `local` and has every worker start `calls` sign-ins, of known and unknown users in turn:
+/// which call of its worker each was, whether the user is known, and how long it took.
 #[expect(clippy::disallowed_methods, reason = "it is what a benchmark does")]
 async fn run(sns: &str, round: usize, calls: usize) -> Result<Vec<(usize, bool, f64)>, Failure> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;

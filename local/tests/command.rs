@@ -3,6 +3,7 @@
 //! The command `cognito-otp` as a user runs it: the demo, the server, and what it says when it cannot.
 //! The command `cognito-otp` as a user runs it: the demo, the server, and what it says when it
 //! cannot.
+//! The command `cognito-otp` as a user runs it: the demo, the server, and what it says when it cannot.
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "a test waits by the clock")]
 

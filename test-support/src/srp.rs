@@ -1,5 +1,5 @@
-//! A client's half of SRP, written from the formulas and sharing nothing with the pool's: numbers
-//! are hashed as Java's `BigInteger.toByteArray` gives them, as every client of Cognito does.
+//! A client's half of SRP, written from the formulas and sharing nothing with the pool's: numbers are
+//! hashed as Java's `BigInteger.toByteArray` gives them, as every client of Cognito does.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

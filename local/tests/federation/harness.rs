@@ -95,8 +95,7 @@ pub(crate) fn not_authorized(message: &str) -> Failure {
     failure("NotAuthorized", message)
 }
 
-/// What holds of every reply: a refusal says nothing but why, and is one that the operation
-/// declares.
+/// What holds of every reply: a refusal says nothing but why, and is one that the operation declares.
 pub(crate) fn check(operation: &str, reply: &HttpReply) -> Result<Value, Failure> {
     let body: Value = serde_json::from_slice(&reply.body).unwrap();
     let Some(exception) = reply.error_type else {

@@ -32,9 +32,9 @@ pub(crate) enum Operation {
     User(UserOperation),
     /// The same, and the tokens are signed without the lock.
     Sign(TokenOperation),
-    /// Actor starting a sign-in.
+    /// By starting a sign-in.
     Initiate(Actor),
-    /// Actor taking a sign-in on.
+    /// By continuing a sign-in.
     Respond(Actor),
 }
 
