@@ -1,8 +1,8 @@
 //! The rooms of this crate: no file depends on itself through others, and each room uses only those
 //! that it may.
 //!
-//! A dependency is a path that starts with `crate::` or `super::`, anywhere in a file. It leads to
-//! the file of the deepest module that it names.
+//! A dependency is a path that starts with `crate::`, `super::` or a child module, anywhere in a file.
+//! It leads to the file of the deepest module that it names.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -70,7 +70,13 @@ impl Crate {
     fn dependencies(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let of = |(module, file): (&Module, _)| {
             let file: &String = file;
-            let paths = paths(module, self.sources.get(file).unwrap());
+            let children: Vec<&str> = self
+                .files
+                .keys()
+                .filter_map(|other| other.split_last().filter(|(_, parent)| parent == module))
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let paths = paths(module, &children, self.sources.get(file).unwrap());
             let others: BTreeSet<&str> = paths.iter().map(|path| self.file(path)).collect();
             (file.as_str(), others.into_iter().filter(|other| other != file).collect())
         };
@@ -89,13 +95,16 @@ fn find(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The paths of this crate in `source`, the code of `module`, without `crate` and `super`.
-fn paths(module: &Module, source: &str) -> BTreeSet<Module> {
+/// The paths of this crate in `source`, the code of `module` with these `children`, from the crate's
+/// root.
+fn paths(module: &Module, children: &[&str], source: &str) -> BTreeSet<Module> {
     let mut all = BTreeSet::new();
     let code: Vec<&str> =
         source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let code = code.join("\n");
-    for (at, _) in code.match_indices("crate::").chain(code.match_indices("super::")) {
+    let starts: Vec<String> =
+        ["crate", "super"].iter().chain(children).map(|name| format!("{name}::")).collect();
+    for (at, _) in starts.iter().flat_map(|start| code.match_indices(start.as_str())) {
         let before = code.get(..at).and_then(|before| before.chars().next_back());
         if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
             continue;
@@ -222,11 +231,12 @@ fn circles_and_paths_are_found() {
     let module = vec!["a".to_owned(), "b".to_owned()];
     let found = paths(
         &module,
+        &["child"],
         "use crate::x::{self, y::Z, w as v};\nuse super::c::{\n    D,\n};\n// use crate::no;\n\
-         fn f() -> crate::e::F {}\nmod tests { use super::*; }",
+         fn f() -> crate::e::F { child::g() }\nmod tests { use super::*; }",
     );
     let found: Vec<String> = found.iter().map(|path| path.join("::")).collect();
-    assert_eq!(found, ["a::c::D", "e::F", "x", "x::w", "x::y::Z"]);
+    assert_eq!(found, ["a::b::child::g", "a::c::D", "e::F", "x", "x::w", "x::y::Z"]);
     let dependencies: BTreeMap<&str, BTreeSet<&str>> = [
         ("a", BTreeSet::from(["b", "d"])),
         ("b", BTreeSet::from(["c"])),
