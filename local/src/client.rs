@@ -21,7 +21,7 @@ pub enum ClientError {
         message: String,
     },
     /// There was no valid response.
-    #[error("no answer from {url}: {reason}")]
+    #[error("no valid response from {url}: {reason}")]
     NoAnswer {
         /// What was called.
         url: String,

@@ -63,7 +63,7 @@ pub enum Source {
     Build,
     /// Ready in this folder, as `NAME/bootstrap` or `NAME`.
     Directory(PathBuf),
-    /// Run by something else, which answers Lambda's `Invoke` at this URL.
+    /// Run by another program, which answers Lambda's `Invoke` at this URL.
     Endpoint(String),
 }
 

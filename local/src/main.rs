@@ -66,7 +66,7 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let demo = arguments.command.is_some();
     if demo && arguments.state.is_some() {
-        return Err("--state is not for the demo, which starts with nothing".into());
+        return Err("--state cannot be used with demo".into());
     }
     let port = arguments.port.unwrap_or(if demo { 0 } else { 9500 });
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

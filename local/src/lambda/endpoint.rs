@@ -1,5 +1,5 @@
-//! Functions that someone else runs: `cargo lambda watch`, `sam local start-lambda`, or anything
-//! else that takes Lambda's Invoke call over plain HTTP.
+//! Functions that another program runs: `cargo lambda watch`, `sam local start-lambda`, or anything
+//! else that accepts Lambda's Invoke call over plain HTTP.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::lambda::calls::{CallLog, Outcome};
 use crate::lambda::runtime_api::ErrorBody;
 use crate::user_pool::{Invoke, InvokeError, Trigger};
 
-/// The most that a function may answer: Lambda's own limit.
+/// The largest response of a function: Lambda's own limit.
 const RESPONSE_LIMIT: usize = 6 * 1024 * 1024;
 
-/// An address that functions cannot be invoked at.
+/// An invalid address of functions.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no address to invoke functions at; write it like http://127.0.0.1:9000")]
+#[error("{0:?} is not a valid address of functions; write it like http://127.0.0.1:9000")]
 pub struct InvalidEndpoint(String);
 
 /// A Lambda endpoint.

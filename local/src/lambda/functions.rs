@@ -266,7 +266,8 @@ impl InstancePool {
         let Some(mut member) = used.member else {
             return;
         };
-        self.output.line(&self.launch.name, b"no answer within the limit; the instance is ended\n");
+        self.output
+            .line(&self.launch.name, b"no response within the limit; the instance is stopped\n");
         tokio::spawn(async move {
             member.instance.end().await;
             drop(member);
@@ -288,7 +289,7 @@ impl InstancePool {
                 return Ok(());
             }
             Ok(Err(error)) => describe_error(&error),
-            Err(_) => format!("it asked for no event within {} s", START_LIMIT.as_secs()),
+            Err(_) => format!("it requested no event within {} s", START_LIMIT.as_secs()),
         };
         // Including its last lines, which have the reason.
         member.instance.end().await;
@@ -354,7 +355,7 @@ impl Drop for PooledInstance {
 fn describe_error(error: &InvokeError) -> String {
     match error {
         InvokeError::Function { error_type, message } => format!("{error_type}: {message}"),
-        InvokeError::TimedOut => "no answer in time".to_owned(),
+        InvokeError::TimedOut => "no response in time".to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::user_pool::model::trigger::Trigger;
 /// How long Cognito waits for a trigger; nobody can change it there.
 pub const TRIGGER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why one call of a function gave no response.
+/// Why a call of a function failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvokeError {
     /// The function answered with an error, or died: Lambda's "function error".
@@ -24,7 +24,7 @@ pub enum InvokeError {
     TimedOut,
 }
 
-/// Calls functions. The pool knows no more of Lambda than this.
+/// Calls functions. The user pool uses nothing else of Lambda.
 pub trait Invoke: Send + Sync {
     /// Calls the function behind `trigger` once with `event` (JSON) and waits for its response
     /// (the bytes that it answered, whatever they are).

@@ -132,8 +132,8 @@ pub(crate) fn issue_password_verifier(
     };
     let kept =
         kept.unwrap_or_else(|| Verifier::placeholder(&pool.seal.seed(b"verifier", &user_id)));
-    let exchange = srp::exchange(&kept, srp_a, ctx.rng)
-        .ok_or_else(|| Error::invalid("SRP_A is not a number that can be used."))?;
+    let exchange =
+        srp::exchange(&kept, srp_a, ctx.rng).ok_or_else(|| Error::invalid("SRP_A is invalid."))?;
     let goes_on = history.is_some();
     let challenge =
         Challenge::PasswordVerifier { user_id: user_id.clone(), key: exchange.key, history };

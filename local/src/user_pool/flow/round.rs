@@ -33,7 +33,7 @@ pub(crate) struct CustomAnswer {
 }
 
 impl Round {
-    /// A round of the subject as the pool knows them now.
+    /// A round of the subject as it is in the pool now.
     pub(crate) fn new(
         pool: &Pool,
         client: Arc<Client>,
