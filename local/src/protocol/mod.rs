@@ -1,5 +1,5 @@
 //! What all services share: requests and replies as JSON and as query bodies, errors, one
-//! [`HttpReply`], JWTs and the keys that sign them, HMACs, credentials.
+//! `HttpReply`, JWTs and the keys that sign them, HMACs, credentials.
 //!
 //! It uses nothing else of this crate.
 

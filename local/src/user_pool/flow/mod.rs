@@ -1,6 +1,6 @@
 //! Signing in: InitiateAuth and RespondToAuthChallenge, and the rounds that the triggers decide.
 //!
-//! It uses `operations`, `model` and `protocol`, and calls functions through [`invoke::Invoke`].
+//! It uses `operations`, `model` and `protocol`, and calls functions through `invoke::Invoke`.
 
 pub(crate) mod custom_auth;
 pub(crate) mod initiate_auth;
