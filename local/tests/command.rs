@@ -1,9 +1,6 @@
-//! The command `local` as a user runs it: the demo, the server, and what it says when it cannot.
-#![cfg(test)]
-//! The command `cognito-otp` as a user runs it: the demo, the server, and what it says when it cannot.
 //! The command `cognito-otp` as a user runs it: the demo, the server, and what it says when it
 //! cannot.
-//! The command `cognito-otp` as a user runs it: the demo, the server, and what it says when it cannot.
+#![cfg(test)]
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "a test waits by the clock")]
 

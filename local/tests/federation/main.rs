@@ -1,8 +1,6 @@
 //! Federation as its callers see it: identity pools and STS, with real tokens of real sign-ins and a
 //! clock that the test moves.
 #![cfg(test)]
-//! Federation as its callers see it: identity pools and STS, with real tokens of real sign-ins and
-//! a clock that the test moves.
 
 mod guests;
 mod harness;
