@@ -1,5 +1,5 @@
-//! What happens when the ledger's DynamoDB is not well: nothing is sent that it did not admit, no
-//! challenge is made that it did not close, and the client is told that we are not available.
+//! What happens when the ledger's DynamoDB fails at any of its calls: nothing is sent that it did not
+//! admit, nobody is signed in by a code that it did not use up, and the client is told `UNAVAILABLE`.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -71,24 +71,42 @@ const ILL: [Mood; 14] = [
     Mood::Error(400, "RequestLimitExceeded"),
 ];
 
-/// The calls of a first round, in order.
+/// The calls of a sign-in, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
-    AdmitReads,
-    AdmitWrites,
-    CloseWrites,
-    /// Only when somebody else stored the item in between.
-    CloseReads,
+    /// Create reads both items.
+    Read,
+    /// Create writes the account.
+    WriteAccount,
+    /// Create writes the destination.
+    WriteDestination,
+    /// Create reads an item again, because somebody else wrote it in between.
+    ReadAgain,
+    /// Verify uses the code up.
+    Consume,
+    /// Verify asks whether the same round used it before.
+    ConsumeAgain,
 }
 
 impl Step {
-    /// What becomes of the calls before it.
+    /// What becomes of the calls before it: of create's, or of verify's.
     fn before(self) -> VecDeque<Mood> {
         match self {
-            Self::AdmitReads => [].into(),
-            Self::AdmitWrites => [Mood::Well].into(),
-            Self::CloseWrites => [Mood::Well; 2].into(),
-            Self::CloseReads => [Mood::Well, Mood::Well, Mood::Outrun].into(),
+            Self::Read | Self::Consume => [].into(),
+            Self::WriteAccount => [Mood::Well].into(),
+            Self::WriteDestination => [Mood::Well; 2].into(),
+            Self::ReadAgain => [Mood::Well, Mood::Outrun].into(),
+            Self::ConsumeAgain => [Mood::Outrun].into(),
+        }
+    }
+
+    /// A failure that only this call knows.
+    fn own_failure(self) -> Option<Mood> {
+        match self {
+            Self::Read | Self::ReadAgain => Some(Mood::Rubbish),
+            Self::WriteAccount | Self::WriteDestination => Some(Mood::Outrun),
+            // There it is no failure: the code is used.
+            Self::Consume | Self::ConsumeAgain => None,
         }
     }
 }
@@ -101,14 +119,14 @@ struct Outlook {
 
 /// A DynamoDB that is not always well. What it answers when it is ill quotes the request.
 #[derive(Clone)]
-struct Table {
+pub(crate) struct Table {
     url: String,
     database: DynamoDb,
     outlook: Arc<Mutex<Outlook>>,
 }
 
 impl Table {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let table = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
@@ -120,7 +138,7 @@ impl Table {
         table
     }
 
-    fn setup(&self) -> Setup {
+    pub(crate) fn setup(&self) -> Setup {
         Setup::with(&[("AWS_ENDPOINT_URL_DYNAMODB", &self.url)])
     }
 
@@ -178,8 +196,15 @@ async fn take(
         Mood::Broken => (StatusCode::INTERNAL_SERVER_ERROR, quoted).into_response(),
         Mood::Error(status, name) => error(status, name),
         Mood::Rubbish => {
-            let item = json!({ "Item": { "destination": { "S": "x" }, "version": { "S": "x" } } });
-            item.to_string().into_response()
+            let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let keys = request["RequestItems"][LEDGER_TABLE]["Keys"].as_array().unwrap();
+            let item = |key: &serde_json::Value| {
+                let mut item = key.clone();
+                item["version"] = json!({ "S": "x" });
+                item
+            };
+            let items: Vec<_> = keys.iter().map(item).collect();
+            json!({ "Responses": { LEDGER_TABLE: items } }).to_string().into_response()
         }
         Mood::Outrun => error(400, "ConditionalCheckFailedException"),
     }
@@ -192,84 +217,138 @@ async fn user(t: &Context, number: usize) -> String {
     phone
 }
 
-/// Every way to be ill at `step`.
-async fn ill_at(step: Step) {
-    let own = if matches!(step, Step::AdmitReads | Step::CloseReads) {
-        Mood::Rubbish
-    } else {
-        Mood::Outrun
-    };
+const CREATE_UNAVAILABLE: &str =
+    "CreateAuthChallenge failed with error UNAVAILABLE: try again later.";
+const VERIFY_UNAVAILABLE: &str =
+    "VerifyAuthChallengeResponse failed with error UNAVAILABLE: try again later.";
+
+/// The one call of `trigger` since there were `before` failed by itself, once, before Cognito gave it
+/// up.
+fn assert_failed_in_time(t: &Context, trigger: Trigger, before: usize, mood: Mood) {
+    let calls = t.functions.calls().calls().split_off(before);
+    let of_trigger: Vec<_> = calls.iter().filter(|call| call.trigger == trigger.name()).collect();
+    let [call] = of_trigger.as_slice() else { panic!("{mood:?}: {} calls", of_trigger.len()) };
+    assert_eq!(call.outcome, Outcome::Error, "{mood:?}");
+    assert!(call.duration_ms < 4_000.0, "{mood:?}: {} ms", call.duration_ms);
+}
+
+/// The log has the service's error codes, and neither its messages, nor the requests, nor codes.
+fn assert_log(t: &Context, codes: &[String]) {
+    let log = String::from_utf8(t.output.bytes()).unwrap();
+    for code in ["ThrottlingException", "AccessDeniedException", "ResourceNotFoundException"] {
+        assert!(log.contains(code), "the operator sees the service's {code}: {log}");
+    }
+    for secret in ["+8190123", "live_binding", "account#", "destination#"] {
+        assert!(!log.contains(secret), "but not its message, nor the request");
+    }
+    let secret = |code: &String| log.contains(&format!("\"{code}"));
+    assert!(!codes.iter().any(secret), "nor a code");
+}
+
+/// Every failure at a call of create: nothing is sent, and the sign-in that is tried again works.
+async fn create_fails_at(step: Step) {
     let table = Table::start().await;
     run_test(table.setup(), async |t| {
-        let unavailable = "CreateAuthChallenge failed with error UNAVAILABLE: try again later.";
         let mut codes = Vec::new();
-        for (number, mood) in ILL.into_iter().chain([own]).enumerate() {
+        for (number, mood) in ILL.into_iter().chain(step.own_failure()).enumerate() {
             let phone = user(t, number).await;
             table.set(step, mood);
             let (calls, sent) = (t.functions.calls().calls().len(), t.messages().len());
             let (exception, message) = t.start(&phone).await.unwrap_err();
             assert_eq!(exception, "UserLambdaValidationException", "{mood:?}");
-            assert_eq!(message, unavailable, "{mood:?}");
-            // Nothing is sent that is not admitted, and one message that is.
-            let sent = t.messages().split_off(sent);
-            assert_eq!(sent.len(), usize::from(step >= Step::CloseWrites), "{mood:?}");
-            // Create failed by itself, once, before Cognito gave it up.
-            let calls = t.functions.calls().calls().split_off(calls);
-            let is_create = |name| name == Trigger::CreateAuthChallenge.name();
-            let create: Vec<_> = calls.iter().filter(|call| is_create(call.trigger)).collect();
-            let [create] = create.as_slice() else { panic!("{mood:?}: {} calls", create.len()) };
-            assert_eq!(create.outcome, Outcome::Error, "{mood:?}");
-            assert!(create.duration_ms < 4_000.0, "{mood:?}: {} ms", create.duration_ms);
+            assert_eq!(message, CREATE_UNAVAILABLE, "{mood:?}");
+            assert_eq!(t.messages().len(), sent, "{mood:?}: a message that was not admitted");
+            assert_failed_in_time(t, Trigger::CreateAuthChallenge, calls, mood);
 
-            // Once it is well, the sign-in that is tried again works, with the code on its way.
-            table.set(Step::AdmitReads, Mood::Well);
+            table.set(Step::Read, Mood::Well);
             let (challenge, code) = t.start_and_read(&phone).await;
-            // A close that was done, though nobody was told, is done: that code goes on in nothing.
-            let closed = (step, mood) == (Step::CloseWrites, Mood::Closing);
-            let again = sent.iter().all(|message| phone::code(message) == code);
-            assert_eq!(again, !closed, "{mood:?}; equal by chance once in a million");
             t.answer(&challenge, &code).await.unwrap().access_token();
             codes.push(code);
         }
-        let log = String::from_utf8(t.output.bytes()).unwrap();
-        for code in ["ThrottlingException", "AccessDeniedException", "ResourceNotFoundException"] {
-            assert!(log.contains(code), "the operator sees the service's {code}: {log}");
-        }
-        for secret in ["+8190123", "open_nonce", "destination"] {
-            assert!(!log.contains(secret), "but not its message, nor the request");
-        }
-        let secret = |code: &String| log.contains(&format!("\"{code}"));
-        assert!(!codes.iter().any(secret), "nor a code");
+        assert_log(t, &codes);
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ill_when_the_admission_is_read() {
-    ill_at(Step::AdmitReads).await;
+async fn failed_read_sends_nothing() {
+    create_fails_at(Step::Read).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ill_when_the_admission_is_written() {
-    ill_at(Step::AdmitWrites).await;
+async fn failed_account_write_sends_nothing() {
+    create_fails_at(Step::WriteAccount).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ill_when_the_close_is_read() {
-    ill_at(Step::CloseReads).await;
+async fn failed_destination_write_sends_nothing() {
+    create_fails_at(Step::WriteDestination).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ill_when_the_close_is_written() {
-    ill_at(Step::CloseWrites).await;
+async fn failed_read_after_a_conflict_sends_nothing() {
+    create_fails_at(Step::ReadAgain).await;
+}
+
+/// Every failure at a call of verify: no tokens for the right code, and the next sign-in works.
+async fn verify_fails_at(step: Step) {
+    let table = Table::start().await;
+    run_test(table.setup(), async |t| {
+        let mut codes = Vec::new();
+        for (number, mood) in ILL.into_iter().enumerate() {
+            let phone = user(t, number).await;
+            table.set(Step::Read, Mood::Well);
+            let (challenge, code) = t.start_and_read(&phone).await;
+            table.set(step, mood);
+            let calls = t.functions.calls().calls().len();
+            let (exception, message) = t.answer(&challenge, &code).await.unwrap_err();
+            assert_eq!(exception, "UserLambdaValidationException", "{mood:?}");
+            assert_eq!(message, VERIFY_UNAVAILABLE, "{mood:?}");
+            assert_failed_in_time(t, Trigger::VerifyAuthChallengeResponse, calls, mood);
+
+            table.set(Step::Read, Mood::Well);
+            let (challenge, code) = t.start_and_read(&phone).await;
+            t.answer(&challenge, &code).await.unwrap().access_token();
+            codes.push(code);
+        }
+        assert_log(t, &codes);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_answers_are_waited_for() {
+async fn failed_consume_signs_nobody_in() {
+    verify_fails_at(Step::Consume).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_check_for_a_repeat_signs_nobody_in() {
+    verify_fails_at(Step::ConsumeAgain).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_answer_needs_no_ledger() {
     let table = Table::start().await;
     run_test(table.setup(), async |t| {
         let phone = user(t, 0).await;
-        table.set(Step::AdmitReads, Mood::Slow);
+        let (challenge, code) = t.start_and_read(&phone).await;
+        table.set(Step::Consume, Mood::Broken);
+        let wrong = phone::mistype(&code);
+        let challenge = t.answer(&challenge, &wrong).await.unwrap().challenge();
+        // Create goes on with the code that the session has.
+        table.set(Step::Read, Mood::Well);
+        t.answer(&challenge, &code).await.unwrap().access_token();
+        assert_eq!(t.messages().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_ledger_is_waited_for() {
+    let table = Table::start().await;
+    run_test(table.setup(), async |t| {
+        let phone = user(t, 0).await;
+        table.set(Step::Read, Mood::Slow);
         let (challenge, code) = t.start_and_read(&phone).await;
         t.answer(&challenge, &code).await.unwrap().access_token();
         assert_eq!(t.messages().len(), 1);
@@ -279,25 +358,26 @@ async fn slow_answers_are_waited_for() {
 
 /// A later round's message is not admitted: the sign-in lives on with the code that its user has.
 #[tokio::test(flavor = "multi_thread")]
-async fn ill_at_a_resend_sends_nothing_and_keeps_the_sign_in() {
+async fn failed_ledger_at_a_resend_sends_nothing_and_keeps_the_sign_in() {
     let table = Table::start().await;
     let mut setup = table.setup();
     setup.settings.push(("RESEND_AFTER_SECONDS", "0".to_owned()));
     run_test(setup, async |t| {
         for (number, mood) in [Mood::Stalled, Mood::Raving, ILL[7]].into_iter().enumerate() {
             let phone = user(t, number).await;
-            table.set(Step::AdmitReads, Mood::Well);
+            table.set(Step::Read, Mood::Well);
             let (challenge, code) = t.start_and_read(&phone).await;
             let sent = t.messages().len();
             let name = challenge.parameter("USERNAME").to_owned();
             let mut challenge = challenge;
-            for step in [Step::AdmitReads, Step::AdmitWrites] {
+            for step in [Step::Read, Step::WriteAccount, Step::WriteDestination] {
                 table.set(step, mood);
                 let reply = t.respond(&challenge, &name, "-", &[("action", "resend")]).await;
                 challenge = reply.unwrap().challenge();
                 assert_eq!(challenge.parameter("RESENDS_LEFT"), "2", "{mood:?}");
                 assert_eq!(t.messages().len(), sent, "{mood:?}");
             }
+            table.set(Step::Read, Mood::Well);
             t.answer(&challenge, &code).await.unwrap().access_token();
         }
     })

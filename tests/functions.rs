@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ledger::ItemNames;
 use local::lambda::{
     Capture, Functions, Invoke as _, InvokeError, Options, Output, Programs, Progress, Trigger,
 };
+use otp::{LedgerKey, Nonce};
 use serde_json::{Value, json};
-use test_support::fixtures::{CODE_KEY, EMAIL, PHONE, UNKNOWN, event, events};
+use test_support::fixtures::{CODE_KEY, EMAIL, LEDGER_KEY, PHONE, UNKNOWN, event, events};
 use tokio::time::timeout;
 
-use crate::harness::{Setup, run_test};
+use crate::harness::{Context, Setup, now, run_test};
 use crate::phone;
 
 /// Calls the function behind `trigger` and gives its answer, or its fault's code.
@@ -61,7 +63,9 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
                 "RESENDS_LEFT": resends,
                 "RESEND_AT": "*",
             },
-            "privateChallengeParameters": { "nonce": "*", "expires_at": "*" },
+            "privateChallengeParameters": {
+                "nonce": "*", "expires_at": "*", "round": "*", "media": media, "mac": "*",
+            },
             "challengeMetadata": "*",
         }))
     };
@@ -86,6 +90,7 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
             (None, define(None, true, false))
         }
         "define-third-wrong-answer"
+        | "define-previous-version"
         | "define-wrong-answer-null-metadata"
         | "define-right-answer-null-metadata"
         | "define-admin-no-srp-auth"
@@ -97,9 +102,9 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         | "create-after-srp-a"
         | "create-verified-true-with-capital" => (Some("SMS"), create(BOTH, PHONE, "3", "2")),
         "create-choice-sms" => (Some("SMS"), create(BOTH, PHONE, "3", "2")),
-        "create-choice-e-mail" => (Some("EMAIL"), create(BOTH, EMAIL, "3", "2")),
+        "create-choice-email" => (Some("EMAIL"), create(BOTH, EMAIL, "3", "2")),
         "create-longest" => (None, create(BOTH, PHONE, "1", "2")),
-        "create-e-mail-only" | "create-shortest" => {
+        "create-email-only" | "create-shortest" => {
             (Some("EMAIL"), create("EMAIL", EMAIL, "3", "2"))
         }
         "create-wrong-answer" => (None, create(BOTH, PHONE, "2", "2")),
@@ -111,7 +116,7 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         "verify-right-answer"
         | "verify-short-trigger-name"
         | "verify-full-width-answer"
-        | "verify-choice-e-mail"
+        | "verify-choice-email"
         | "verify-longest"
         | "verify-shortest" => (None, verify(true)),
         "verify-wrong-answer"
@@ -119,8 +124,11 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         | "verify-expired"
         | "verify-resend"
         | "verify-nulls"
-        | "verify-unknown-user" => (None, verify(false)),
-        "create-null-metadata" | "other-pre-sign-up" => (None, Err("INTERNAL")),
+        | "verify-unknown-user"
+        | "verify-previous-version" => (None, verify(false)),
+        "create-null-metadata" | "create-previous-version" | "other-pre-sign-up" => {
+            (None, Err("INTERNAL"))
+        }
         _ => panic!("say what {name} must give"),
     }
 }
@@ -138,13 +146,27 @@ fn mask(value: &mut Value, pattern: &Value) {
     }
 }
 
+/// Makes the code live that verify's event is about, if it is about one.
+async fn make_live(t: &Context, event: &Value) {
+    let Some(nonce) = event["request"]["privateChallengeParameters"]["nonce"].as_str() else {
+        return;
+    };
+    let names = ItemNames::new(LedgerKey::new(LEDGER_KEY).unwrap());
+    let Some(sub) = event["request"]["userAttributes"]["sub"].as_str() else { return };
+    let account = names.account(event["userPoolId"].as_str().unwrap(), sub);
+    let nonce = Nonce::decode(nonce).unwrap();
+    t.ledger.as_ref().unwrap().make_live(&account, nonce, now()).await;
+}
+
 /// How the names of the events begin that are of sign-ins with a password.
 const SECOND_FACTOR: &str = "define-second-factor-";
 
 /// The functions with `sign_in` answer the events that `names` chooses.
 async fn assert_answers(sign_in: &str, names: impl Fn(&str) -> bool) {
-    run_test(Setup::with(&[("CODE_KEY", CODE_KEY), ("SIGN_IN", sign_in)]), async |t| {
+    let settings = [("CODE_KEY", CODE_KEY), ("LEDGER_KEY", LEDGER_KEY), ("SIGN_IN", sign_in)];
+    run_test(Setup::with(&settings), async |t| {
         for (name, event) in events().into_iter().filter(|(name, _)| names(name)) {
+            make_live(t, &event).await;
             let before = t.messages().len();
             let mut answer = invoke(&t.functions, trigger(&name), &event.to_string()).await;
             let (sent, expected) = expected(&name);
@@ -216,6 +238,7 @@ async fn a_refused_setting_stops_the_function_and_is_named() {
         ("CODE_KEY", CODE_KEY),
         ("EMAIL_FROM", "a@example.com"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("LEDGER_KEY", LEDGER_KEY),
         ("LEDGER_TABLE", "ledger"),
         ("SMS_COUNTRIES", "*"),
     ];
@@ -224,6 +247,9 @@ async fn a_refused_setting_stops_the_function_and_is_named() {
         ("MAX_ATTEMPTS", "99", Trigger::DefineAuthChallenge),
         ("CODE_KEY", "", Trigger::CreateAuthChallenge),
         ("CODE_KEY", "a-short-secret", Trigger::VerifyAuthChallengeResponse),
+        ("LEDGER_KEY", "", Trigger::CreateAuthChallenge),
+        ("LEDGER_KEY", "another-secret", Trigger::VerifyAuthChallengeResponse),
+        ("LEDGER_TABLE", "", Trigger::VerifyAuthChallengeResponse),
         ("EMAIL_FROM", "", Trigger::CreateAuthChallenge),
         ("SMS_COUNTRIES", "", Trigger::CreateAuthChallenge),
         ("SMS_COUNTRIES", "ZZ", Trigger::CreateAuthChallenge),

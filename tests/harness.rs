@@ -123,6 +123,13 @@ fn assert_started(output: &Capture, may_end: bool) {
     assert!(failed.is_empty(), "{failed:?}");
 }
 
+/// The time of day, in Unix seconds: the functions have no other.
+#[expect(clippy::disallowed_methods, reason = "the functions read the system's clock")]
+pub(crate) fn now() -> u64 {
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
 /// Whether there is a process `pid`, a dead one that nobody has waited for included.
 pub(crate) fn exists(pid: u32) -> bool {
     Path::new("/proc").join(pid.to_string()).exists()

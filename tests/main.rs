@@ -11,6 +11,7 @@ mod faults;
 mod functions;
 mod harness;
 mod ledger;
+mod one_code;
 mod panics;
 mod phone;
 mod second_factor;

@@ -8,7 +8,9 @@ use futures_util::future::join_all;
 use local::lambda::{Invoke as _, Trigger};
 use serde_json::{Value, json};
 use settings::CodeSettings;
-use test_support::fixtures::{CODE_KEY, EMAIL as EMAIL_OF_EVENTS, PHONE, UNKNOWN, event};
+use test_support::fixtures::{
+    CODE_KEY, EMAIL as EMAIL_OF_EVENTS, LEDGER_KEY, PHONE, UNKNOWN, event,
+};
 
 use crate::aws::{Aws, Mood};
 use crate::functions::invoke;
@@ -25,6 +27,7 @@ impl Secrets {
         let mut secrets = Self(Vec::new());
         for (what, secret) in [
             ("key", CODE_KEY),
+            ("ledger key", LEDGER_KEY),
             ("phone number", PHONE),
             ("address", EMAIL),
             ("address of the events", EMAIL_OF_EVENTS),
@@ -151,6 +154,8 @@ async fn everything(t: &Context, secrets: &mut Secrets) {
     let created = invoke(&t.functions, Trigger::CreateAuthChallenge, &created).await.unwrap();
     let parameters = &created["response"]["privateChallengeParameters"];
     secrets.add_nonce(parameters["nonce"].as_str().unwrap());
+    secrets.add_nonce(parameters["round"].as_str().unwrap());
+    secrets.add("seal", parameters["mac"].as_str().unwrap());
     secrets.add("record", created["response"]["challengeMetadata"].as_str().unwrap());
     secrets.add("code of a bare call", phone::code(&t.messages()[sent]));
 
@@ -164,8 +169,12 @@ async fn everything(t: &Context, secrets: &mut Secrets) {
     let mut another = event("create-wrong-answer");
     another["request"]["session"][0]["challengeMetadata"] = json!("v9.a-record-of-the-future");
     secrets.add("malformed record", "v9.a-record-of-the-future");
+    // What create did not seal is a wrong answer, and the log says so.
+    let text = malformed.to_string();
+    let forged = invoke(&t.functions, Trigger::VerifyAuthChallengeResponse, &text).await.unwrap();
+    assert_eq!(forged["response"]["answerCorrect"], false);
     for (trigger, event) in [
-        (Trigger::VerifyAuthChallengeResponse, &malformed),
+        (Trigger::VerifyAuthChallengeResponse, &other),
         (Trigger::CreateAuthChallenge, &other),
         (Trigger::CreateAuthChallenge, &another),
         (Trigger::DefineAuthChallenge, &malformed),
@@ -191,7 +200,7 @@ async fn failed_sends(t: &Context, aws: &Aws, secrets: &mut Secrets) {
     let create = |event: Value| async move {
         invoke(&t.functions, Trigger::CreateAuthChallenge, &event.to_string()).await
     };
-    for event in [event("create-first-round"), event("create-e-mail-only")] {
+    for event in [event("create-first-round"), event("create-email-only")] {
         aws.set(Mood::Well);
         let created = create(event.clone()).await.unwrap();
         let record = created["response"]["challengeMetadata"].as_str().unwrap();
@@ -212,7 +221,7 @@ async fn failed_sends(t: &Context, aws: &Aws, secrets: &mut Secrets) {
         let medium = &created["response"]["publicChallengeParameters"];
         let medium = medium["CODE_DELIVERY_DELIVERY_MEDIUM"].as_str().unwrap();
         let nonce = parameters["nonce"].as_str().unwrap();
-        let expired = format!("v1.{nonce}.1767225600.1767225600.{medium}.1.0");
+        let expired = format!("v2.{nonce}.1767225600.1767225600.{medium}.{medium}.1.0");
         for mood in Mood::ILL {
             aws.set(mood);
             let taken = aws.taken().len();
@@ -243,6 +252,7 @@ fn talkative(format: &str) -> Setup {
         ("AWS_LAMBDA_LOG_LEVEL", "TRACE"),
         ("AWS_LAMBDA_LOG_FORMAT", format),
         ("CODE_KEY", CODE_KEY),
+        ("LEDGER_KEY", LEDGER_KEY),
         // Six digits occur in times of day.
         ("CODE_LENGTH", "10"),
         ("RESEND_AFTER_SECONDS", "0"),

@@ -144,21 +144,22 @@ async fn a_session_belongs_to_one_user_and_one_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_is_of_one_sign_in() {
-    run_test(Setup::default(), async |t| {
+async fn code_of_another_user_is_refused_and_a_used_code_never_works_again() {
+    run_test(Setup::with(&[("CODE_LENGTH", "10")]), async |t| {
         t.sign_up(PHONE).await;
+        t.sign_up(OTHER_PHONE).await;
         let (first, first_code) = t.start_and_read(PHONE).await;
-        let (second, second_code) = t.start_and_read(PHONE).await;
-        assert_ne!(first_code, second_code, "two of a million: run it again");
+        let (other, other_code) = t.start_and_read(OTHER_PHONE).await;
         // Each code in the other's session.
-        let first = t.answer(&first, &second_code).await.unwrap().challenge();
-        let second = t.answer(&second, &first_code).await.unwrap().challenge();
+        let first = t.answer(&first, &other_code).await.unwrap().challenge();
+        let other = t.answer(&other, &first_code).await.unwrap().challenge();
         // Each in its own.
         t.answer(&first, &first_code).await.unwrap().access_token();
-        t.answer(&second, &second_code).await.unwrap().access_token();
-        // A used code in a new sign-in.
-        let (third, _) = t.start_and_read(PHONE).await;
-        t.answer(&third, &first_code).await.unwrap().challenge();
+        t.answer(&other, &other_code).await.unwrap().access_token();
+        // A used code in a new sign-in, whose own code is another.
+        let (third, third_code) = t.start_and_read(PHONE).await;
+        let third = t.answer(&third, &first_code).await.unwrap().challenge();
+        t.answer(&third, &third_code).await.unwrap().access_token();
     })
     .await;
 }

@@ -14,7 +14,9 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType, TableStatus,
 };
+use ledger::{CodeBinding, CodeState, DynamoDb, Item, ItemKey, LiveCode, Store as _};
 use local::services::dynamodb::LEDGER_TABLE;
+use otp::{IssuedCode, Nonce};
 use tokio::time::{sleep, timeout};
 
 /// How long a table may take to be there.
@@ -24,7 +26,7 @@ const TABLE_LIMIT: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The attribute that is the ledger's key.
-const KEY: &str = "destination";
+const KEY: &str = "key";
 
 /// A test's table.
 pub(crate) struct Ledger {
@@ -54,7 +56,8 @@ impl Ledger {
         Some(ledger)
     }
 
-    /// When messages were admitted, Unix milliseconds, oldest first: a list for each destination.
+    /// When messages were admitted, Unix milliseconds, oldest first: a list for each account and each
+    /// destination.
     pub(crate) async fn times(&self) -> Vec<Vec<u64>> {
         let items = self.client.scan().table_name(&self.table).send().await.unwrap();
         let time = |value: &AttributeValue| value.as_n().unwrap().parse().unwrap();
@@ -62,6 +65,19 @@ impl Ledger {
             item["times"].as_l().unwrap().iter().map(time).collect()
         };
         items.items().iter().map(times).collect()
+    }
+
+    /// Makes the code of `nonce` the live one of `account`, issued just now.
+    pub(crate) async fn make_live(&self, account: &ItemKey, nonce: Nonce, now: u64) {
+        let store = DynamoDb::new(self.client.clone(), self.table.clone());
+        let [item] = store.read([account], now).await.unwrap();
+        let code = IssuedCode { nonce, issued_at: now };
+        let codes = CodeState {
+            live: Some(LiveCode { code, binding: CodeBinding("a test".to_owned()) }),
+            ..item.codes
+        };
+        let item = Item { version: item.version + 1, codes, ..item };
+        store.write(account, &item, now + 900).await.unwrap();
     }
 
     async fn create(&self) {

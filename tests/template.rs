@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use saphyr::{LoadableYamlNode as _, Yaml};
-use settings::{CodeSettings, Lookup, SettingError};
+use settings::{CodeSettings, LedgerSettings, Lookup, SettingError};
 use trigger::Metrics;
 
 const TEMPLATE: &str = include_str!("../template.yaml");
@@ -21,9 +21,10 @@ const OF_LAMBDA: &str = "AWS_";
 const OWN_WORDS: &str = "MESSAGE_";
 
 /// Stands for what the stack makes or the operator must say.
-const VALUES: [(&str, &str); 5] = [
-    ("CODE_KEY", "0123456789abcdef0123456789abcdef"),
+const VALUES: [(&str, &str); 6] = [
+    ("CODE_KEY", "an example key of some 40 different bytes"),
     ("EMAIL_FROM", "Example <sign-in@example.com>"),
+    ("LEDGER_KEY", "another example key of some 40 different bytes"),
     ("LEDGER_TABLE", "ledger"),
     ("METRICS_NAMESPACE", "Passwordless/sign-in"),
     ("SMS_COUNTRIES", "US,CA"),
@@ -45,7 +46,8 @@ const FUNCTIONS: [Function; 3] = [
         ))
     }),
     ("VerifyAuthChallenge", |lookup| {
-        Ok(format!("{:?}", (CodeSettings::read(lookup)?, Metrics::read(lookup)?)))
+        let ledger = LedgerSettings::read(lookup)?;
+        Ok(format!("{:?}", (CodeSettings::read(lookup)?, ledger, Metrics::read(lookup)?)))
     }),
 ];
 

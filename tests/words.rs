@@ -148,7 +148,8 @@ async fn an_operators_own_words_and_what_phones_read() {
         // Some languages need more characters than are left beside these two lines.
         t.functions.shutdown().await;
         let output = String::from_utf8(t.output.bytes()).unwrap();
-        let told = output.lines().filter(|line| line.contains("texts in this language are long"));
+        let told =
+            output.lines().filter(|line| line.contains("SMS exceeds one segment in this locale"));
         assert!(told.clone().count() > 0, "{output}");
         assert!(told.clone().all(|line| !line.contains(" locale=\"en\"")), "{output}");
         assert!(told.clone().all(|line| !line.contains("Example")), "{output}");

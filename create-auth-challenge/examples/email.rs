@@ -5,7 +5,7 @@
 use std::io::{self, Write as _};
 
 use create_auth_challenge::{Language, Message, MessageCatalog};
-use otp::{Code, CodeKey, CodeLength, Medium, Nonce};
+use otp::{Code, CodeKey, CodeLength, CodeOwner, Medium, Nonce};
 
 /// The time that a code lives unless told otherwise, in seconds.
 const LIFETIME: u64 = 300;
@@ -17,7 +17,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Always the same code, which signs nobody in.
     let key = CodeKey::new("an example key of some 40 different bytes")?;
     let nonce = Nonce::from_bytes([0; 16]);
-    let code = Code::derive(&key, "pool", "sub", &nonce, CodeLength::MIN);
+    let owner = CodeOwner { pool_id: "pool", user_sub: "sub", phone_number: "", email: "" };
+    let code = Code::derive(&key, owner, &nonce, CodeLength::MIN);
     let message = Message::new(&catalog, language, Medium::Email, &code, LIFETIME);
     let email = message.email().ok_or("an e-mail without its parts")?;
     io::stdout().write_all(email.expose_html().as_bytes())?;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use otp::{
-    ChallengeMetadata, CodeParameters, Medium, PrivateChallengeParameters, Record, UnixSeconds,
+    ChallengeMetadata, CodeParameters, Medium, PrivateChallengeParameters, Record, RoundId,
+    UnixSeconds,
 };
 use serde::Serialize;
 use settings::CodeSettings;
 use trigger::Fault;
 
+use crate::plan::Fallback;
 use crate::{Destinations, Policy};
 
 /// `response` of the event.
@@ -23,26 +25,30 @@ pub struct Response {
     challenge_metadata: String,
 }
 
-/// What every challenge of a sign-in depends on.
+/// What every challenge of a sign-in is made of.
 #[derive(Clone, Copy)]
-pub(crate) struct Terms<'a> {
+pub(crate) struct ChallengeContext<'a> {
     pub(crate) codes: &'a CodeSettings,
     pub(crate) policy: &'a Policy,
     pub(crate) destinations: &'a Destinations,
+    /// The pool and the user that the private parameters are sealed for.
+    pub(crate) pool_id: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) round: RoundId,
 }
 
 /// A message that was asked for and not sent.
 #[derive(Clone, Copy)]
-pub(crate) struct NotSent {
+struct FailedSend {
     /// Why.
-    pub(crate) fault: Fault,
+    fault: Fault,
     /// When.
-    pub(crate) now: UnixSeconds,
+    now: UnixSeconds,
 }
 
-impl NotSent {
+impl FailedSend {
     /// The first second at which it may be asked for again, as far as that is known.
-    fn until(self) -> Option<UnixSeconds> {
+    fn retry_at(self) -> Option<UnixSeconds> {
         match self.fault {
             Fault::TooManyCodes(seconds) => Some(self.now.saturating_add(seconds)),
             _ => None,
@@ -50,19 +56,24 @@ impl NotSent {
     }
 }
 
-impl Terms<'_> {
+impl ChallengeContext<'_> {
     /// The challenge that asks for the code of `record`.
-    pub(crate) fn code(
+    pub(crate) fn code_challenge(self, record: &Record) -> Result<Response, Fault> {
+        self.code_challenge_after(record, None)
+    }
+
+    fn code_challenge_after(
         self,
         record: &Record,
-        not_sent: Option<NotSent>,
+        failed: Option<FailedSend>,
     ) -> Result<Response, Fault> {
-        let Record { nonce, issued_at, sent_at, medium, sends, wrong } = *record;
+        let Record { code, sent_at, medium, media, sends, wrong_answers } = *record;
         let destination = self.destinations.get(medium)?;
-        let expires_at = self.policy.expires_at(issued_at);
+        let expires_at = self.policy.expires_at(code);
         let resend_at = self.policy.resend_at(sent_at);
-        let resend_at = not_sent.and_then(NotSent::until).map_or(resend_at, |at| at.max(resend_at));
-        let mut public = self.public(wrong, not_sent);
+        let retry_at = failed.and_then(FailedSend::retry_at);
+        let resend_at = retry_at.map_or(resend_at, |at| at.max(resend_at));
+        let mut public = self.public_parameters(wrong_answers, failed);
         public.extend([
             ("CODE_DELIVERY_DELIVERY_MEDIUM", medium.to_string()),
             ("CODE_DELIVERY_DESTINATION", destination.masked()),
@@ -70,17 +81,22 @@ impl Terms<'_> {
             ("RESENDS_LEFT", self.policy.limits.sends.saturating_sub(sends).to_string()),
             ("RESEND_AT", resend_at.to_string()),
         ]);
-        let expected = PrivateChallengeParameters::Code(CodeParameters { nonce, expires_at });
-        Ok(response(public, &expected, ChallengeMetadata::Code(*record)))
+        let private = CodeParameters { nonce: code.nonce, expires_at, round: self.round, media };
+        let private = PrivateChallengeParameters::Code(private);
+        Ok(self.response(public, &private, ChallengeMetadata::Code(*record)))
     }
 
-    /// The challenge that asks which way the code shall go.
-    pub(crate) fn choice(self, not_sent: Option<NotSent>) -> Result<Response, Fault> {
+    /// The challenge that asks the user to choose SMS or email.
+    pub(crate) fn choice_challenge(self) -> Result<Response, Fault> {
+        self.choice_challenge_after(None)
+    }
+
+    fn choice_challenge_after(self, failed: Option<FailedSend>) -> Result<Response, Fault> {
         let media = self.destinations.media();
         if media.is_empty() {
             return Err(self.destinations.fault());
         }
-        let mut public = self.public(0, not_sent);
+        let mut public = self.public_parameters(0, failed);
         for medium in &media {
             let name = match medium {
                 Medium::Sms => "DESTINATION_SMS",
@@ -88,34 +104,55 @@ impl Terms<'_> {
             };
             public.insert(name, self.destinations.get(*medium)?.masked());
         }
-        let resend_at = not_sent.and_then(NotSent::until);
-        public.extend(resend_at.map(|at| ("RESEND_AT", at.to_string())));
-        let expected = PrivateChallengeParameters::Choice { alternative: media.get(1).copied() };
-        Ok(response(public, &expected, ChallengeMetadata::Choice))
+        let retry_at = failed.and_then(FailedSend::retry_at);
+        public.extend(retry_at.map(|at| ("RESEND_AT", at.to_string())));
+        let alternative = media.get(1).copied();
+        let private = PrivateChallengeParameters::Choice { alternative };
+        Ok(self.response(public, &private, ChallengeMetadata::Choice))
+    }
+
+    /// The challenge that is left when a message failed for `fault` at `now`, or the fault.
+    pub(crate) fn fallback(
+        self,
+        fallback: Fallback,
+        fault: Fault,
+        now: UnixSeconds,
+    ) -> Result<Response, Fault> {
+        let failed = Some(FailedSend { fault, now });
+        match (fallback, fault) {
+            (Fallback::Keep(record), _) => self.code_challenge_after(&record, failed),
+            (Fallback::Fail, _) | (Fallback::Choose, Fault::Internal(_)) => Err(fault),
+            (Fallback::Choose, _) => self.choice_challenge_after(failed),
+        }
     }
 
     /// What every challenge tells its client.
-    fn public(self, wrong: u8, not_sent: Option<NotSent>) -> BTreeMap<&'static str, String> {
-        let media: Vec<_> = self.destinations.media().into_iter().map(Medium::name).collect();
-        let attempts = self.policy.limits.attempts.saturating_sub(wrong);
+    fn public_parameters(
+        self,
+        wrong_answers: u8,
+        failed: Option<FailedSend>,
+    ) -> BTreeMap<&'static str, String> {
+        let attempts = self.policy.limits.attempts.saturating_sub(wrong_answers);
         let mut public = BTreeMap::from([
-            ("MEDIA", media.join(",")),
+            ("MEDIA", Medium::list(&self.destinations.media())),
             ("CODE_LENGTH", self.codes.length.digits().to_string()),
             ("ATTEMPTS_LEFT", attempts.to_string()),
         ]);
-        public.extend(not_sent.map(|not_sent| ("NOT_SENT", not_sent.fault.code().to_owned())));
+        public.extend(failed.map(|failed| ("NOT_SENT", failed.fault.code().to_owned())));
         public
     }
-}
 
-fn response(
-    public_challenge_parameters: BTreeMap<&'static str, String>,
-    expected: &PrivateChallengeParameters,
-    note: ChallengeMetadata,
-) -> Response {
-    Response {
-        public_challenge_parameters,
-        private_challenge_parameters: expected.encode().into_iter().collect(),
-        challenge_metadata: note.encode(),
+    fn response(
+        self,
+        public_challenge_parameters: BTreeMap<&'static str, String>,
+        private: &PrivateChallengeParameters,
+        metadata: ChallengeMetadata,
+    ) -> Response {
+        let sealed = private.seal(&self.codes.key, self.pool_id, self.subject);
+        Response {
+            public_challenge_parameters,
+            private_challenge_parameters: sealed.into_iter().collect(),
+            challenge_metadata: metadata.encode(),
+        }
     }
 }

@@ -1,26 +1,26 @@
 //! The destinations that an unknown user seems to have.
 
 use numbering::AllowedCountries;
-use otp::{CodeKey, Medium};
+use otp::{LedgerKey, Medium};
 
 use crate::{Destination, Destinations};
 
-const DOMAIN: &[u8] = b"cognito-otp decoy v1";
+const DOMAIN: &[u8] = b"cognito-otp decoy v2";
 
-/// Makes up the destinations of `name`, always the same for the same pool and name.
+/// Makes up the destinations of `name`, always the same for the same pool and name, whatever its case.
 ///
 /// What was typed stands for itself where it is an address of an enabled medium, as it does for a
 /// user who has no other, and may be one to which no message is allowed; a name that is no address has
 /// the preferred medium. Half of the names, by a keyed hash, have a less preferred medium to switch to
 /// as well. Not a more preferred one: who mistypes an address should not read of a stranger's number.
 pub(crate) fn destinations(
-    key: &CodeKey,
+    key: &LedgerKey,
     pool_id: &str,
     name: &str,
     media: &[Medium],
     countries: &AllowedCountries,
 ) -> Destinations {
-    let mac = key.mac(DOMAIN, &[pool_id.as_bytes(), name.as_bytes()]);
+    let mac = key.mac(DOMAIN, &[pool_id.as_bytes(), name.to_ascii_lowercase().as_bytes()]);
     let number = mac.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
     let has_others = mac.last().is_some_and(|byte| byte & 1 == 1);
     let typed = |medium: &Medium| Destination::new(*medium, name);
@@ -55,7 +55,7 @@ mod tests {
     const EMAIL: Medium = Medium::Email;
 
     fn of(name: &str, media: &[Medium], countries: &AllowedCountries) -> Destinations {
-        let key = CodeKey::new("an example key of some 40 different bytes").unwrap();
+        let key = LedgerKey::new("an example key of some 40 different bytes").unwrap();
         destinations(&key, "us-east-1_LocalPool", name, media, countries)
     }
 
@@ -77,6 +77,7 @@ mod tests {
             let made_up = masked(name, media);
             assert_eq!(made_up.starts_with('+'), plus, "{name} {made_up}");
             assert_eq!(made_up, masked(name, media));
+            assert_eq!(made_up, masked(&name.to_ascii_uppercase(), media));
         }
         assert_ne!(masked("jane", &[SMS]), masked("joan", &[SMS]));
     }

@@ -1,7 +1,7 @@
 //! Where a code may go.
 
 use numbering::{AllowedCountries, E164, Region};
-use otp::Medium;
+use otp::{Medium, MediumSet};
 use secrecy::{ExposeSecret as _, SecretString};
 use trigger::{Fault, StringMap};
 
@@ -94,22 +94,13 @@ pub struct Destinations {
 
 impl Destinations {
     /// The destinations among `attributes` for each of `media`: those that are well formed, of one
-    /// of `countries` and, if `require_verified`, verified.
+    /// of `countries`, and verified.
     #[must_use]
-    pub fn of_user(
-        attributes: &StringMap,
-        media: &[Medium],
-        require_verified: bool,
-        countries: &AllowedCountries,
-    ) -> Self {
+    pub fn of_user(attributes: &StringMap, media: &[Medium], countries: &AllowedCountries) -> Self {
         let destination = |medium: &Medium| {
-            let (name, verified) = match medium {
-                Medium::Sms => ("phone_number", "phone_number_verified"),
-                Medium::Email => ("email", "email_verified"),
-            };
-            let address = attributes.expose(name)?;
-            let usable = !require_verified || attributes.is_true(verified);
-            Destination::new(*medium, address).filter(|_| usable)
+            let (name, verified) = medium.attributes();
+            let address = attributes.expose(name).filter(|_| attributes.is_true(verified))?;
+            Destination::new(*medium, address)
         };
         let all = media.iter().filter_map(destination);
         Self::new(all, |destination| destination.is_allowed(countries))
@@ -127,6 +118,12 @@ impl Destinations {
     /// Their media, in order of preference.
     #[must_use]
     pub fn media(&self) -> Vec<Medium> {
+        self.reachable.iter().map(Destination::medium).collect()
+    }
+
+    /// Their media, without an order.
+    #[must_use]
+    pub fn media_set(&self) -> MediumSet {
         self.reachable.iter().map(Destination::medium).collect()
     }
 
@@ -218,18 +215,16 @@ mod tests {
         let no_numbers =
             texts(&[("phone_number", "+19002345678"), ("phone_number_verified", "true")]);
         let (none, not_allowed) = (Fault::NoDestination, Fault::DestinationNotAllowed);
-        for (attributes, media, require_verified, expected) in [
-            (&both, vec![sms, email], true, vec![sms, email]),
-            (&both, vec![email, sms], true, vec![email, sms]),
-            (&both, vec![email], true, vec![email]),
-            (&unverified, vec![sms, email], true, vec![]),
-            (&unverified, vec![sms, email], false, vec![sms, email]),
-            (&malformed, vec![sms, email], true, vec![]),
-            (&StringMap::default(), vec![sms, email], false, vec![]),
+        for (attributes, media, expected) in [
+            (&both, vec![sms, email], vec![sms, email]),
+            (&both, vec![email, sms], vec![email, sms]),
+            (&both, vec![email], vec![email]),
+            (&unverified, vec![sms, email], vec![]),
+            (&malformed, vec![sms, email], vec![]),
+            (&StringMap::default(), vec![sms, email], vec![]),
         ] {
             for countries in [&AllowedCountries::All, &japan] {
-                let destinations =
-                    Destinations::of_user(attributes, &media, require_verified, countries);
+                let destinations = Destinations::of_user(attributes, &media, countries);
                 assert_eq!(destinations.media(), expected);
                 assert_eq!(destinations.fault(), none);
                 for medium in [sms, email] {
@@ -244,7 +239,7 @@ mod tests {
             (&no_numbers, &elsewhere, vec![], not_allowed),
             (&no_numbers, &AllowedCountries::All, vec![], not_allowed),
         ] {
-            let destinations = Destinations::of_user(attributes, &[sms, email], true, countries);
+            let destinations = Destinations::of_user(attributes, &[sms, email], countries);
             assert_eq!((destinations.media(), destinations.fault()), (expected, fault));
         }
     }

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
             let config = environment.config()?;
             let services = Services::new(&settings, &config);
             let client = aws_sdk_dynamodb::Client::new(&config.of(Service::DynamoDb));
-            let table = DynamoDb::new(client, settings.ledger_table.clone());
+            let table = DynamoDb::new(client, settings.ledger.table.clone());
             aws::connect(async { tokio::join!(services.connect(), table.connect()) }).await;
             let create = Create::new(settings, services, table).with_metrics(metrics.clone());
             trigger::serve(Trigger::Create, &metrics, async |event| {

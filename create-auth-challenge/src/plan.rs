@@ -1,6 +1,6 @@
 //! The rule of sending.
 
-use otp::{ClientRequest, Medium, Nonce, Record, UnixSeconds};
+use otp::{ClientRequest, IssuedCode, Medium, MediumSet, Record, UnixSeconds};
 use settings::Limits;
 
 /// A duration, as whole seconds.
@@ -20,10 +20,10 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The first second at which a code issued at `issued_at` is no longer accepted.
+    /// The first second at which `code` is no longer accepted.
     #[must_use]
-    pub fn expires_at(&self, issued_at: UnixSeconds) -> UnixSeconds {
-        issued_at.saturating_add(self.lifetime)
+    pub fn expires_at(&self, code: IssuedCode) -> UnixSeconds {
+        code.issued_at.saturating_add(self.lifetime)
     }
 
     /// The first second at which, after a send at `sent_at`, another may be asked for.
@@ -36,111 +36,170 @@ impl Policy {
 /// Where the sign-in is.
 #[derive(Clone, Copy, Debug)]
 pub enum Round {
-    /// No code has been issued.
-    First {
-        /// The medium that the user chose, if there was a choice.
-        wanted: Option<Medium>,
-    },
-    /// There was a challenge, and the response to it was not a right answer.
+    /// No code has been sent yet, and the user was not asked to choose a medium.
+    First,
+    /// The user was asked to choose a medium; no code has been sent yet.
+    Chosen(Medium),
+    /// There was a code challenge, and the response to it was not a right answer.
     Later {
-        /// What that challenge noted.
+        /// What that challenge's metadata says.
         record: Record,
         /// What the response asked for.
-        ask: ClientRequest,
+        request: ClientRequest,
     },
 }
 
-/// Which code the next challenge is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Issue {
-    /// The first of the sign-in: a new nonce.
-    First,
-    /// The one that follows an expired one: the nonce after this.
-    After(Nonce),
-    /// The one of before.
-    Same {
-        /// What it is derived from.
-        nonce: Nonce,
-        /// When it was issued.
-        issued_at: UnixSeconds,
-    },
+impl Round {
+    /// The medium that a message of this round would go by, for a user who can be reached by `media` (in
+    /// order of preference); `None` when there is no medium.
+    #[must_use]
+    pub fn medium(&self, media: &[Medium]) -> Option<Medium> {
+        let wanted = match *self {
+            Self::First => None,
+            Self::Chosen(medium) => Some(medium),
+            Self::Later { request: ClientRequest::Resend { medium: Some(medium) }, .. } => {
+                Some(medium).filter(|medium| media.contains(medium)).or(self.last_medium())
+            }
+            Self::Later { .. } => self.last_medium(),
+        };
+        wanted.filter(|medium| media.contains(medium)).or(media.first().copied())
+    }
+
+    fn last_medium(&self) -> Option<Medium> {
+        match self {
+            Self::Later { record, .. } => Some(record.medium),
+            Self::First | Self::Chosen(_) => None,
+        }
+    }
 }
 
-/// What to do for the next challenge, and what there is to note with it.
+/// What to do for the next challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// The code.
-    pub issue: Issue,
-    /// Send it? If not, the one sent before goes on.
-    pub send: bool,
-    /// How it is, or was, sent.
+pub enum Plan {
+    /// Send nothing: the challenge asks for this record's code.
+    Keep(Record),
+    /// Send a message with the account's code.
+    Send(PlannedMessage),
+}
+
+/// A message to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlannedMessage {
+    /// How it goes.
     pub medium: Medium,
-    /// When it is, or was last, sent.
-    pub sent_at: UnixSeconds,
+    /// The media on which the user can be reached.
+    pub media: MediumSet,
     /// The sends of this sign-in, with this one.
     pub sends: u8,
     /// The wrong answers of this sign-in.
-    pub wrong: u8,
+    pub wrong_answers: u8,
+    /// What is left if it cannot be sent.
+    pub fallback: Fallback,
 }
 
-/// Plans the next challenge for a user who can be reached by `media` (in order of preference);
-/// `None` when there is no medium.
-///
-/// - The first round sends a new code, to the medium chosen if there was a choice and the user has it.
-/// - A wrong answer sends nothing: the same code goes on.
-/// - A request to resend sends the same code again, to the medium asked for if the user has it;
-///   too early, one too many, or to a medium that the user has not, it is refused: nothing is
-///   sent and the same code goes on.
-/// - In place of an expired code a new one is sent, as long as the sign-in has sends left; without,
-///   the challenge goes on with the expired one and says so.
-#[must_use]
-pub fn plan(round: Round, media: &[Medium], policy: &Policy, now: UnixSeconds) -> Option<Plan> {
-    let preferred = *media.first()?;
-    let reachable = |medium: &Medium| media.contains(medium);
-    let (record, ask) = match round {
-        Round::First { wanted } => {
-            let medium = wanted.filter(reachable).unwrap_or(preferred);
-            let (issue, sent_at) = (Issue::First, now);
-            return Some(Plan { issue, send: true, medium, sent_at, sends: 1, wrong: 0 });
+/// What is left when a message cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// Nothing: the sign-in does not begin.
+    Fail,
+    /// Ask again which medium: another may do.
+    Choose,
+    /// The sign-in goes on with the code that its user may have.
+    Keep(Record),
+}
+
+impl Fallback {
+    /// What is left where a code was issued before its message failed: a user whose code has expired
+    /// may still get the message, so the sign-in goes on with the issued one.
+    #[must_use]
+    pub fn after_issue(
+        self,
+        code: IssuedCode,
+        media: MediumSet,
+        policy: &Policy,
+        now: UnixSeconds,
+    ) -> Self {
+        match self {
+            Self::Keep(record) if now >= policy.expires_at(record.code) => {
+                Self::Keep(Record { code, media, ..record })
+            }
+            other => other,
         }
-        Round::Later { record, ask } => (record, ask),
-    };
-    let go_on = go_on(round, media)?;
-    let Record { nonce, issued_at, sent_at, sends, .. } = record;
-    if sends >= policy.limits.sends {
-        return Some(go_on);
     }
-    let medium = go_on.medium;
-    let send = Plan { send: true, sent_at: now, sends: sends.saturating_add(1), ..go_on };
-    let expired = now >= policy.expires_at(issued_at);
-    let wanted = match ask {
-        ClientRequest::Resend { medium: Some(wanted) } => wanted,
-        ClientRequest::Resend { medium: None } | ClientRequest::Answer => medium,
-    };
-    Some(if expired {
-        let medium = Some(wanted).filter(reachable).unwrap_or(medium);
-        Plan { issue: Issue::After(nonce), medium, ..send }
-    } else if ask.is_resend() && reachable(&wanted) && now >= policy.resend_at(sent_at) {
-        Plan { medium: wanted, ..send }
-    } else {
-        go_on
-    })
 }
 
-/// Plans to go on with the code of before and to send nothing; `None` in the first round, which has
-/// none. It is what is left when a later round's message cannot be sent, too: the sign-in lives on
-/// with the code that its user may have.
+impl PlannedMessage {
+    /// The record once it was sent at `now` with `code`.
+    #[must_use]
+    pub fn record(&self, code: IssuedCode, now: UnixSeconds) -> Record {
+        let Self { medium, media, sends, wrong_answers, .. } = *self;
+        Record { code, sent_at: now, medium, media, sends, wrong_answers }
+    }
+}
+
+/// Plans the next challenge for a user who can be reached by `media` (in order of preference) and
+/// whose account's live code is `current`; `None` when there is no medium.
+///
+/// - The first round sends a message, to the medium chosen if there was a choice and the user has it.
+/// - A wrong answer sends nothing: the challenge goes on with the account's live code, which another
+///   session may have renewed, or else with its own.
+/// - A request to resend sends a message, to the medium asked for if the user has it; too early, one
+///   too many, or to a medium that the user does not have, it sends nothing.
+/// - When its code has expired, a message with the account's code is sent, as long as the sign-in has
+///   sends left; without, nothing is sent.
 #[must_use]
-pub fn go_on(round: Round, media: &[Medium]) -> Option<Plan> {
-    let Round::Later { record, ask } = round else { return None };
-    let Record { nonce, issued_at, sent_at, medium, sends, .. } = record;
-    let medium = if media.contains(&medium) { medium } else { *media.first()? };
-    let (issue, wrong) = (Issue::Same { nonce, issued_at }, record.wrong_answers_after(ask));
-    Some(Plan { issue, send: false, medium, sent_at, sends, wrong })
+pub fn plan(
+    round: Round,
+    media: &[Medium],
+    current: Option<IssuedCode>,
+    policy: &Policy,
+    now: UnixSeconds,
+) -> Option<Plan> {
+    let medium = round.medium(media)?;
+    let all: MediumSet = media.iter().copied().collect();
+    let first = |fallback| {
+        let (sends, wrong_answers) = (1, 0);
+        Some(Plan::Send(PlannedMessage { medium, media: all, sends, wrong_answers, fallback }))
+    };
+    let (record, request) = match round {
+        Round::First => return first(Fallback::Fail),
+        Round::Chosen(_) => return first(Fallback::Choose),
+        Round::Later { record, request } => (record, request),
+    };
+    let answer = Round::Later { record, request: ClientRequest::Answer };
+    let kept = Record {
+        code: current.unwrap_or(record.code),
+        // What `current` is bound to; its own code stays bound to what it was sent for.
+        media: current.map_or(record.media, |_| all),
+        medium: answer.medium(media)?,
+        wrong_answers: record.wrong_answers_after(request),
+        ..record
+    };
+    let is_expired = now >= policy.expires_at(record.code);
+    let may_resend = match request {
+        ClientRequest::Answer => false,
+        ClientRequest::Resend { medium: wanted } => {
+            wanted.is_none_or(|wanted| media.contains(&wanted))
+                && now >= policy.resend_at(record.sent_at)
+        }
+    };
+    let has_sends = record.sends < policy.limits.sends;
+    Some(if has_sends && (is_expired || may_resend) {
+        Plan::Send(PlannedMessage {
+            medium,
+            media: all,
+            sends: record.sends.saturating_add(1),
+            wrong_answers: kept.wrong_answers,
+            fallback: Fallback::Keep(kept),
+        })
+    } else {
+        Plan::Keep(kept)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use otp::Nonce;
     use proptest::prelude::*;
 
     use super::*;
@@ -152,151 +211,211 @@ mod tests {
     const RESEND: ClientRequest = ClientRequest::Resend { medium: None };
     const RESEND_EMAIL: ClientRequest = ClientRequest::Resend { medium: Some(EMAIL) };
 
+    /// The code of the record, and one that another session made the live one later.
+    const OWN: IssuedCode = IssuedCode { nonce: Nonce::from_bytes([7; 16]), issued_at: START };
+    const NEWER: IssuedCode =
+        IssuedCode { nonce: Nonce::from_bytes([8; 16]), issued_at: START + 250 };
+
     fn policy() -> Policy {
         Policy { limits: Limits { attempts: 3, sends: 3 }, lifetime: 300, resend_after: 30 }
     }
 
+    fn set(media: &[Medium]) -> MediumSet {
+        media.iter().copied().collect()
+    }
+
     fn record() -> Record {
         Record {
-            nonce: Nonce::from_bytes([7; 16]),
-            issued_at: START,
+            code: OWN,
             sent_at: START,
             medium: SMS,
+            media: set(&[SMS, EMAIL]),
             sends: 1,
-            wrong: 0,
+            wrong_answers: 0,
         }
     }
 
-    fn later(record: Record, ask: ClientRequest, media: &[Medium], now: UnixSeconds) -> Plan {
-        plan(Round::Later { record, ask }, media, &policy(), now).unwrap()
-    }
-
-    const SAME: Issue = Issue::Same { nonce: Nonce::from_bytes([7; 16]), issued_at: START };
-
     #[test]
-    fn the_first_round_sends_by_the_chosen_medium_or_the_preferred() {
-        for (wanted, media, medium) in [
-            (None, &[SMS, EMAIL][..], SMS),
-            (None, &[EMAIL, SMS], EMAIL),
-            (Some(SMS), &[SMS, EMAIL], SMS),
-            (Some(EMAIL), &[SMS, EMAIL], EMAIL),
-            (Some(EMAIL), &[SMS], SMS),
+    fn first_round_sends_by_the_chosen_or_preferred_medium() {
+        for (round, media, medium, fallback) in [
+            (Round::First, &[SMS, EMAIL][..], SMS, Fallback::Fail),
+            (Round::First, &[EMAIL, SMS], EMAIL, Fallback::Fail),
+            (Round::Chosen(SMS), &[SMS, EMAIL], SMS, Fallback::Choose),
+            (Round::Chosen(EMAIL), &[SMS, EMAIL], EMAIL, Fallback::Choose),
+            (Round::Chosen(EMAIL), &[SMS], SMS, Fallback::Choose),
         ] {
-            let (issue, sent_at) = (Issue::First, START);
-            let expected = Plan { issue, send: true, medium, sent_at, sends: 1, wrong: 0 };
-            let round = Round::First { wanted };
-            assert_eq!(plan(round, media, &policy(), START), Some(expected));
+            for current in [None, Some(OWN)] {
+                let message = PlannedMessage {
+                    medium,
+                    media: set(media),
+                    sends: 1,
+                    wrong_answers: 0,
+                    fallback,
+                };
+                assert_eq!(
+                    plan(round, media, current, &policy(), START),
+                    Some(Plan::Send(message))
+                );
+            }
         }
-        assert_eq!(plan(Round::First { wanted: None }, &[], &policy(), START), None);
+        assert_eq!(plan(Round::First, &[], None, &policy(), START), None);
     }
 
     #[test]
-    fn later_rounds() {
-        let both = &[SMS, EMAIL][..];
+    fn later_rounds_keep_or_send_by_request_time_and_live_code() {
+        let (both, own) = (&[SMS, EMAIL][..], Some(OWN));
         let used_up = Record { sends: 3, ..record() };
-        let go_on =
-            Plan { issue: SAME, send: false, medium: SMS, sent_at: START, sends: 1, wrong: 0 };
-        let again = |at| Plan { send: true, sent_at: at, sends: 2, ..go_on };
-        let new = |at| Plan { issue: Issue::After(Nonce::from_bytes([7; 16])), ..again(at) };
-        let wrong = |plan| Plan { wrong: 1, ..plan };
-        for (case, record, ask, media, after, expected) in [
-            ("wrong", record(), ANSWER, both, 5, wrong(go_on)),
-            ("wrong, at the end of the lifetime", record(), ANSWER, both, 299, wrong(go_on)),
-            ("expired", record(), ANSWER, both, 300, wrong(new(START + 300))),
+        let keep = |record: Record| Plan::Keep(record);
+        let send = |medium, kept: Record| {
+            let Record { sends, wrong_answers, .. } = kept;
+            let fallback = Fallback::Keep(kept);
+            let (sends, media) = (sends + 1, MediumSet::default());
+            Plan::Send(PlannedMessage { medium, media, sends, wrong_answers, fallback })
+        };
+        let wrong = |record: Record| Record { wrong_answers: 1, ..record };
+        let newer = |record: Record| Record { code: NEWER, ..record };
+        let by_email = |record: Record| Record { medium: EMAIL, ..record };
+        for (case, record, request, media, current, after, expected) in [
+            ("wrong", record(), ANSWER, both, own, 5, keep(wrong(record()))),
             (
-                "expired, no sends left",
+                "wrong, at the end of its life",
+                record(),
+                ANSWER,
+                both,
+                own,
+                299,
+                keep(wrong(record())),
+            ),
+            (
+                "wrong, renewed elsewhere",
+                record(),
+                ANSWER,
+                both,
+                Some(NEWER),
+                260,
+                keep(wrong(newer(record()))),
+            ),
+            ("wrong, used elsewhere", record(), ANSWER, both, None, 5, keep(wrong(record()))),
+            ("expired", record(), ANSWER, both, None, 300, send(SMS, wrong(record()))),
+            (
+                "expired, renewed elsewhere",
+                record(),
+                ANSWER,
+                both,
+                Some(NEWER),
+                300,
+                send(SMS, wrong(newer(record()))),
+            ),
+            (
+                "expired, renewed elsewhere, no sends left",
                 used_up,
                 ANSWER,
                 both,
+                Some(NEWER),
                 300,
-                Plan { sends: 3, ..wrong(go_on) },
+                keep(wrong(newer(used_up))),
             ),
-            ("resend", record(), RESEND, both, 30, again(START + 30)),
-            ("resend, too early", record(), RESEND, both, 29, go_on),
-            ("resend, no sends left", used_up, RESEND, both, 30, Plan { sends: 3, ..go_on }),
-            ("resend, expired", record(), RESEND, both, 300, new(START + 300)),
-            (
-                "switch",
-                record(),
-                RESEND_EMAIL,
-                both,
-                30,
-                Plan { medium: EMAIL, ..again(START + 30) },
-            ),
-            ("switch, too early", record(), RESEND_EMAIL, both, 29, go_on),
-            ("switch, not reachable", record(), RESEND_EMAIL, &[SMS], 30, go_on),
-            (
-                "switch, expired",
-                record(),
-                RESEND_EMAIL,
-                both,
-                300,
-                Plan { medium: EMAIL, ..new(START + 300) },
-            ),
+            ("expired, no sends left", used_up, ANSWER, both, None, 300, keep(wrong(used_up))),
+            ("resend", record(), RESEND, both, own, 30, send(SMS, record())),
+            ("resend, used elsewhere", record(), RESEND, both, None, 30, send(SMS, record())),
+            ("resend, too early", record(), RESEND, both, own, 29, keep(record())),
+            ("resend, no sends left", used_up, RESEND, both, own, 30, keep(used_up)),
+            ("resend, expired", record(), RESEND, both, None, 300, send(SMS, record())),
+            ("switch", record(), RESEND_EMAIL, both, own, 30, send(EMAIL, record())),
+            ("switch, too early", record(), RESEND_EMAIL, both, own, 29, keep(record())),
+            ("switch, not reachable", record(), RESEND_EMAIL, &[SMS], own, 30, keep(record())),
+            ("switch, expired", record(), RESEND_EMAIL, both, None, 300, send(EMAIL, record())),
             (
                 "switch, expired, not reachable",
                 record(),
                 RESEND_EMAIL,
                 &[SMS],
+                None,
                 300,
-                new(START + 300),
+                send(SMS, record()),
             ),
             (
                 "the medium is gone",
                 record(),
                 RESEND,
                 &[EMAIL],
+                own,
                 30,
-                Plan { medium: EMAIL, ..again(START + 30) },
+                send(EMAIL, by_email(record())),
             ),
-            ("the clock went back", record(), RESEND, both, 0, go_on),
+            ("the clock went back", record(), RESEND, both, own, 0, keep(record())),
         ] {
-            assert_eq!(later(record, ask, media, START + after), expected, "{case}");
+            // A code is bound to the contacts that it was sent for, the live one to all there are.
+            let kept = |record: Record| match current {
+                Some(_) => Record { media: set(media), ..record },
+                None => record,
+            };
+            let expected = match expected {
+                Plan::Keep(record) => Plan::Keep(kept(record)),
+                Plan::Send(message) => {
+                    let Fallback::Keep(record) = message.fallback else { panic!("{case}") };
+                    let fallback = Fallback::Keep(kept(record));
+                    Plan::Send(PlannedMessage { media: set(media), fallback, ..message })
+                }
+            };
+            let round = Round::Later { record, request };
+            let planned = plan(round, media, current, &policy(), START + after);
+            assert_eq!(planned, Some(expected), "{case}");
         }
-        let round = Round::Later { record: record(), ask: RESEND };
-        assert_eq!(plan(round, &[], &policy(), START), None);
+        let round = Round::Later { record: record(), request: RESEND };
+        assert_eq!(plan(round, &[], own, &policy(), START), None);
     }
 
-    fn any_ask() -> impl Strategy<Value = ClientRequest> {
+    fn any_request() -> impl Strategy<Value = ClientRequest> {
         prop::sample::select(vec![ANSWER, RESEND, RESEND_EMAIL])
     }
 
     proptest! {
-        /// Whatever a client does, a sign-in sends at most `MAX_SENDS` messages, resends keep their
-        /// distance, and a code that is alive is never replaced.
+        /// Whatever a client does, a sign-in sends at most `MAX_SENDS` messages, to media that the user
+        /// has, and resends keep their distance.
         #[test]
-        fn a_sign_in_keeps_its_limits(
-            rounds in prop::collection::vec((any_ask(), 0_u64..200, any::<bool>()), 0..40),
+        fn sign_in_keeps_its_limits(
+            rounds in prop::collection::vec(
+                (any_request(), 0_u64..200, any::<bool>(), any::<bool>()),
+                0..40,
+            ),
             most in 1_u8..=10,
         ) {
             let policy = Policy { limits: Limits { attempts: 5, sends: most }, ..policy() };
-            let (mut now, mut sent, mut nonces) = (START, 0, 0_u8);
-            let mut round = Round::First { wanted: None };
-            for (ask, pause, has_email) in rounds {
+            let (mut now, mut sent) = (START, 0);
+            let mut round = Round::First;
+            for (request, pause, has_email, is_live) in rounds {
                 let media = if has_email { &[SMS, EMAIL][..] } else { &[SMS] };
-                let plan = plan(round, media, &policy, now).unwrap();
-                sent += u8::from(plan.send);
-                prop_assert_eq!(sent, plan.sends);
-                prop_assert!(sent <= most && media.contains(&plan.medium));
-                if let Round::Later { record, .. } = round {
-                    let expired = now >= record.issued_at + policy.lifetime;
-                    let is_new = plan.issue == Issue::After(record.nonce);
-                    prop_assert_eq!(is_new, expired && plan.send);
-                    let apart = now >= record.sent_at + policy.resend_after;
-                    prop_assert!(!plan.send || expired || apart);
-                }
-                let Plan { issue, medium, sent_at, sends, wrong, .. } = plan;
-                let (nonce, issued_at) = match issue {
-                    Issue::Same { nonce, issued_at } => (nonce, issued_at),
-                    Issue::First | Issue::After(_) => {
-                        nonces += 1;
-                        (Nonce::from_bytes([nonces; 16]), now)
+                let live = IssuedCode { issued_at: now.saturating_sub(10), ..NEWER };
+                let current = is_live.then_some(live);
+                let record = match plan(round, media, current, &policy, now).unwrap() {
+                    Plan::Keep(record) => record,
+                    Plan::Send(message) => {
+                        sent += 1;
+                        prop_assert_eq!(round.medium(media), Some(message.medium));
+                        if let Round::Later { record, .. } = round {
+                            let expired = now >= policy.expires_at(record.code);
+                            prop_assert!(expired || now >= policy.resend_at(record.sent_at));
+                            prop_assert_eq!(
+                                message.wrong_answers,
+                                record.wrong_answers_after(request_of(round))
+                            );
+                        }
+                        message.record(current.unwrap_or(IssuedCode { issued_at: now, ..OWN }), now)
                     }
                 };
-                let record = Record { nonce, issued_at, sent_at, medium, sends, wrong };
-                round = Round::Later { record, ask };
+                prop_assert_eq!(sent, record.sends);
+                prop_assert!(sent <= most && media.contains(&record.medium));
                 now += pause;
+                round = Round::Later { record, request };
             }
+        }
+    }
+
+    fn request_of(round: Round) -> ClientRequest {
+        match round {
+            Round::Later { request, .. } => request,
+            Round::First | Round::Chosen(_) => ANSWER,
         }
     }
 }

@@ -1,30 +1,30 @@
-//! From Cognito's event to the plan, and from its outcome to Cognito's response.
+//! One call, from Cognito's event to its response: read, plan, admit, send, respond.
 
 use std::time::Duration;
 
-use otp::{ChallengeMetadata, ClientRequest, Code, Nonce, Record, UnixSeconds};
+use ledger::{
+    AdmissionError, CodeBinding, CodeRules, ItemNames, Ledger, RateLimited, Reading, Store,
+};
+use otp::{Code, IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
 use rand::TryCryptoRng;
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout_at};
-use trigger::{Event, Fault, MetricEvent, Metrics, Request};
+use trigger::{Event, Fault, MetricEvent, Metrics, Request, TIME_LIMIT};
 
-use crate::challenge::{NotSent, Response, Terms};
-use crate::pace::{Pace, Sent};
-use crate::plan::{Issue, Plan, Policy, Round, go_on, plan};
+use crate::challenge::{ChallengeContext, Response};
+use crate::history::History;
+use crate::plan::{Plan, Round, plan};
+use crate::send_history::{SendHistory, SendSample};
 use crate::settings::FirstRound;
 use crate::{Destination, Destinations, Message, MessageSender, SendError, Settings, decoy};
-use ledger::{Admission, Ledger, NotAdmitted, Refused, Store, UnixMillis, Wanted};
-
-/// Within this time of being called the function has answered or failed, whatever the services that
-/// it waits for do. Cognito gives up at 5 seconds and calls again.
-pub const TIME_LIMIT: Duration = Duration::from_millis(3_700);
 
 /// The function: its settings, what it sends with, and what bounds that.
-pub struct Create<D, S> {
+pub struct Create<M, S> {
     settings: Settings,
-    deliver: D,
+    sender: M,
     ledger: Ledger<S>,
-    pace: Pace,
+    names: ItemNames,
+    history: SendHistory,
     metrics: Metrics,
 }
 
@@ -32,33 +32,44 @@ pub struct Create<D, S> {
 #[derive(Clone, Copy)]
 struct Call<'a> {
     event: &'a Event,
+    subject: &'a str,
     now: UnixMillis,
     deadline: Instant,
 }
 
 impl<'a> Call<'a> {
     #[expect(clippy::disallowed_methods, reason = "bounds the waits of one call")]
-    fn new(event: &'a Event, now: UnixMillis) -> Self {
-        Self { event, now, deadline: Instant::now() + TIME_LIMIT }
+    fn new(event: &'a Event, subject: &'a str, now: UnixMillis) -> Self {
+        Self { event, subject, now, deadline: Instant::now() + TIME_LIMIT }
     }
 
     fn seconds(self) -> UnixSeconds {
         self.now / 1_000
     }
 
+    fn is_unknown_user(self) -> bool {
+        self.event.request.user_not_found
+    }
+
     /// How much of the call's time is left.
     #[expect(clippy::disallowed_methods, reason = "times a send")]
-    fn left(self) -> Duration {
+    fn remaining(self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 }
 
-impl<D: MessageSender, S: Store> Create<D, S> {
-    /// The function with `settings`, sending with `deliver` what the ledger in `store` admits. It
+impl<M: MessageSender, S: Store> Create<M, S> {
+    /// The function with `settings`, sending with `sender` what the ledger in `store` admits. It
     /// counts nothing.
-    pub fn new(settings: Settings, deliver: D, store: S) -> Self {
-        let ledger = Ledger::new(store, settings.codes.key.clone(), settings.issue_limits.clone());
-        Self { settings, deliver, ledger, pace: Pace::default(), metrics: Metrics::default() }
+    pub fn new(settings: Settings, sender: M, store: S) -> Self {
+        Self {
+            ledger: Ledger::new(store, settings.issue_limits.clone()),
+            names: ItemNames::new(settings.ledger.key.clone()),
+            settings,
+            sender,
+            history: SendHistory::default(),
+            metrics: Metrics::default(),
+        }
     }
 
     /// The same, counting what it issues and sends in `metrics`.
@@ -76,136 +87,110 @@ impl<D: MessageSender, S: Store> Create<D, S> {
         &self,
         event: &Event,
         now: UnixMillis,
-        generator: &mut R,
+        rng: &mut R,
     ) -> Result<Response, Fault> {
-        let call = Call::new(event, now);
+        let subject = event.subject();
+        let call = Call::new(event, &subject, now);
         let Settings { codes, policy, first_round, .. } = &self.settings;
-        let last = last(&event.request, policy)?;
-        let destinations = self.destinations(event);
-        let terms = Terms { codes, policy, destinations: &destinations };
+        let history = History::read(&event.request, policy)?;
+        let destinations = self.destinations(call);
         let media = destinations.media();
-        let round = match last {
-            Last::Nothing if *first_round == FirstRound::Choose => return terms.choice(None),
-            Last::Nothing => Round::First { wanted: None },
-            Last::Choice { ask: ClientRequest::Resend { medium: Some(wanted) }, .. } => {
-                Round::First { wanted: Some(wanted) }
-            }
-            Last::Choice { other, .. } => {
-                Round::First { wanted: media.get(1).copied().filter(|_| other) }
-            }
-            Last::Code { record, ask } => Round::Later { record, ask },
+        let challenge = ChallengeContext {
+            codes,
+            policy,
+            destinations: &destinations,
+            pool_id: &event.user_pool_id,
+            subject: &subject,
+            round: RoundId::generate(rng).map_err(|_| NO_RANDOMNESS)?,
         };
-        let plan = plan(round, &media, policy, call.seconds());
-        let plan = plan.ok_or_else(|| destinations.fault())?;
-        if !plan.send {
-            return terms.code(&self.later_record(call, &plan)?, None);
-        }
-        let destination = destinations.get(plan.medium)?;
-        let not_sent = |fault| Some(NotSent { fault, now: call.seconds() });
-        let Some(instead) = go_on(round, &media) else {
-            let sent = self.first_code(call, &plan, destination, generator).await;
-            return match (sent, last) {
-                (Ok(record), _) => terms.code(&record, None),
-                (Err(fault @ Fault::Internal(_)), _) | (Err(fault), Last::Nothing) => Err(fault),
-                // Another way may do.
-                (Err(fault), _) => terms.choice(not_sent(fault)),
-            };
+        let round = match history {
+            History::Empty if *first_round == FirstRound::Choose => {
+                return challenge.choice_challenge();
+            }
+            History::Empty => Round::First,
+            History::Choice { is_alternative, request } => {
+                let alternative = media.get(1).copied().filter(|_| is_alternative);
+                let chosen = request.medium().or(alternative).or(media.first().copied());
+                Round::Chosen(chosen.ok_or_else(|| destinations.fault())?)
+            }
+            History::Code { record, request } => Round::Later { record, request },
         };
-        let record = self.later_record(call, &plan)?;
-        match self.another_message(call, &record, destination, generator).await {
-            Ok(()) => terms.code(&record, None),
-            // The sign-in lives on with the code that its user may have.
-            Err(fault) => terms.code(&self.later_record(call, &instead)?, not_sent(fault)),
-        }
-    }
-
-    /// Admits, sends and closes a sign-in's first code: a new one, or that of the call which this
-    /// one repeats.
-    async fn first_code<R: TryCryptoRng>(
-        &self,
-        call: Call<'_>,
-        plan: &Plan,
-        destination: &Destination,
-        generator: &mut R,
-    ) -> Result<Record, Fault> {
-        let nonce = Nonce::generate(generator)
-            .map_err(|_| Fault::Internal("the system has no randomness to give"))?;
-        let user = self.ledger.user(&call.event.user_pool_id, call.event.subject());
-        let admission = self.admit(call, destination, &Wanted::New(user, nonce)).await?;
-        let (nonce, issued_at) = admission.issue.unwrap_or((nonce, call.now));
-        let Plan { medium, sent_at, sends, wrong, .. } = *plan;
-        let record = Record { nonce, issued_at: issued_at / 1_000, sent_at, medium, sends, wrong };
-        self.send(call, &record, destination, generator).await?;
-        // From here on the code is this sign-in's alone. A challenge whose issue stayed open could
-        // be another's too, so there is none.
-        let closed = self.ledger.close(admission, call.now);
-        match timeout_at(call.deadline, closed).await {
-            Ok(Ok(())) => {
-                if !call.event.request.user_not_found {
-                    self.metrics.record(MetricEvent::Issued);
+        let medium = round.medium(&media).ok_or_else(|| destinations.fault())?;
+        let destination = destinations.get(medium)?;
+        let rules = CodeRules {
+            binding: CodeBinding::new(&codes.key.tag(), destinations.media_set()),
+            lifetime: policy.lifetime,
+        };
+        let reading = self.read(call, destination).await;
+        let current =
+            reading.as_ref().ok().and_then(|reading| reading.current_code(&rules, call.seconds()));
+        let planned = plan(round, &media, current, policy, call.seconds());
+        match planned.ok_or_else(|| destinations.fault())? {
+            Plan::Keep(record) => challenge.code_challenge(&record),
+            Plan::Send(message) => {
+                let code = match self.issue(call, reading, &rules, rng).await {
+                    Ok(code) => code,
+                    Err(fault) => {
+                        return challenge.fallback(message.fallback, fault, call.seconds());
+                    }
+                };
+                match self.send(call, code, destination, rng).await {
+                    Ok(()) => {
+                        if message.sends == 1 && !call.is_unknown_user() {
+                            self.metrics.record(MetricEvent::Issued);
+                        }
+                        challenge.code_challenge(&message.record(code, call.seconds()))
+                    }
+                    Err(fault) => {
+                        let fallback = message.fallback.after_issue(
+                            code,
+                            message.media,
+                            policy,
+                            call.seconds(),
+                        );
+                        challenge.fallback(fallback, fault, call.seconds())
+                    }
                 }
-                Ok(record)
-            }
-            Ok(Err(_)) | Err(_) => Err(Fault::Unavailable),
-        }
-    }
-
-    /// Admits and sends a later message: the same code again, or the one after an expired one.
-    async fn another_message<R: TryCryptoRng>(
-        &self,
-        call: Call<'_>,
-        record: &Record,
-        destination: &Destination,
-        generator: &mut R,
-    ) -> Result<(), Fault> {
-        self.admit(call, destination, &Wanted::Same).await?;
-        self.send(call, record, destination, generator).await
-    }
-
-    async fn admit(
-        &self,
-        call: Call<'_>,
-        destination: &Destination,
-        wanted: &Wanted,
-    ) -> Result<Admission, Fault> {
-        let admitted = self.ledger.admit(destination.expose(), wanted, call.now);
-        match timeout_at(call.deadline, admitted).await {
-            Ok(Ok(admission)) => Ok(admission),
-            Ok(Err(NotAdmitted::TooMany(Refused { retry_after }))) => {
-                Err(Fault::TooManyCodes(retry_after.div_ceil(1_000)))
-            }
-            Ok(Err(NotAdmitted::Unavailable)) => Err(Fault::Unavailable),
-            Err(_) => {
-                tracing::warn!(limit = ?TIME_LIMIT, "the ledger did not answer");
-                Err(Fault::Unavailable)
             }
         }
     }
 
-    fn destinations(&self, event: &Event) -> Destinations {
-        let Settings { codes, media, require_verified, sms_countries, .. } = &self.settings;
-        let Event { user_pool_id, user_name, request } = event;
-        if request.user_not_found {
-            let name = user_name.expose_secret();
-            decoy::destinations(&codes.key, user_pool_id, name, media, sms_countries)
+    /// Admits a message and returns the account's code that it is to carry: the live one, or a new one.
+    async fn issue<R: TryCryptoRng>(
+        &self,
+        call: Call<'_>,
+        reading: Result<Reading, Fault>,
+        rules: &CodeRules,
+        rng: &mut R,
+    ) -> Result<IssuedCode, Fault> {
+        let fresh = Nonce::generate(rng).map_err(|_| NO_RANDOMNESS)?;
+        let jitter = rng.try_next_u32().map_err(|_| NO_RANDOMNESS)?;
+        within(call, self.ledger.admit(reading?, rules, fresh, call.now, jitter)).await
+    }
+
+    /// Reads what the ledger has of the account and of `destination`.
+    async fn read(&self, call: Call<'_>, destination: &Destination) -> Result<Reading, Fault> {
+        let (pool_id, address) = (call.event.user_pool_id.as_str(), destination.expose());
+        let (account, destination) = if call.is_unknown_user() {
+            (
+                self.names.unknown_account(pool_id, call.subject),
+                self.names.unknown_destination(pool_id, call.subject, address),
+            )
         } else {
-            let attributes = &request.user_attributes;
-            Destinations::of_user(attributes, media, *require_verified, sms_countries)
-        }
+            (self.names.account(pool_id, call.subject), self.names.destination(address))
+        };
+        within(call, self.ledger.read(account, destination, call.now)).await
     }
 
-    /// The record of a later round's plan.
-    fn later_record(&self, call: Call<'_>, plan: &Plan) -> Result<Record, Fault> {
-        let Plan { issue, medium, sent_at, sends, wrong, .. } = *plan;
-        let (nonce, issued_at) = match issue {
-            Issue::Same { nonce, issued_at } => (nonce, issued_at),
-            Issue::After(expired) => {
-                let key = &self.settings.codes.key;
-                (expired.next(key, &call.event.user_pool_id, call.event.subject()), call.seconds())
-            }
-            Issue::First => return Err(Fault::Internal("a later round has a first code")),
-        };
-        Ok(Record { nonce, issued_at, sent_at, medium, sends, wrong })
+    fn destinations(&self, call: Call<'_>) -> Destinations {
+        let Settings { ledger, media, sms_countries, .. } = &self.settings;
+        let Event { user_pool_id, user_name, request } = call.event;
+        if call.is_unknown_user() {
+            let name = user_name.expose_secret();
+            decoy::destinations(&ledger.key, user_pool_id, name, media, sms_countries)
+        } else {
+            Destinations::of_user(&request.user_attributes, media, sms_countries)
+        }
     }
 
     /// Sends the code. For an unknown user it writes the message, too, but goes as a recent send went
@@ -213,112 +198,81 @@ impl<D: MessageSender, S: Store> Create<D, S> {
     async fn send<R: TryCryptoRng>(
         &self,
         call: Call<'_>,
-        record: &Record,
+        issued: IssuedCode,
         destination: &Destination,
-        generator: &mut R,
+        rng: &mut R,
     ) -> Result<(), Fault> {
         let Settings { codes, policy, catalog, .. } = &self.settings;
-        let Record { nonce, issued_at, .. } = record;
-        let code = Code::derive(
-            &codes.key,
-            &call.event.user_pool_id,
-            call.event.subject(),
-            nonce,
-            codes.length,
-        );
-        let seconds = policy.expires_at(*issued_at).saturating_sub(call.seconds());
+        let owner = call.event.code_owner(call.subject);
+        let code = Code::derive(&codes.key, owner, &issued.nonce, codes.length);
+        let seconds = policy.expires_at(issued).saturating_sub(call.seconds());
         let Request { client_metadata, user_attributes, .. } = &call.event.request;
-        let language = catalog
-            .language([client_metadata, user_attributes].map(|texts| texts.expose("locale")));
+        let locales = [client_metadata, user_attributes].map(|texts| texts.expose("locale"));
+        let language = catalog.language(locales);
         let message = Message::new(catalog, language, destination.medium(), &code, seconds);
-        if call.event.request.user_not_found {
-            let Sent { took, outcome } = self.pace.draw(generator);
-            let pause = timeout_at(call.deadline, tokio::time::sleep(took)).await;
+        if call.is_unknown_user() {
+            let SendSample { duration, outcome } = self.history.sample(rng);
+            let pause = timeout_at(call.deadline, tokio::time::sleep(duration)).await;
             return pause.map_or(Err(SendError), |()| outcome).map_err(|_| Fault::DeliveryFailed);
         }
-        let before = call.left();
-        let delivery = timeout_at(call.deadline, self.deliver.send(destination, &message));
-        let outcome = delivery.await.unwrap_or_else(|_| {
+        let before = call.remaining();
+        let sending = timeout_at(call.deadline, self.sender.send(destination, &message));
+        let outcome = sending.await.unwrap_or_else(|_| {
             let medium = destination.medium().name();
-            tracing::warn!(medium, limit = ?TIME_LIMIT, "not sent: no answer");
+            tracing::warn!(medium, limit = ?TIME_LIMIT, "message not sent: no response in time");
             Err(SendError)
         });
-        let (medium, took) = (destination.medium(), before.saturating_sub(call.left()));
+        let (medium, duration) = (destination.medium(), before.saturating_sub(call.remaining()));
         self.metrics.record(match outcome {
-            Ok(()) => MetricEvent::Delivered { medium, country: destination.country(), took },
+            Ok(()) => {
+                let country = destination.country();
+                MetricEvent::Delivered { medium, country, took: duration }
+            }
             Err(SendError) => MetricEvent::Undelivered { medium },
         });
-        self.pace.note(Sent { took, outcome });
+        self.history.record(SendSample { duration, outcome });
         outcome.map_err(|SendError| Fault::DeliveryFailed)
     }
 }
 
-/// The challenge of ours that came last, and the response to it.
-#[derive(Clone, Copy)]
-enum Last {
-    /// There was none.
-    Nothing,
-    /// It asked which way the code shall go.
-    Choice {
-        /// Verify found the name of the less preferred medium.
-        other: bool,
-        ask: ClientRequest,
-    },
-    /// It asked for a code, and the answer was not right.
-    Code { record: Record, ask: ClientRequest },
-}
+const NO_RANDOMNESS: Fault = Fault::Internal("the system returned no random bytes");
 
-/// Reads the history. One that our define ends is a fault.
-fn last(request: &Request, policy: &Policy) -> Result<Last, Fault> {
-    const OURS: &str = "CUSTOM_CHALLENGE";
-    if request.challenge_name.as_deref() != Some(OURS) {
-        return Err(Fault::Internal("the event asks for a challenge that is not ours"));
-    }
-    let Some(last) = request.session.iter().rposition(|entry| entry.challenge_name == OURS) else {
-        return Ok(Last::Nothing);
-    };
-    let [last] = request.session.get(last..).unwrap_or_default() else {
-        return Err(Fault::Internal("another challenge came after ours"));
-    };
-    let metadata = last.challenge_metadata.as_ref().map(|text| text.expose_secret());
-    let note = ChallengeMetadata::parse(metadata.unwrap_or_default())
-        .map_err(|_| Fault::Internal("the last challenge's metadata is not create's"))?;
-    let ask = ClientRequest::from_client_metadata(|name| request.client_metadata.expose(name));
-    let record = match note {
-        ChallengeMetadata::Choice => {
-            return Ok(Last::Choice { other: last.challenge_result, ask });
+/// What the ledger answers within the call's time.
+async fn within<T>(
+    call: Call<'_>,
+    answer: impl Future<Output = Result<T, AdmissionError>>,
+) -> Result<T, Fault> {
+    match timeout_at(call.deadline, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(AdmissionError::RateLimited(RateLimited { window }))) => {
+            Err(Fault::TooManyCodes(window.as_secs()))
         }
-        ChallengeMetadata::Code(record) => record,
-    };
-    if last.challenge_result {
-        return Err(Fault::Internal("the last challenge was answered right"));
+        Ok(Err(AdmissionError::Unavailable)) => Err(Fault::Unavailable),
+        Err(_) => {
+            tracing::warn!(limit = ?TIME_LIMIT, "ledger did not respond in time");
+            Err(Fault::Unavailable)
+        }
     }
-    if record.wrong_answers_after(ask) >= policy.limits.attempts {
-        return Err(Fault::Internal("the attempts are used up"));
-    }
-    Ok(Last::Code { record, ask })
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
-    use std::collections::BTreeMap;
-    use std::rc::Rc;
 
     use aws_lambda_events::cognito::CognitoEventUserPoolsCreateAuthChallengeResponse;
+    use ledger::{Consumption, IssueLimit, MemoryStore};
     use numbering::{AllowedCountries, Region};
-    use otp::Medium;
-    use otp::{CodeKey, CodeLength};
+    use otp::{CodeKey, CodeLength, CodeOwner, LedgerKey, Medium, Record};
     use rand::SeedableRng as _;
     use rand::rngs::ChaCha20Rng;
     use serde_json::{Value, json};
-    use settings::{CodeSettings, Limits};
+    use settings::{CodeSettings, LedgerSettings, Limits};
 
     use super::*;
-    use crate::{EmailOptions, MessageCatalog, SmsOptions};
-    use ledger::{IssueLimit, Item, ItemKey, StoreError};
+    use crate::{EmailOptions, MessageCatalog, Policy, SmsOptions};
 
     const NOW: UnixSeconds = 1_767_225_600;
+    const POOL: &str = "us-east-1_LocalPool";
 
     /// What was sent: medium, address, text.
     #[derive(Default)]
@@ -342,43 +296,13 @@ mod tests {
         }
     }
 
-    /// A table that others may write to between any two calls.
-    #[derive(Clone, Default)]
-    struct Table {
-        items: Rc<RefCell<BTreeMap<ItemKey, Item>>>,
-        down: Rc<Cell<bool>>,
-        loads: Rc<Cell<u32>>,
-    }
-
-    impl Store for Table {
-        async fn load(&self, key: &ItemKey) -> Result<Item, StoreError> {
-            tokio::task::yield_now().await;
-            self.loads.set(self.loads.get() + 1);
-            if self.down.get() {
-                return Err(StoreError::Unavailable);
-            }
-            Ok(self.items.borrow().get(key).cloned().unwrap_or_default())
-        }
-
-        async fn store(&self, key: &ItemKey, item: &Item, _: u64) -> Result<(), StoreError> {
-            tokio::task::yield_now().await;
-            let mut items = self.items.borrow_mut();
-            let before = items.get(key).map_or(0, |item| item.version);
-            if before + 1 != item.version {
-                return Err(StoreError::Conflict);
-            }
-            items.insert(key.clone(), item.clone());
-            Ok(())
-        }
-    }
-
-    type Subject = Create<Outbox, Table>;
+    type Subject = Create<Outbox, MemoryStore>;
 
     fn create(outbox: Outbox) -> Subject {
-        create_on(outbox, Table::default())
+        create_on(outbox, MemoryStore::default())
     }
 
-    fn create_on(outbox: Outbox, table: Table) -> Subject {
+    fn create_on(outbox: Outbox, table: MemoryStore) -> Subject {
         Create::new(settings(), outbox, table)
     }
 
@@ -394,14 +318,16 @@ mod tests {
                 resend_after: 30,
             },
             media: vec![Medium::Sms, Medium::Email],
-            require_verified: true,
             first_round: FirstRound::Send,
             sms_countries: AllowedCountries::Only(vec![Region::from_code("JP").unwrap()]),
             email_from: Some("sign-in@example.com".to_owned()),
             catalog: MessageCatalog::default(),
             sms: SmsOptions::default(),
             email: EmailOptions::default(),
-            ledger_table: "ledger".to_owned(),
+            ledger: LedgerSettings {
+                key: LedgerKey::new("another example key of some 40 different bytes").unwrap(),
+                table: "ledger".to_owned(),
+            },
             issue_limits: vec![IssueLimit { count: 5, window: Duration::from_secs(15 * 60) }],
         }
     }
@@ -420,10 +346,31 @@ mod tests {
         });
         change(&mut request);
         Event {
-            user_pool_id: "us-east-1_LocalPool".to_owned(),
+            user_pool_id: POOL.to_owned(),
             user_name: "jane".into(),
             request: serde_json::from_value(request).unwrap(),
         }
+    }
+
+    fn owner() -> CodeOwner<'static> {
+        CodeOwner {
+            pool_id: POOL,
+            user_sub: "the sub",
+            phone_number: "+819012345678",
+            email: "jane@example.com",
+        }
+    }
+
+    /// Uses the code of `response`, as verify does.
+    async fn consume(table: &MemoryStore, create: &Subject, response: &Value) -> Consumption {
+        let private = &response["privateChallengeParameters"];
+        let nonce = Nonce::decode(private["nonce"].as_str().unwrap()).unwrap();
+        let round = RoundId::decode(private["round"].as_str().unwrap()).unwrap();
+        table.consume(&create.names.account(POOL, "the sub"), nonce, round).await.unwrap()
+    }
+
+    fn code_in(text: &str) -> String {
+        text.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 6).unwrap().to_owned()
     }
 
     async fn respond(create: &Subject, event: &Event, now: UnixSeconds) -> Result<Value, Fault> {
@@ -464,16 +411,16 @@ mod tests {
             })
         );
         let record = Record::parse(response["challengeMetadata"].as_str().unwrap()).unwrap();
-        assert_eq!(
-            response["privateChallengeParameters"],
-            json!({ "nonce": record.nonce.encode(), "expires_at": "1767225900" })
-        );
-        let sent = create.deliver.sent.borrow();
+        let private = &response["privateChallengeParameters"];
+        assert_eq!(private["nonce"], record.code.nonce.encode());
+        assert_eq!(private["expires_at"], "1767225900");
+        assert_eq!(private["media"], "SMS,EMAIL");
+        assert_eq!(private.as_object().unwrap().len(), 5, "round and mac besides");
+        let sent = create.sender.sent.borrow();
         let [(Medium::Sms, to, text)] = sent.as_slice() else { panic!("{} sent", sent.len()) };
         assert_eq!(to, "+819012345678");
         let codes = &create.settings.codes;
-        let pool = "us-east-1_LocalPool";
-        let code = Code::derive(&codes.key, pool, "the sub", &record.nonce, codes.length);
+        let code = Code::derive(&codes.key, owner(), &record.code.nonce, codes.length);
         assert!(text.starts_with(code.expose()));
         // The code itself is nowhere in the response.
         assert!(!response.to_string().contains(code.expose()));
@@ -486,22 +433,22 @@ mod tests {
         let create = create(Outbox::default());
         let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
         let wrong = respond(&create, &after(&first, &json!(null)), NOW + 10).await.unwrap();
-        assert_eq!(create.deliver.sent.borrow().len(), 1);
-        assert_eq!(wrong["privateChallengeParameters"], first["privateChallengeParameters"]);
+        assert_eq!(create.sender.sent.borrow().len(), 1);
+        assert_eq!(nonce(&wrong), nonce(&first));
         assert_eq!(wrong["publicChallengeParameters"]["ATTEMPTS_LEFT"], "2");
 
         let ask = json!({ "action": "resend", "medium": "EMAIL" });
         let resent = respond(&create, &after(&wrong, &ask), NOW + 40).await.unwrap();
-        assert_eq!(resent["privateChallengeParameters"], first["privateChallengeParameters"]);
+        assert_eq!(nonce(&resent), nonce(&first));
         assert_eq!(resent["publicChallengeParameters"]["ATTEMPTS_LEFT"], "2");
         assert_eq!(resent["publicChallengeParameters"]["RESENDS_LEFT"], "1");
         assert_eq!(resent["publicChallengeParameters"]["CODE_DELIVERY_DESTINATION"], "j***@e***");
 
         let expired = respond(&create, &after(&resent, &json!(null)), NOW + 300).await.unwrap();
-        assert_ne!(expired["privateChallengeParameters"], first["privateChallengeParameters"]);
+        assert_ne!(nonce(&expired), nonce(&first));
         assert_eq!(expired["publicChallengeParameters"]["EXPIRES_AT"], "1767226200");
 
-        let sent = create.deliver.sent.borrow();
+        let sent = create.sender.sent.borrow();
         let runs = |n: usize| sent[n].2.split(|c: char| !c.is_ascii_digit());
         let code = |n| runs(n).find(|run| run.len() == 6).unwrap();
         assert_eq!(sent.len(), 3);
@@ -513,23 +460,21 @@ mod tests {
     #[tokio::test]
     async fn a_choice_sends_nothing_and_then_where_it_is_asked_to() {
         let settings = Settings { first_round: FirstRound::Choose, ..settings() };
-        let create = Create::new(settings, Outbox::default(), Table::default());
+        let create = Create::new(settings, Outbox::default(), MemoryStore::default());
         let choice = respond(&create, &event(|_| ()), NOW).await.unwrap();
         assert_eq!(
-            choice,
+            choice["publicChallengeParameters"],
             json!({
-                "publicChallengeParameters": {
-                    "MEDIA": "SMS,EMAIL",
-                    "DESTINATION_SMS": "+*******5678",
-                    "DESTINATION_EMAIL": "j***@e***",
-                    "CODE_LENGTH": "6",
-                    "ATTEMPTS_LEFT": "3",
-                },
-                "privateChallengeParameters": { "other_choice": "EMAIL" },
-                "challengeMetadata": "v1.choice",
+                "MEDIA": "SMS,EMAIL",
+                "DESTINATION_SMS": "+*******5678",
+                "DESTINATION_EMAIL": "j***@e***",
+                "CODE_LENGTH": "6",
+                "ATTEMPTS_LEFT": "3",
             })
         );
-        assert!(create.deliver.sent.borrow().is_empty());
+        assert_eq!(choice["privateChallengeParameters"]["alternative"], "EMAIL");
+        assert_eq!(choice["challengeMetadata"], "v2.choice");
+        assert!(create.sender.sent.borrow().is_empty());
         let resend = |medium| json!({ "action": "resend", "medium": medium });
         for (other, ask, medium) in [
             (false, json!(null), Medium::Sms),
@@ -544,23 +489,23 @@ mod tests {
             assert_eq!(public["CODE_DELIVERY_DELIVERY_MEDIUM"], medium.name());
             assert_eq!(public["RESENDS_LEFT"], "2");
             assert_eq!(public["ATTEMPTS_LEFT"], "3");
-            let (sent, ..) = create.deliver.sent.borrow_mut().pop().unwrap();
+            let (sent, ..) = create.sender.sent.borrow_mut().pop().unwrap();
             assert_eq!(sent, medium);
-            assert!(create.deliver.sent.borrow().is_empty());
+            assert!(create.sender.sent.borrow().is_empty());
         }
     }
 
     #[tokio::test]
     async fn a_choice_that_cannot_be_sent_to_is_asked_for_again() {
         let settings = Settings { first_round: FirstRound::Choose, ..settings() };
-        let create = Create::new(settings, Outbox::default(), Table::default());
+        let create = Create::new(settings, Outbox::default(), MemoryStore::default());
         let choice = respond(&create, &event(|_| ()), NOW).await.unwrap();
         let chosen = after(&choice, &json!(null));
-        create.deliver.refuse.set(true);
+        create.sender.refuse.set(true);
         let again = respond(&create, &chosen, NOW).await.unwrap();
         assert_eq!(again["publicChallengeParameters"]["NOT_SENT"], "DELIVERY_FAILED");
-        assert_eq!(again["challengeMetadata"], "v1.choice");
-        create.deliver.refuse.set(false);
+        assert_eq!(again["challengeMetadata"], "v2.choice");
+        create.sender.refuse.set(false);
         for n in 1..5 {
             let response = respond(&create, &chosen, NOW + n).await.unwrap();
             assert_eq!(response["publicChallengeParameters"]["NOT_SENT"], Value::Null);
@@ -568,8 +513,8 @@ mod tests {
         let again = respond(&create, &chosen, NOW + 5).await.unwrap();
         let public = &again["publicChallengeParameters"];
         assert_eq!(public["NOT_SENT"], "TOO_MANY_CODES");
-        assert_eq!(public["RESEND_AT"], (NOW + 900).to_string());
-        assert_eq!(create.deliver.sent.borrow().len(), 4);
+        assert_eq!(public["RESEND_AT"], (NOW + 5 + 900).to_string());
+        assert_eq!(create.sender.sent.borrow().len(), 4);
     }
 
     #[tokio::test]
@@ -581,7 +526,7 @@ mod tests {
             request["userAttributes"] = json!({});
         });
         let unknown = respond(&create, &unknown, NOW).await.unwrap();
-        assert_eq!(create.deliver.sent.borrow().len(), 1);
+        assert_eq!(create.sender.sent.borrow().len(), 1);
         let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
         for part in ["publicChallengeParameters", "privateChallengeParameters"] {
             assert_eq!(names(&known[part]), names(&unknown[part]));
@@ -609,12 +554,12 @@ mod tests {
         for (refuse, stall) in [(true, false), (false, true)] {
             let create = create(Outbox::default());
             let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
-            create.deliver.refuse.set(refuse);
-            create.deliver.stall.set(stall);
+            create.sender.refuse.set(refuse);
+            create.sender.stall.set(stall);
             for (ask, later) in [(&by_email, 40), (&json!(null), 300), (&by_email, 300)] {
                 let response = respond(&create, &after(&first, ask), NOW + later).await.unwrap();
-                let same = |part: &str| response[part] == first[part];
-                assert!(same("privateChallengeParameters"));
+                // Where it has expired, the code whose message may still arrive.
+                assert_eq!(nonce(&response) == nonce(&first), later < 300);
                 let wrong = if ask.is_null() { "2" } else { "3" };
                 let public = &response["publicChallengeParameters"];
                 assert_eq!(public["ATTEMPTS_LEFT"], wrong);
@@ -622,7 +567,7 @@ mod tests {
                 assert_eq!(public["CODE_DELIVERY_DELIVERY_MEDIUM"], "SMS");
                 assert_eq!(public["NOT_SENT"], "DELIVERY_FAILED");
             }
-            assert_eq!(create.deliver.sent.borrow().len(), 1);
+            assert_eq!(create.sender.sent.borrow().len(), 1);
         }
     }
 
@@ -636,8 +581,8 @@ mod tests {
         let nonce = |response: &Value| response["privateChallengeParameters"]["nonce"].clone();
         assert_ne!(nonce(&once), nonce(&first));
         assert_eq!(nonce(&once), nonce(&again));
-        let sent = create.deliver.sent.borrow();
-        assert_eq!(sent[1].2, sent[2].2);
+        let sent = create.sender.sent.borrow();
+        assert_eq!(code_in(&sent[1].2), code_in(&sent[2].2));
     }
 
     fn nonce(response: &Value) -> &Value {
@@ -658,13 +603,13 @@ mod tests {
             for n in 0..5 {
                 respond(&create, &event, NOW + 60 * n).await.unwrap();
             }
-            let sent = create.deliver.sent.borrow().len();
+            let sent = create.sender.sent.borrow().len();
             assert_eq!(sent, if event.request.user_not_found { 0 } else { 5 });
-            for (now, seconds) in [(NOW + 300, 600), (NOW + 899, 1)] {
+            for now in [NOW + 300, NOW + 899] {
                 let fault = respond(&create, &event, now).await.unwrap_err();
-                assert_eq!(fault, Fault::TooManyCodes(seconds));
+                assert_eq!(fault, Fault::TooManyCodes(900), "the whole window");
             }
-            assert_eq!(create.deliver.sent.borrow().len(), sent);
+            assert_eq!(create.sender.sent.borrow().len(), sent);
             respond(&create, &event, NOW + 900).await.unwrap();
         }
     }
@@ -680,53 +625,134 @@ mod tests {
         let response = respond(&create, &after(&last, &ask), NOW + 100).await.unwrap();
         assert_eq!(nonce(&response), nonce(&last));
         let public = &response["publicChallengeParameters"];
-        assert_eq!(public["RESEND_AT"], (NOW + 900).to_string());
+        assert_eq!(public["RESEND_AT"], (NOW + 100 + 900).to_string());
         assert_eq!(public["RESENDS_LEFT"], "2");
         assert_eq!(public["NOT_SENT"], "TOO_MANY_CODES");
-        assert_eq!(create.deliver.sent.borrow().len(), 5);
+        assert_eq!(create.sender.sent.borrow().len(), 5);
     }
 
     #[tokio::test]
-    async fn a_call_that_is_repeated_sends_the_same_code_and_the_next_sign_in_another() {
-        let table = Table::default();
+    async fn repeated_call_and_second_session_send_the_live_code_until_it_is_used() {
+        let table = MemoryStore::default();
         let create = create_on(Outbox::default(), table.clone());
-        // The first call fails after its issue is open: in its send, here.
-        create.deliver.refuse.set(true);
+        // The first call fails after its code is live: in its send, here.
+        create.sender.refuse.set(true);
         respond(&create, &event(|_| ()), NOW).await.unwrap_err();
-        create.deliver.refuse.set(false);
-        let open = table.items.borrow().values().next().cloned().unwrap();
-        let open = open.account.open.unwrap().nonce.encode();
+        create.sender.refuse.set(false);
         let repeated = respond(&create, &event(|_| ()), NOW + 5).await.unwrap();
-        assert_eq!(nonce(&repeated), &open);
         assert_eq!(repeated["publicChallengeParameters"]["EXPIRES_AT"], (NOW + 300).to_string());
-        let next = respond(&create, &event(|_| ()), NOW + 6).await.unwrap();
-        assert_ne!(nonce(&next), &open);
+        let second = respond(&create, &event(|_| ()), NOW + 6).await.unwrap();
+        assert_eq!(nonce(&second), nonce(&repeated));
+        let round = |response: &Value| response["privateChallengeParameters"]["round"].clone();
+        assert_ne!(round(&second), round(&repeated));
+        assert_eq!(consume(&table, &create, &second).await, Consumption::First);
+        // A wrong answer in the other session sends nothing and finds no live code.
+        let wrong = respond(&create, &after(&repeated, &json!(null)), NOW + 7).await.unwrap();
+        assert_eq!(nonce(&wrong), nonce(&repeated));
+        assert_eq!(consume(&table, &create, &wrong).await, Consumption::NotLive);
+        assert_eq!(create.sender.sent.borrow().len(), 2);
+        let next = respond(&create, &event(|_| ()), NOW + 8).await.unwrap();
+        assert_ne!(nonce(&next), nonce(&repeated));
+        let sent = create.sender.sent.borrow();
+        assert_eq!(code_in(&sent[0].2), code_in(&sent[1].2));
+        assert_ne!(code_in(&sent[1].2), code_in(&sent[2].2));
     }
 
     #[tokio::test]
-    async fn an_issue_is_closed_without_another_look_unless_someone_else_was_there() {
-        let table = Table::default();
+    async fn wrong_answer_moves_an_older_session_to_the_live_code() {
+        let table = MemoryStore::default();
         let create = create_on(Outbox::default(), table.clone());
-        respond(&create, &event(|_| ()), NOW).await.unwrap();
-        assert_eq!(table.loads.get(), 1);
-        // Two people with one phone: one's message goes while the other's is on its way.
-        let joan = event(|request| request["userAttributes"]["sub"] = json!("another sub"));
-        let event = event(|_| ());
-        let (jane, joan) =
-            tokio::join!(respond(&create, &event, NOW + 1), respond(&create, &joan, NOW + 2));
-        assert_ne!(nonce(&jane.unwrap()), nonce(&joan.unwrap()));
-        assert!(table.loads.get() > 3, "each read it, and who found it changed read it again");
-        let items = table.items.borrow();
-        let account = &items.values().next().unwrap().account;
-        assert_eq!((account.times.len(), &account.open), (3, &None));
+        let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
+        // In its last minute a stranger's first round renews the code; the owner's still works.
+        let other = respond(&create, &event(|_| ()), NOW + 250).await.unwrap();
+        assert_ne!(nonce(&other), nonce(&first));
+        let wrong = respond(&create, &after(&first, &json!(null)), NOW + 255).await.unwrap();
+        assert_eq!(nonce(&wrong), nonce(&other));
+        assert_eq!(wrong["publicChallengeParameters"]["EXPIRES_AT"], (NOW + 550).to_string());
+        assert_eq!(create.sender.sent.borrow().len(), 2);
+        assert_eq!(consume(&table, &create, &first).await, Consumption::First);
+        assert_eq!(consume(&table, &create, &other).await, Consumption::NotLive);
+    }
+
+    #[tokio::test]
+    async fn code_of_an_earlier_key_is_replaced_and_limits_stay() {
+        let table = MemoryStore::default();
+        let before = create_on(Outbox::default(), table.clone());
+        let first = respond(&before, &event(|_| ()), NOW).await.unwrap();
+        let key = CodeKey::new("a later example key of some 40 different bytes").unwrap();
+        let codes = CodeSettings { key, ..settings().codes };
+        let after = Create::new(Settings { codes, ..settings() }, Outbox::default(), table);
+        for n in 1..5 {
+            let next = respond(&after, &event(|_| ()), NOW + n).await.unwrap();
+            assert_ne!(nonce(&next), nonce(&first));
+        }
+        let fault = respond(&after, &event(|_| ()), NOW + 5).await.unwrap_err();
+        assert_eq!(fault, Fault::TooManyCodes(900));
+        let unknown = unknown();
+        let seen = async |create: &Subject| {
+            let response = respond(create, &unknown, NOW).await.unwrap();
+            response["publicChallengeParameters"].clone()
+        };
+        assert_eq!(seen(&before).await, seen(&after).await);
+    }
+
+    #[tokio::test]
+    async fn account_limit_counts_all_its_media() {
+        let create = create(Outbox::default());
+        let by_email = |request: &mut Value| {
+            request["userAttributes"]["phone_number_verified"] = json!("false");
+        };
+        for n in 0..3 {
+            respond(&create, &event(|_| ()), NOW + n).await.unwrap();
+        }
+        for n in 3..5 {
+            respond(&create, &event(by_email), NOW + n).await.unwrap();
+        }
+        let fault = respond(&create, &event(by_email), NOW + 5).await.unwrap_err();
+        assert_eq!(fault, Fault::TooManyCodes(900));
+        // Another account with the same address: the destination has had two.
+        let other = event(|request| {
+            by_email(request);
+            request["userAttributes"]["sub"] = json!("another sub");
+        });
+        for n in 5..8 {
+            respond(&create, &other, NOW + n).await.unwrap();
+        }
+        assert_eq!(respond(&create, &other, NOW + 8).await.unwrap_err(), Fault::TooManyCodes(900));
+        assert_eq!(create.sender.sent.borrow().len(), 8);
+    }
+
+    #[tokio::test]
+    async fn unknown_name_takes_nothing_of_the_user_with_that_number() {
+        let create = create(Outbox::default());
+        let unknown = |name: &str| {
+            let mut event = unknown();
+            event.user_name = name.into();
+            event
+        };
+        for n in 0..5 {
+            respond(&create, &unknown("+819012345678"), NOW + n).await.unwrap();
+        }
+        let fault = respond(&create, &unknown("+819012345678"), NOW + 5).await.unwrap_err();
+        assert_eq!(fault, Fault::TooManyCodes(900));
+        respond(&create, &event(|_| ()), NOW + 6).await.unwrap();
+        for name in ["Jane@Example.com", "jane@example.com", "JANE@EXAMPLE.COM"] {
+            respond(&create, &unknown(name), NOW + 7).await.unwrap();
+        }
+        for _ in 0..2 {
+            respond(&create, &unknown("jane@EXAMPLE.com"), NOW + 8).await.unwrap();
+        }
+        let fault = respond(&create, &unknown("jane@example.com"), NOW + 9).await.unwrap_err();
+        assert_eq!(fault, Fault::TooManyCodes(900));
+        assert_eq!(create.sender.sent.borrow().len(), 1);
     }
 
     #[tokio::test]
     async fn without_the_ledger_nothing_is_sent() {
-        let table = Table::default();
+        let table = MemoryStore::default();
         let create = create_on(Outbox::default(), table.clone());
         let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
-        table.down.set(true);
+        table.set_unavailable(true);
         let fault = respond(&create, &event(|_| ()), NOW + 1).await.unwrap_err();
         assert_eq!(fault, Fault::Unavailable);
         // A sign-in that has its code goes on.
@@ -734,7 +760,7 @@ mod tests {
             let response = respond(&create, &after(&first, &ask), NOW + 40).await.unwrap();
             assert_eq!(nonce(&response), nonce(&first));
         }
-        assert_eq!(create.deliver.sent.borrow().len(), 1);
+        assert_eq!(create.sender.sent.borrow().len(), 1);
     }
 
     #[tokio::test]
@@ -750,16 +776,16 @@ mod tests {
         let admitted = faults.iter().filter(|fault| fault.is_none()).count();
         let told_to_wait = faults.iter().filter(|f| **f == Some(Fault::TooManyCodes(900))).count();
         assert_eq!((admitted, told_to_wait), (5, 45), "{faults:?}");
-        assert_eq!(create.deliver.sent.borrow().len(), 5);
+        assert_eq!(create.sender.sent.borrow().len(), 5);
     }
 
     #[tokio::test]
     async fn the_ledger_holds_nothing_personal_and_nothing_that_signs_in() {
-        let table = Table::default();
+        let table = MemoryStore::default();
         let create = create_on(Outbox::default(), table.clone());
         respond(&create, &event(|_| ()), NOW).await.unwrap();
-        let text = format!("{:?}", table.items.borrow());
-        let sent = create.deliver.sent.borrow();
+        let text = format!("{:?}", table.items());
+        let sent = create.sender.sent.borrow();
         let code = sent[0].2.split(' ').next().unwrap();
         for secret in ["819012345678", "jane", "the sub", code] {
             assert!(!text.contains(secret), "{secret}: {text}");
@@ -769,7 +795,7 @@ mod tests {
     #[tokio::test]
     async fn what_define_does_not_lead_to_is_a_fault_and_sends_nothing() {
         let create = create(Outbox::default());
-        let record = |wrong: u8| json!(format!("v1.{}.1.1.SMS.1.{wrong}", "A".repeat(22)));
+        let record = |wrong: u8| json!(format!("v2.{}.1.1.SMS.SMS.1.{wrong}", "A".repeat(22)));
         let answered = |result: bool, metadata: Value| {
             json!({
                 "challengeName": "CUSTOM_CHALLENGE",
@@ -784,6 +810,7 @@ mod tests {
             ("challengeName", json!("PASSWORD_VERIFIER"), None),
             ("session", entry(json!(null)), None),
             ("session", entry(json!("v2.x")), None),
+            ("session", entry(json!(format!("v1.{}.1.1.SMS.1.0", "A".repeat(22)))), None),
             ("session", json!([answered(true, record(0))]), None),
             ("session", json!([answered(false, record(2))]), None),
             ("session", json!([answered(false, record(0)), srp_a]), None),
@@ -806,6 +833,6 @@ mod tests {
                 None => assert!(matches!(fault, Fault::Internal(_)), "{field} {value}"),
             }
         }
-        assert!(create.deliver.sent.borrow().is_empty());
+        assert!(create.sender.sent.borrow().is_empty());
     }
 }

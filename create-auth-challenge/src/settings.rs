@@ -5,18 +5,16 @@ use std::time::Duration;
 use ledger::IssueLimit;
 use numbering::AllowedCountries;
 use otp::Medium;
-use settings::{CodeSettings, Limits, Lookup, SettingError, Variable};
+use settings::{CodeSettings, LedgerSettings, Limits, Lookup, SettingError, Variable};
 
 use crate::{EmailOptions, MessageCatalog, Policy, SmsOptions};
 
 const FIRST_ROUND: Variable = Variable::new("FIRST_ROUND", "send");
 const MEDIA: Variable = Variable::new("MEDIA", "SMS,EMAIL");
-const REQUIRE_VERIFIED: Variable = Variable::new("REQUIRE_VERIFIED", "true");
 const CODE_LIFETIME_SECONDS: Variable = Variable::new("CODE_LIFETIME_SECONDS", "300");
 const RESEND_AFTER_SECONDS: Variable = Variable::new("RESEND_AFTER_SECONDS", "30");
 const SMS_COUNTRIES: Variable = Variable::new("SMS_COUNTRIES", "US,CA");
 const EMAIL_FROM: Variable = Variable::new("EMAIL_FROM", "Example <sign-in@example.com>");
-const LEDGER_TABLE: Variable = Variable::new("LEDGER_TABLE", "passwordless-ledger");
 const ISSUE_LIMITS: Variable = Variable::new("ISSUE_LIMITS", DEFAULT_ISSUE_LIMITS);
 const DEFAULT_ISSUE_LIMITS: &str = "5/15m,20/1d";
 
@@ -36,15 +34,13 @@ pub struct Settings {
     pub first_round: FirstRound,
     /// `MEDIA`: the enabled media, in order of preference; at least one, each once.
     pub media: Vec<Medium>,
-    /// `REQUIRE_VERIFIED`: send to verified attributes only.
-    pub require_verified: bool,
     /// `SMS_COUNTRIES`: where texts may go; nowhere if `MEDIA` has no `SMS`. Required otherwise.
     pub sms_countries: AllowedCountries,
     /// `EMAIL_FROM`: the sender of e-mails; there when `MEDIA` has `EMAIL`.
     pub email_from: Option<String>,
-    /// `LEDGER_TABLE`: the DynamoDB table of the ledger. Required.
-    pub ledger_table: String,
-    /// `ISSUE_LIMITS`: how many messages one destination may get, in which time.
+    /// Where the ledger is.
+    pub ledger: LedgerSettings,
+    /// `ISSUE_LIMITS`: how many messages one account, and one destination, may get in which time.
     pub issue_limits: Vec<IssueLimit>,
     /// What messages say.
     pub catalog: MessageCatalog,
@@ -95,9 +91,8 @@ impl Settings {
             )?,
             sms_countries: sms_countries(lookup, media.contains(&Medium::Sms))?,
             media,
-            require_verified: REQUIRE_VERIFIED.flag(lookup, true)?,
             email_from,
-            ledger_table: LEDGER_TABLE.required(lookup)?,
+            ledger: LedgerSettings::read(lookup)?,
             issue_limits: issue_limits(lookup)?,
             catalog: MessageCatalog::read(lookup)?,
             sms: SmsOptions::read(lookup)?,
@@ -181,9 +176,11 @@ mod tests {
 
     use super::*;
 
-    const KEY: (&str, &str) = ("CODE_KEY", "0123456789abcdef0123456789abcdef");
+    const KEY: (&str, &str) = ("CODE_KEY", "an example key of some 40 different bytes");
     const FROM: (&str, &str) = ("EMAIL_FROM", "sign-in@example.com");
     const TABLE: (&str, &str) = ("LEDGER_TABLE", "ledger");
+    const LEDGER_KEY: (&str, &str) =
+        ("LEDGER_KEY", "another example key of some 40 different bytes");
     const COUNTRIES: (&str, &str) = ("SMS_COUNTRIES", "JP");
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, String> {
@@ -196,9 +193,8 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let settings = read(&[KEY, FROM, TABLE, COUNTRIES]).unwrap();
+        let settings = read(&[KEY, LEDGER_KEY, FROM, TABLE, COUNTRIES]).unwrap();
         assert_eq!(settings.media, [Medium::Sms, Medium::Email]);
-        assert!(settings.require_verified);
         assert_eq!(
             settings.policy,
             Policy { limits: Limits { attempts: 3, sends: 3 }, lifetime: 300, resend_after: 30 }
@@ -228,6 +224,8 @@ mod tests {
             ("RESEND_AFTER_SECONDS", "-1", "is not a whole number from 0 to 300"),
             ("RESEND_AFTER_SECONDS", "300", "is not shorter than CODE_LIFETIME_SECONDS"),
             ("LEDGER_TABLE", "", "is not set"),
+            ("LEDGER_KEY", "", "is not set"),
+            ("LEDGER_KEY", "short", "is shorter than 32 bytes"),
             ("ISSUE_LIMITS", "5", "is not a list of count/window"),
             ("ISSUE_LIMITS", "5/15", "is not a list of count/window"),
             ("ISSUE_LIMITS", "0/15m", "is not a list of count/window"),
@@ -245,12 +243,12 @@ mod tests {
             ("FIRST_ROUND", "ask", "is not one of: send, choose"),
             ("MAX_ATTEMPTS", "0", "is not a whole number from 1 to 5"),
             ("MAX_SENDS", "0", "is not a whole number from 1 to 10"),
-            ("REQUIRE_VERIFIED", "yes", "is not one of: true, false"),
             ("APP_NAME", "a\nb", "has a control character"),
             ("SMS_SENDER_ID", "1", "is not 1 to 11 letters and digits"),
             ("EMAIL_TEMPLATE", "a b", "is not 1 to 64 letters"),
         ] {
-            let error = read(&[KEY, FROM, TABLE, COUNTRIES, (name, value)]).unwrap_err();
+            let error =
+                read(&[KEY, LEDGER_KEY, FROM, TABLE, COUNTRIES, (name, value)]).unwrap_err();
             assert!(error.starts_with(&format!("{name} {problem}")), "{error}");
             assert!(error.contains(&format!("; for example {name}=")), "{error}");
         }
@@ -258,18 +256,22 @@ mod tests {
 
     #[test]
     fn e_mail_needs_a_sender_only_where_it_is_sent() {
-        assert!(read(&[KEY, TABLE, COUNTRIES, ("MEDIA", "SMS")]).is_ok());
+        assert!(read(&[KEY, LEDGER_KEY, TABLE, COUNTRIES, ("MEDIA", "SMS")]).is_ok());
         let media = ("MEDIA", "EMAIL, SMS");
-        assert_eq!(read(&[KEY, FROM, TABLE, COUNTRIES, media]).unwrap().media.len(), 2);
+        assert_eq!(read(&[KEY, LEDGER_KEY, FROM, TABLE, COUNTRIES, media]).unwrap().media.len(), 2);
         for from in ["a@example.com", "Example <a@example.com>", "\"A, B\" <a@example.com>"] {
-            assert!(read(&[KEY, TABLE, COUNTRIES, ("EMAIL_FROM", from)]).is_ok(), "{from}");
+            assert!(
+                read(&[KEY, LEDGER_KEY, TABLE, COUNTRIES, ("EMAIL_FROM", from)]).is_ok(),
+                "{from}"
+            );
         }
     }
 
     #[test]
     fn countries_matter_only_where_texts_are_sent() {
-        let countries =
-            |pairs: &[_]| read(&[&[KEY, FROM, TABLE], pairs].concat()).unwrap().sms_countries;
+        let countries = |pairs: &[_]| {
+            read(&[&[KEY, LEDGER_KEY, FROM, TABLE], pairs].concat()).unwrap().sms_countries
+        };
         let only = |codes: &[&str]| {
             AllowedCountries::Only(
                 codes.iter().map(|code| Region::from_code(code).unwrap()).collect(),

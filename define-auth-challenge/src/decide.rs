@@ -135,7 +135,7 @@ fn after_codes(
     }
     let Step::Code { passed, record: Some(record) } = last else { return Decision::Fail };
     let within = if *passed {
-        record.wrong < limits.attempts
+        record.wrong_answers < limits.attempts
     } else {
         let wrong = record.wrong_answers_after(ask);
         // Every response that was not right is a wrong answer or asked for a resend.
@@ -158,7 +158,7 @@ fn max_resend_requests(limits: Limits) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use otp::{Medium, Nonce};
+    use otp::{IssuedCode, Medium, Nonce};
     use proptest::prelude::*;
 
     use super::*;
@@ -171,12 +171,12 @@ mod tests {
 
     fn record(wrong: u8) -> Record {
         Record {
-            nonce: Nonce::from_bytes([0; 16]),
-            issued_at: 0,
+            code: IssuedCode { nonce: Nonce::from_bytes([0; 16]), issued_at: 0 },
             sent_at: 0,
             medium: Medium::Sms,
+            media: [Medium::Sms].into_iter().collect(),
             sends: 1,
-            wrong,
+            wrong_answers: wrong,
         }
     }
 
@@ -418,7 +418,7 @@ mod tests {
         let right = matches!(
             last,
             (Some(Step::Code { passed: true, record: Some(record) }), None)
-                if record.wrong < rules.limits.attempts
+                if record.wrong_answers < rules.limits.attempts
         );
         right && ask == ClientRequest::Answer && !user_not_found
     }

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::SignInMode;
 
-    const RECORD: &str = "v1.AAAAAAAAAAAAAAAAAAAAAA.1767225600.1767225600.SMS.1.0";
+    const RECORD: &str = "v2.AAAAAAAAAAAAAAAAAAAAAA.1767225600.1767225600.SMS.SMS.1.0";
 
     fn respond_to(sign_in: SignInMode, request: &Value) -> Response {
         let rules = Rules { sign_in, limits: Limits { attempts: 3, sends: 3 } };
@@ -127,11 +127,16 @@ mod tests {
     #[test]
     fn a_right_answer_to_a_challenge_that_is_not_ours_gets_no_tokens() {
         // Nor does the right answer to a choice, which goes on.
-        let choice = json!({ "challengeName": "CUSTOM_CHALLENGE", "challengeResult": true, "challengeMetadata": "v1.choice" });
+        let choice = json!({ "challengeName": "CUSTOM_CHALLENGE", "challengeResult": true, "challengeMetadata": "v2.choice" });
         let response = respond_to(SignInMode::Passwordless, &json!({ "session": [choice] }));
         assert_eq!(response.challenge_name, Some("CUSTOM_CHALLENGE"));
         assert!(!response.fail_authentication && !response.issue_tokens);
-        for metadata in [json!(null), json!(""), json!("v2.x"), json!("CODE-123456")] {
+        for metadata in [
+            json!(null),
+            json!(""),
+            json!("v1.AAAAAAAAAAAAAAAAAAAAAA.1767225600.1767225600.SMS.1.0"),
+            json!("CODE-123456"),
+        ] {
             let entry = json!({
                 "challengeName": "CUSTOM_CHALLENGE",
                 "challengeResult": true,

@@ -1,21 +1,27 @@
-//! Items in an Amazon DynamoDB table: the partition key `destination` (a text), TTL on `expires_at`.
+//! Items in an Amazon DynamoDB table: the partition key `key` (a string), TTL on `expires_at`.
 
 use std::collections::HashMap;
 
 use aws::reason;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::AttributeValue;
-use otp::Nonce;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use otp::{IssuedCode, Nonce, RoundId, UnixSeconds};
 
-use crate::{Account, Item, ItemKey, Open, Store, StoreError, UserTag};
+use crate::{
+    CodeBinding, CodeState, Consumption, Item, ItemKey, LiveCode, Store, StoreError, UsedCode,
+};
 
-const KEY: &str = "destination";
+const KEY: &str = "key";
 const VERSION: &str = "version";
 const TIMES: &str = "times";
-const OPEN_NONCE: &str = "open_nonce";
-const OPEN_USER: &str = "open_user";
-const OPEN_AT: &str = "open_at";
+const LIVE: &str = "live";
+const LIVE_ISSUED_AT: &str = "live_issued_at";
+const LIVE_BINDING: &str = "live_binding";
+const PREVIOUS: &str = "previous";
+const USED: &str = "used";
+const USED_BY: &str = "used_by";
 const EXPIRES_AT: &str = "expires_at";
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -37,24 +43,77 @@ impl DynamoDb {
     pub async fn connect(&self) {
         drop(aws::probe!(aws_sdk_dynamodb, self.client.get_item().table_name(&self.table)).await);
     }
+
+    /// Whether the item had what `request` demands of it. The request's names are `#used` and
+    /// `#used_by`, its values `:nonce` and `:round`.
+    async fn update(
+        &self,
+        account: &ItemKey,
+        nonce: Nonce,
+        round: RoundId,
+        request: impl FnOnce(UpdateItemFluentBuilder) -> UpdateItemFluentBuilder,
+    ) -> Result<bool, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(KEY, string(&account.0))
+            .expression_attribute_names("#used", USED)
+            .expression_attribute_names("#used_by", USED_BY)
+            .expression_attribute_values(":nonce", string(nonce.encode()))
+            .expression_attribute_values(":round", string(round.encode()));
+        match Box::pin(request(update).send()).await {
+            Ok(_) => Ok(true),
+            Err(error) if is_condition_failure(&error) => Ok(false),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
 }
 
 impl Store for DynamoDb {
-    async fn load(&self, key: &ItemKey) -> Result<Item, StoreError> {
-        let request = self.client.get_item().table_name(&self.table).consistent_read(true);
-        let output = request.key(KEY, AttributeValue::S(key.0.clone())).send();
-        let output = Box::pin(output).await.map_err(|error| unavailable(&error))?;
-        match output.item {
-            None => Ok(Item::default()),
-            // An item that is not ours, or not as we store it, admits nothing.
-            Some(attributes) => read(&attributes).ok_or_else(|| {
-                tracing::error!(service = "dynamodb", "the ledger has an item that is not its own");
-                StoreError::Unavailable
-            }),
+    async fn read<const N: usize>(
+        &self,
+        keys: [&ItemKey; N],
+        now: UnixSeconds,
+    ) -> Result<[Item; N], StoreError> {
+        let mut wanted = KeysAndAttributes::builder().consistent_read(true);
+        for key in keys {
+            wanted = wanted.keys(HashMap::from([(KEY.to_owned(), string(&key.0))]));
         }
+        let wanted = wanted.build().map_err(|_| StoreError::Unavailable)?;
+        let request = self.client.batch_get_item().request_items(&self.table, wanted);
+        let output = Box::pin(request.send()).await.map_err(|error| unavailable(&error))?;
+        if output.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
+            tracing::warn!(service = "dynamodb", code = "UnprocessedKeys", "ledger unavailable");
+            return Err(StoreError::Unavailable);
+        }
+        let found = output.responses.and_then(|mut tables| tables.remove(&self.table));
+        let found = found.ok_or_else(|| {
+            tracing::warn!(service = "dynamodb", code = "NoResponses", "ledger unavailable");
+            StoreError::Unavailable
+        })?;
+        let mut items = keys.map(|_| Item::default());
+        for (key, item) in keys.into_iter().zip(&mut items) {
+            let is_it = |attributes: &&Attributes| {
+                attributes.get(KEY).and_then(|key| key.as_s().ok()) == Some(&key.0)
+            };
+            if let Some(attributes) = found.iter().find(is_it) {
+                // An item that is not ours, or not as we write it, admits nothing.
+                *item = read(attributes, now).ok_or_else(|| {
+                    tracing::error!(service = "dynamodb", "ledger item is invalid");
+                    StoreError::Unavailable
+                })?;
+            }
+        }
+        Ok(items)
     }
 
-    async fn store(&self, key: &ItemKey, item: &Item, expires_at: u64) -> Result<(), StoreError> {
+    async fn write(
+        &self,
+        key: &ItemKey,
+        item: &Item,
+        expires_at: UnixSeconds,
+    ) -> Result<(), StoreError> {
         let request = self.client.put_item().table_name(&self.table);
         let request = request.set_item(Some(write(key, item, expires_at)));
         let request = if item.version == 1 {
@@ -69,16 +128,53 @@ impl Store for DynamoDb {
         };
         match Box::pin(request.send()).await {
             Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => {
-                Err(StoreError::Conflict)
-            }
+            Err(error) if is_condition_failure(&error) => Err(StoreError::Conflict),
             Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    async fn consume(
+        &self,
+        account: &ItemKey,
+        nonce: Nonce,
+        round: RoundId,
+    ) -> Result<Consumption, StoreError> {
+        let consume = |update: UpdateItemFluentBuilder| {
+            update
+                .update_expression(
+                    "SET #used = :nonce, #used_by = :round REMOVE #live, #previous ADD #version :one",
+                )
+                .condition_expression("#live = :nonce OR #previous = :nonce")
+                .expression_attribute_names("#live", LIVE)
+                .expression_attribute_names("#previous", PREVIOUS)
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":one", number(1))
+        };
+        if self.update(account, nonce, round, consume).await? {
+            return Ok(Consumption::First);
+        }
+        // Verify may update items, not read them: what it asks here changes nothing.
+        let repeat = |update: UpdateItemFluentBuilder| {
+            update
+                .update_expression("SET #used_by = :round")
+                .condition_expression("#used = :nonce AND #used_by = :round")
+        };
+        match self.update(account, nonce, round, repeat).await? {
+            true => Ok(Consumption::Repeated),
+            false => Ok(Consumption::NotLive),
         }
     }
 }
 
+fn is_condition_failure<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool
+where
+    SdkError<E, R>: ProvideErrorMetadata,
+{
+    error.code() == Some("ConditionalCheckFailedException")
+}
+
 fn unavailable<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> StoreError {
-    tracing::warn!(service = "dynamodb", code = reason(error), "the ledger is not available");
+    tracing::warn!(service = "dynamodb", code = reason(error), "ledger unavailable");
     StoreError::Unavailable
 }
 
@@ -86,65 +182,116 @@ fn number(number: u64) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-fn write(key: &ItemKey, item: &Item, expires_at: u64) -> Attributes {
-    let Item { version, account: Account { times, open } } = item;
+fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+fn write(key: &ItemKey, item: &Item, expires_at: UnixSeconds) -> Attributes {
+    let Item { version, times, codes: CodeState { live, previous, used } } = item;
     let times = times.iter().map(|time| number(*time)).collect();
     let mut attributes = vec![
-        (KEY, AttributeValue::S(key.0.clone())),
+        (KEY, string(&key.0)),
         (VERSION, number(*version)),
         (TIMES, AttributeValue::L(times)),
         (EXPIRES_AT, number(expires_at)),
     ];
-    if let Some(Open { nonce, user, at }) = open {
+    if let Some(LiveCode { code: IssuedCode { nonce, issued_at }, binding }) = live {
         attributes.extend([
-            (OPEN_NONCE, AttributeValue::S(nonce.encode())),
-            (OPEN_USER, AttributeValue::S(user.0.clone())),
-            (OPEN_AT, number(*at)),
+            (LIVE, string(nonce.encode())),
+            (LIVE_ISSUED_AT, number(*issued_at)),
+            (LIVE_BINDING, string(&binding.0)),
         ]);
+    }
+    attributes.extend(previous.map(|nonce| (PREVIOUS, string(nonce.encode()))));
+    if let Some(UsedCode { nonce, round }) = used {
+        attributes.extend([(USED, string(nonce.encode())), (USED_BY, string(round.encode()))]);
     }
     attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn read(attributes: &Attributes) -> Option<Item> {
+fn read(attributes: &Attributes, now: UnixSeconds) -> Option<Item> {
+    let text = |name: &str| attributes.get(name).map(|value| value.as_s().ok());
     let number = |value: &AttributeValue| value.as_n().ok()?.parse::<u64>().ok();
+    let version = number(attributes.get(VERSION)?)?;
+    if number(attributes.get(EXPIRES_AT)?)? <= now {
+        // DynamoDB deletes it in its own time.
+        return Some(Item { version, ..Item::default() });
+    }
     let times = attributes.get(TIMES)?.as_l().ok()?;
     let times: Vec<u64> = times.iter().map(number).collect::<Option<_>>()?;
     if !times.is_sorted() {
         return None;
     }
-    let open = match attributes.get(OPEN_NONCE) {
+    let nonce = |name: &str| match text(name) {
+        None => Some(None),
+        Some(text) => Nonce::decode(text?).map(Some),
+    };
+    let live = match nonce(LIVE)? {
         None => None,
-        Some(nonce) => Some(Open {
-            nonce: Nonce::decode(nonce.as_s().ok()?)?,
-            user: UserTag(attributes.get(OPEN_USER)?.as_s().ok()?.clone()),
-            at: number(attributes.get(OPEN_AT)?)?,
+        Some(nonce) => Some(LiveCode {
+            code: IssuedCode { nonce, issued_at: number(attributes.get(LIVE_ISSUED_AT)?)? },
+            binding: CodeBinding(text(LIVE_BINDING)??.clone()),
         }),
     };
-    let version = number(attributes.get(VERSION)?)?;
-    Some(Item { version, account: Account { times, open } })
+    let used = match nonce(USED)? {
+        None => None,
+        Some(nonce) => Some(UsedCode { nonce, round: RoundId::decode(text(USED_BY)??)? }),
+    };
+    let codes = CodeState { live, previous: nonce(PREVIOUS)?, used };
+    Some(Item { version, times, codes })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NOW: UnixSeconds = 1_767_225_600;
+
+    fn item() -> Item {
+        let nonce = |byte| Nonce::from_bytes([byte; 16]);
+        let code = IssuedCode { nonce: nonce(3), issued_at: NOW };
+        Item {
+            version: 7,
+            times: vec![1, 2, 2],
+            codes: CodeState {
+                live: Some(LiveCode { code, binding: CodeBinding("tag.SMS".to_owned()) }),
+                previous: Some(nonce(2)),
+                used: Some(UsedCode { nonce: nonce(1), round: RoundId::from_bytes([9; 16]) }),
+            },
+        }
+    }
+
     #[test]
-    fn read_takes_what_write_makes_and_nothing_else() {
+    fn read_returns_what_write_stored_and_refuses_damaged_items() {
         let key = ItemKey("key".to_owned());
-        let open =
-            Open { nonce: Nonce::from_bytes([3; 16]), user: UserTag("user".to_owned()), at: 12 };
-        for open in [None, Some(open)] {
-            let item = Item { version: 7, account: Account { times: vec![1, 2, 2], open } };
-            let attributes = write(&key, &item, 99);
-            assert_eq!(read(&attributes), Some(item));
-            for name in attributes.keys().filter(|name| *name != KEY && *name != EXPIRES_AT) {
+        let destination = Item { codes: CodeState::default(), ..item() };
+        for item in [destination, item()] {
+            let attributes = write(&key, &item, NOW + 1);
+            assert_eq!(read(&attributes, NOW), Some(item));
+            for name in attributes.keys().filter(|name| *name != KEY) {
                 let mut damaged = attributes.clone();
                 damaged.insert(name.clone(), AttributeValue::Bool(true));
-                assert_eq!(read(&damaged), None, "{name}");
+                assert_eq!(read(&damaged, NOW), None, "{name}");
             }
         }
-        let unsorted = Item { version: 1, account: Account { times: vec![2, 1], open: None } };
-        assert_eq!(read(&write(&key, &unsorted, 1)), None);
-        assert_eq!(read(&Attributes::new()), None);
+        let unsorted = Item { version: 1, times: vec![2, 1], ..Item::default() };
+        assert_eq!(read(&write(&key, &unsorted, NOW + 1), NOW), None);
+        assert_eq!(read(&Attributes::new(), NOW), None);
+    }
+
+    #[test]
+    fn item_past_its_expiry_is_empty_but_for_its_version() {
+        let attributes = write(&ItemKey("key".to_owned()), &item(), NOW);
+        assert_eq!(read(&attributes, NOW), Some(Item { version: 7, ..Item::default() }));
+    }
+
+    #[test]
+    fn consumed_item_without_live_code_is_read() {
+        // The update removes `live` and leaves what belongs to it.
+        let mut attributes = write(&ItemKey("key".to_owned()), &item(), NOW + 1);
+        attributes.remove(LIVE);
+        attributes.remove(PREVIOUS);
+        let codes = read(&attributes, NOW).unwrap().codes;
+        assert_eq!((codes.live, codes.previous, codes.used.is_some()), (None, None, true));
     }
 }

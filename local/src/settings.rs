@@ -50,19 +50,23 @@ fn at<'a>(yaml: &'a Yaml<'static>, path: &[&str]) -> Option<&'a Yaml<'static>> {
     path.iter().try_fold(yaml, |yaml, key| yaml.as_mapping_get(key))
 }
 
-/// The functions' variables: those of `ours` that are settings; a fresh `CODE_KEY`, a placeholder
-/// `EMAIL_FROM` and the embedded ledger where there are none; and `endpoint` in place of AWS.
+/// The functions' variables: those of `ours` that are settings; fresh `CODE_KEY` and
+/// `LEDGER_KEY`, a placeholder `EMAIL_FROM` and the embedded ledger where there are none; and `endpoint` in place of AWS.
 pub fn environment(
     ours: &BTreeMap<String, String>,
     endpoint: &str,
     rng: &mut impl CryptoRng,
 ) -> BTreeMap<String, String> {
-    let mut key = [0; 32];
-    rng.fill_bytes(&mut key);
+    let mut key = || {
+        let mut key = [0; 32];
+        rng.fill_bytes(&mut key);
+        URL_SAFE_NO_PAD.encode(key)
+    };
     let defaults = [
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
-        ("CODE_KEY", URL_SAFE_NO_PAD.encode(key)),
+        ("CODE_KEY", key()),
         ("EMAIL_FROM", "Sign-in <sign-in@local.example>".to_owned()),
+        ("LEDGER_KEY", key()),
         ("LEDGER_TABLE", LEDGER_TABLE.to_owned()),
         ("SMS_COUNTRIES", "*".to_owned()),
     ];
@@ -103,6 +107,8 @@ mod tests {
         assert_eq!(get("SMS_COUNTRIES"), Some("*"));
         assert_eq!(get("AWS_ENDPOINT_URL"), Some("http://127.0.0.1:1"));
         assert_eq!(get("CODE_KEY").map(str::len), Some(43));
+        assert_eq!(get("LEDGER_KEY").map(str::len), Some(43));
+        assert_ne!(get("LEDGER_KEY"), get("CODE_KEY"));
         assert_eq!(get("MESSAGE_SMS_PT_BR"), Some("{code}"));
         assert_eq!(get("HOME"), None);
     }

@@ -1,20 +1,20 @@
-//! What create notes with a challenge.
+//! What create writes into a challenge's metadata.
 
 use crate::{Record, RecordError};
 
 /// `challengeMetadata`: what kind of challenge it was, and for a code its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChallengeMetadata {
-    /// The user was asked which way the code shall go (`FIRST_ROUND=choose`); none was sent.
+    /// The user was asked to choose SMS or email (`FIRST_ROUND=choose`); no code was sent.
     Choice,
     /// The user was asked for a code.
     Code(Record),
 }
 
 impl ChallengeMetadata {
-    const CHOICE: &str = "v1.choice";
+    const CHOICE: &str = "v2.choice";
 
-    /// The note as text: `v1.choice`, or the record's.
+    /// The metadata as text: `v2.choice`, or the record's.
     #[must_use]
     pub fn encode(&self) -> String {
         match self {
@@ -38,22 +38,22 @@ impl ChallengeMetadata {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Medium, Nonce};
+    use crate::{IssuedCode, Medium, Nonce};
 
     #[test]
     fn parse_reads_what_encode_writes() {
         let record = Record {
-            nonce: Nonce::from_bytes([0; 16]),
-            issued_at: 1,
+            code: IssuedCode { nonce: Nonce::from_bytes([0; 16]), issued_at: 1 },
             sent_at: 2,
             medium: Medium::Email,
+            media: [Medium::Email].into_iter().collect(),
             sends: 1,
-            wrong: 0,
+            wrong_answers: 0,
         };
         for note in [ChallengeMetadata::Choice, ChallengeMetadata::Code(record)] {
             assert_eq!(ChallengeMetadata::parse(&note.encode()), Ok(note));
         }
-        for text in ["", "v1.choice.", "V1.choice", "v2.choice", "choice", " v1.choice"] {
+        for text in ["", "v2.choice.", "V2.choice", "v1.choice", "choice", " v2.choice"] {
             assert!(ChallengeMetadata::parse(text).is_err(), "{text}");
         }
     }

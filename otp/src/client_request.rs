@@ -33,6 +33,15 @@ impl ClientRequest {
         }
     }
 
+    /// The medium that is asked for.
+    #[must_use]
+    pub fn medium(self) -> Option<Medium> {
+        match self {
+            Self::Answer => None,
+            Self::Resend { medium } => medium,
+        }
+    }
+
     /// Is this a request to send again?
     #[must_use]
     pub fn is_resend(self) -> bool {

@@ -59,13 +59,53 @@ impl fmt::Debug for Nonce {
     }
 }
 
+/// Which challenge an answer is to: a random number that create draws for each, so that Cognito's
+/// repeated call of verify can be told from another session with the same code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RoundId(Nonce);
+
+impl RoundId {
+    /// Draws a round id.
+    ///
+    /// # Errors
+    /// The generator's own error, when the system has no randomness to give.
+    pub fn generate<R: TryCryptoRng + ?Sized>(rng: &mut R) -> Result<Self, R::Error> {
+        Nonce::generate(rng).map(Self)
+    }
+
+    /// A round id of these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Nonce::BYTES]) -> Self {
+        Self(Nonce::from_bytes(bytes))
+    }
+
+    /// The text that [`RoundId::decode`] reads: 22 characters of unpadded base64url.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        self.0.encode()
+    }
+
+    /// Reads what [`RoundId::encode`] wrote, and nothing else.
+    #[must_use]
+    pub fn decode(text: &str) -> Option<Self> {
+        Nonce::decode(text).map(Self)
+    }
+}
+
+impl fmt::Debug for RoundId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RoundId([redacted])")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(format!("{:?}", Nonce::from_bytes([7; 16])), "Nonce([redacted])");
+        let (nonce, round) = (Nonce::from_bytes([7; 16]), RoundId::from_bytes([7; 16]));
+        assert_eq!(format!("{nonce:?} {round:?}"), "Nonce([redacted]) RoundId([redacted])");
     }
 
     #[test]

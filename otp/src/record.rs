@@ -3,7 +3,16 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use crate::{ClientRequest, Medium, Nonce, UnixSeconds};
+use crate::{ClientRequest, Medium, MediumSet, Nonce, UnixSeconds};
+
+/// A code as far as it may be written down: what it is derived from, and when that was drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IssuedCode {
+    /// What the code is derived from.
+    pub nonce: Nonce,
+    /// When the nonce was drawn; the code's lifetime starts here.
+    pub issued_at: UnixSeconds,
+}
 
 /// What a sign-in has come to, as create writes it into `challengeMetadata` with each challenge.
 ///
@@ -11,7 +20,7 @@ use crate::{ClientRequest, Medium, Nonce, UnixSeconds};
 /// define and create, never to the client. [`Record::encode`] gives
 ///
 /// ```text
-/// v1.<nonce>.<issued at>.<sent at>.<medium>.<sends>.<wrong>
+/// v2.<nonce>.<issued at>.<sent at>.<medium>.<media>.<sends>.<wrong>
 /// ```
 ///
 /// with the nonce in base64url, times in Unix seconds, and numbers in decimal without leading
@@ -19,18 +28,18 @@ use crate::{ClientRequest, Medium, Nonce, UnixSeconds};
 /// an error, never a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// What the code is derived from.
-    pub nonce: Nonce,
-    /// When the nonce was drawn; the code's lifetime starts here.
-    pub issued_at: UnixSeconds,
+    /// The code that the challenge asked for.
+    pub code: IssuedCode,
     /// When the code was last sent; the wait before the next resend starts here.
     pub sent_at: UnixSeconds,
     /// How it was last sent.
     pub medium: Medium,
+    /// The media on which the user could be reached then: the code is bound to these contacts.
+    pub media: MediumSet,
     /// How many times this sign-in has sent a code, 1 or more.
     pub sends: u8,
     /// How many wrong answers came before this challenge.
-    pub wrong: u8,
+    pub wrong_answers: u8,
 }
 
 /// Why a text is not a record. Says nothing of the text.
@@ -45,15 +54,16 @@ pub enum RecordError {
 }
 
 impl Record {
-    const VERSION: &str = "v1";
+    const VERSION: &str = "v2";
 
-    /// The text for `challengeMetadata`; at most 81 characters.
+    /// The text for `challengeMetadata`; at most 91 characters.
     #[must_use]
     pub fn encode(&self) -> String {
-        let Self { nonce, issued_at, sent_at, medium, sends, wrong } = self;
+        let Self { code, sent_at, medium, media, sends, wrong_answers } = self;
+        let (IssuedCode { nonce, issued_at }, media) = (code, media.encode());
         let mut text = format!("{}.{}", Self::VERSION, nonce.encode());
         // Writing to a `String` cannot fail.
-        let _ = write!(text, ".{issued_at}.{sent_at}.{medium}.{sends}.{wrong}");
+        let _ = write!(text, ".{issued_at}.{sent_at}.{medium}.{media}.{sends}.{wrong_answers}");
         text
     }
 
@@ -68,14 +78,17 @@ impl Record {
         }
         let mut field = |name| fields.next().ok_or(RecordError::Malformed(name)).map(|f| (name, f));
         let record = Self {
-            nonce: parse_field(field("nonce")?, Nonce::decode)?,
-            issued_at: parse_field(field("issued at")?, parse_number)?,
+            code: IssuedCode {
+                nonce: parse_field(field("nonce")?, Nonce::decode)?,
+                issued_at: parse_field(field("issued at")?, parse_number)?,
+            },
             sent_at: parse_field(field("sent at")?, parse_number)?,
             medium: parse_field(field("medium")?, Medium::from_name)?,
+            media: parse_field(field("media")?, MediumSet::decode)?,
             sends: parse_field(field("sends")?, |text| {
                 parse_number(text).filter(|sends| *sends > 0)
             })?,
-            wrong: parse_field(field("wrong")?, parse_number)?,
+            wrong_answers: parse_field(field("wrong")?, parse_number)?,
         };
         match fields.next() {
             None => Ok(record),
@@ -87,7 +100,7 @@ impl Record {
     /// request to resend is none.
     #[must_use]
     pub fn wrong_answers_after(&self, ask: ClientRequest) -> u8 {
-        self.wrong.saturating_add(u8::from(!ask.is_resend()))
+        self.wrong_answers.saturating_add(u8::from(!ask.is_resend()))
     }
 }
 
@@ -114,16 +127,16 @@ mod tests {
 
     use super::*;
 
-    const TEXT: &str = "v1.AAAAAAAAAAAAAAAAAAAAAA.1767225600.1767225660.SMS.2.1";
+    const TEXT: &str = "v2.AAAAAAAAAAAAAAAAAAAAAA.1767225600.1767225660.SMS.SMS,EMAIL.2.1";
 
     fn record() -> Record {
         Record {
-            nonce: Nonce::from_bytes([0; 16]),
-            issued_at: 1_767_225_600,
+            code: IssuedCode { nonce: Nonce::from_bytes([0; 16]), issued_at: 1_767_225_600 },
             sent_at: 1_767_225_660,
             medium: Medium::Sms,
+            media: [Medium::Sms, Medium::Email].into_iter().collect(),
             sends: 2,
-            wrong: 1,
+            wrong_answers: 1,
         }
     }
 
@@ -138,11 +151,12 @@ mod tests {
         use RecordError::{Malformed, UnknownVersion};
         for (from, to, expected) in [
             (TEXT, "", UnknownVersion),
-            ("v1.", "v2.", UnknownVersion),
-            ("v1.", "v1 ", UnknownVersion),
-            ("v1.", " v1.", UnknownVersion),
-            ("v1.", "V1.", UnknownVersion),
-            (TEXT, "v1", Malformed("nonce")),
+            ("v2.", "v1.", UnknownVersion),
+            ("v2.", "v3.", UnknownVersion),
+            ("v2.", "v2 ", UnknownVersion),
+            ("v2.", " v2.", UnknownVersion),
+            ("v2.", "V2.", UnknownVersion),
+            (TEXT, "v2", Malformed("nonce")),
             ("AAAAAAAAAA.", "AAAAAAAAAA=.", Malformed("nonce")),
             ("1767225600", "01767225600", Malformed("issued at")),
             ("1767225600", "+1767225600", Malformed("issued at")),
@@ -151,6 +165,8 @@ mod tests {
             ("1767225660", "1767225660 ", Malformed("sent at")),
             ("1767225660", "\u{661}", Malformed("sent at")),
             ("SMS", "sms", Malformed("medium")),
+            ("SMS,EMAIL", "EMAIL,SMS", Malformed("media")),
+            ("SMS,EMAIL", "SMS,", Malformed("media")),
             ("SMS", "PIGEON", Malformed("medium")),
             (".2.", ".0.", Malformed("sends")),
             (".2.", ".256.", Malformed("sends")),
@@ -171,7 +187,8 @@ mod tests {
         assert_eq!(record().wrong_answers_after(ClientRequest::Answer), 2);
         assert_eq!(record().wrong_answers_after(ClientRequest::Resend { medium: None }), 1);
         assert_eq!(
-            Record { wrong: u8::MAX, ..record() }.wrong_answers_after(ClientRequest::Answer),
+            Record { wrong_answers: u8::MAX, ..record() }
+                .wrong_answers_after(ClientRequest::Answer),
             u8::MAX
         );
     }
@@ -179,18 +196,19 @@ mod tests {
     proptest! {
         #[test]
         fn parse_reads_what_encode_writes(
-            nonce: [u8; 16], issued_at: u64, sent_at: u64, email: bool, sends in 1_u8.., wrong: u8,
+            nonce: [u8; 16], issued_at: u64, sent_at: u64, email: bool, sends in 1_u8.., wrong_answers: u8,
         ) {
             let medium = if email { Medium::Email } else { Medium::Sms };
-            let nonce = Nonce::from_bytes(nonce);
-            let record = Record { nonce, issued_at, sent_at, medium, sends, wrong };
+            let code = IssuedCode { nonce: Nonce::from_bytes(nonce), issued_at };
+            let media = [medium, Medium::Sms].into_iter().collect();
+            let record = Record { code, sent_at, medium, media, sends, wrong_answers };
             let text = record.encode();
-            prop_assert!(text.len() <= 81, "{} characters", text.len());
+            prop_assert!(text.len() <= 91, "{} characters", text.len());
             prop_assert_eq!(Record::parse(&text), Ok(record));
         }
 
         #[test]
-        fn a_text_has_one_reading(text in "v1\\.[A-Za-z0-9_-]{22}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.(SMS|EMAIL)\\.[0-9]{1,3}\\.[0-9]{1,3}|\\PC*") {
+        fn a_text_has_one_reading(text in "v2\\.[A-Za-z0-9_-]{22}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.(SMS|EMAIL)\\.(SMS|EMAIL|SMS,EMAIL)\\.[0-9]{1,3}\\.[0-9]{1,3}|\\PC*") {
             if let Ok(record) = Record::parse(&text) {
                 prop_assert_eq!(record.encode(), text);
             }

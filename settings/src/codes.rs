@@ -1,7 +1,8 @@
 //! How codes are derived: what create and verify must agree on.
 
-use otp::{CodeKey, CodeKeyError, CodeLength};
+use otp::{CodeKey, CodeLength};
 
+use crate::variable::secret;
 use crate::{Lookup, SettingError, Variable};
 
 /// How codes are derived. Create and verify read the same variables and so derive the same codes.
@@ -13,8 +14,6 @@ pub struct CodeSettings {
     pub length: CodeLength,
 }
 
-const CODE_KEY: Variable =
-    Variable::new("CODE_KEY", "the 64 characters that `openssl rand -hex 32` prints");
 const CODE_LENGTH: Variable = Variable::new("CODE_LENGTH", "6");
 
 impl CodeSettings {
@@ -23,8 +22,7 @@ impl CodeSettings {
     /// # Errors
     /// When the key is missing or not random, or the length is out of range.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingError> {
-        let key = zeroize::Zeroizing::new(CODE_KEY.required(lookup)?);
-        let key = CodeKey::new(&key).map_err(|error: CodeKeyError| CODE_KEY.error(error))?;
+        let key = secret(lookup, "CODE_KEY", CodeKey::new)?;
         let length =
             CODE_LENGTH.number(lookup, CodeLength::MIN, CodeLength::MIN..=CodeLength::MAX)?;
         Ok(Self { key, length })

@@ -9,10 +9,12 @@
 //! values mean (`otp`, `ledger`).
 
 mod codes;
+mod ledger;
 mod limits;
 mod variable;
 
 pub use codes::CodeSettings;
+pub use ledger::LedgerSettings;
 pub use limits::Limits;
 pub use variable::{Lookup, SettingError, Variable};
 
@@ -22,7 +24,7 @@ mod tests {
 
     use super::*;
 
-    const KEY: &str = "0123456789abcdef0123456789abcdef";
+    const KEY: &str = "an example key of some 40 different bytes";
 
     fn lookup<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
         |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
@@ -39,19 +41,37 @@ mod tests {
     }
 
     #[test]
-    fn the_key() {
-        let error = |pairs: &[_]| CodeSettings::read(&lookup(pairs)).unwrap_err().to_string();
-        let example = "for example CODE_KEY=the 64 characters that `openssl rand -hex 32` prints";
-        assert_eq!(error(&[]), format!("CODE_KEY is not set; {example}"));
-        assert_eq!(error(&[("CODE_KEY", "")]), format!("CODE_KEY is not set; {example}"));
-        assert_eq!(
-            error(&[("CODE_KEY", "hunter2")]),
-            format!("CODE_KEY is shorter than 32 bytes; {example}")
-        );
-        assert_eq!(
-            error(&[("CODE_KEY", &"x".repeat(64))]),
-            format!("CODE_KEY repeats a few characters; it must be random; {example}")
-        );
+    fn missing_and_weak_keys_are_refused_with_the_command_that_makes_one() {
+        let with = |pairs: &[(&str, &str)]| {
+            let code = CodeSettings::read(&lookup(pairs)).map(drop);
+            let ledger = LedgerSettings::read(&lookup(pairs)).map(drop);
+            [("CODE_KEY", code), ("LEDGER_KEY", ledger)]
+        };
+        let pattern = "0123456789abcdef".repeat(2);
+        for (value, problem) in [
+            (None, "is not set"),
+            (Some(""), "is not set"),
+            (Some("hunter2"), "is shorter than 32 bytes"),
+            (Some(&"x".repeat(64)), "repeats itself; it must be random"),
+            (Some(&pattern), "repeats itself; it must be random"),
+        ] {
+            let pairs: Vec<_> = value
+                .iter()
+                .flat_map(|value| [("CODE_KEY", *value), ("LEDGER_KEY", *value)])
+                .collect();
+            for (name, read) in with(&pairs) {
+                assert_eq!(
+                    read.unwrap_err().to_string(),
+                    format!(
+                        "{name} {problem}; for example {name}=the 64 characters that \
+                         `openssl rand -hex 32` prints"
+                    )
+                );
+            }
+        }
+        let table = [("LEDGER_KEY", KEY)];
+        let error = LedgerSettings::read(&lookup(&table)).unwrap_err().to_string();
+        assert_eq!(error, "LEDGER_TABLE is not set; for example LEDGER_TABLE=passwordless-ledger");
     }
 
     #[test]

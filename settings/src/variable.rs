@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use otp::KeyError;
+use zeroize::Zeroizing;
+
 /// Looks a variable up; `None` when it is not set.
 pub type Lookup<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
@@ -109,4 +112,15 @@ impl Variable {
     pub fn flag(&self, lookup: &Lookup<'_>, default: bool) -> Result<bool, SettingError> {
         self.choice(lookup, default, [("true", true), ("false", false)])
     }
+}
+
+/// A key that `make` takes, out of the variable `name`. Required.
+pub(crate) fn secret<K>(
+    lookup: &Lookup<'_>,
+    name: &'static str,
+    make: impl FnOnce(&str) -> Result<K, KeyError>,
+) -> Result<K, SettingError> {
+    let variable = Variable::new(name, "the 64 characters that `openssl rand -hex 32` prints");
+    let text = Zeroizing::new(variable.required(lookup)?);
+    make(&text).map_err(|error| variable.error(error))
 }

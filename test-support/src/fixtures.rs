@@ -9,6 +9,9 @@ use serde_json::Value;
 /// The key that the answers in the events are derived with.
 pub const CODE_KEY: &str = "0123456789abcdef0123456789abcdef-events";
 
+/// The key that tests name the ledger's items with beside it.
+pub const LEDGER_KEY: &str = "a ledger key of some 40 different bytes, for tests";
+
 /// The user's phone number.
 pub const PHONE: &str = "+819012345678";
 

@@ -11,10 +11,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use otp::CodeOwner;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use crate::Fault;
 
@@ -56,11 +58,26 @@ pub struct Event {
 }
 
 impl Event {
-    /// Whom a code is for: the user's `sub`, or the name where there is none (an unknown user).
+    /// Whom a code is for: the user's `sub`, or the lower-cased name where there is none (an unknown
+    /// user).
     #[must_use]
-    pub fn subject(&self) -> &str {
-        let sub = self.request.user_attributes.expose("sub");
-        sub.unwrap_or_else(|| self.user_name.expose_secret())
+    pub fn subject(&self) -> Zeroizing<String> {
+        Zeroizing::new(match self.request.user_attributes.expose("sub") {
+            Some(sub) => sub.to_owned(),
+            None => self.user_name.expose_secret().to_ascii_lowercase(),
+        })
+    }
+
+    /// What a code for `subject` is bound to: the pool, the user, and both contacts as they are now.
+    #[must_use]
+    pub fn code_owner<'a>(&'a self, subject: &'a str) -> CodeOwner<'a> {
+        let contact = |name| self.request.user_attributes.expose(name).unwrap_or_default();
+        CodeOwner {
+            pool_id: &self.user_pool_id,
+            user_sub: subject,
+            phone_number: contact("phone_number"),
+            email: contact("email"),
+        }
     }
 }
 

@@ -17,4 +17,4 @@ mod time;
 pub use event::{Event, Request, SessionEntry, StringMap, Trigger, answer};
 pub use fault::Fault;
 pub use metrics::{MetricEvent, Metrics};
-pub use start::{now_millis, now_seconds, serve, start};
+pub use start::{TIME_LIMIT, now_millis, serve, start};

@@ -22,8 +22,17 @@ use tracing::{Event, Metadata};
 use crate::time::timestamp;
 
 /// The crates whose lines are written.
-const OWN_CRATES: [&str; 5] =
-    ["otp", "trigger", "define_auth_challenge", "create_auth_challenge", "verify_auth_challenge"];
+const OWN_CRATES: [&str; 9] = [
+    "aws",
+    "create_auth_challenge",
+    "define_auth_challenge",
+    "ledger",
+    "numbering",
+    "otp",
+    "settings",
+    "trigger",
+    "verify_auth_challenge",
+];
 
 /// Starts logging to standard output, as `AWS_LAMBDA_LOG_LEVEL` and `AWS_LAMBDA_LOG_FORMAT` ask
 /// (what a template's `LoggingConfig` sets), and has panics logged without their text.

@@ -2,16 +2,19 @@
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
 use lambda_runtime::{Error, LambdaEvent, Runtime, service_fn};
-use otp::UnixSeconds;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use settings::{Lookup, SettingError};
 
 use crate::{Event, Fault, MetricEvent, Metrics, Trigger, answer, log};
+
+/// Within this time of being called a function has answered or failed, whatever the services that it
+/// waits for do. Cognito gives up at 5 seconds and calls again.
+pub const TIME_LIMIT: Duration = Duration::from_millis(3_700);
 
 /// Starts a function: logging, settings, then `run`. Ends only on an error, which is told on
 /// standard error; a refused setting names its variable there.
@@ -78,12 +81,6 @@ where
 pub fn now_millis() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.ok().and_then(|since| u64::try_from(since.as_millis()).ok()).unwrap_or(u64::MAX)
-}
-
-/// The time of day, in whole seconds.
-#[must_use]
-pub fn now_seconds() -> UnixSeconds {
-    now_millis() / 1_000
 }
 
 #[expect(clippy::disallowed_methods, reason = "times a call for its log line")]

@@ -1,16 +1,17 @@
 //! The VerifyAuthChallengeResponse trigger: is this answer right?
 //!
-//! [`is_right`] is the whole judgement, a pure function; [`respond`] turns Cognito's event into its
-//! arguments and the verdict into Cognito's response field. Whatever a client sends is an answer,
-//! right or wrong; an error is for our own faults only.
+//! [`judge()`] says whether the digits are right, in time and of the contacts that the user still has, a
+//! pure function; [`Verify::respond`] opens what create sealed, judges, and uses a right code up in
+//! the ledger, once. Whatever a client sends is an answer, right or wrong; an error is for our own
+//! faults only.
 //!
-//! Not responsible for: counting wrong answers (`define-auth-challenge`), making codes (`otp`), the
-//! form of events (`trigger`).
+//! Not responsible for: counting wrong answers (`define-auth-challenge`), making codes (`otp`), the rule
+//! that a code is used once (`ledger`), the form of events (`trigger`).
 
 mod answer;
-mod compare;
-mod event;
+mod judge;
+mod respond;
 
 pub use answer::{Answer, MAX_ANSWER_BYTES};
-pub use compare::{Subject, is_other_choice, is_right};
-pub use event::{Response, respond};
+pub use judge::{Judgement, User, is_alternative_medium, judge};
+pub use respond::{Response, Verify};

@@ -2,20 +2,29 @@
 
 use std::process::ExitCode;
 
-use settings::CodeSettings;
+use aws::{Environment, Service};
+use ledger::DynamoDb;
+use settings::{CodeSettings, LedgerSettings};
 use trigger::{Metrics, Trigger};
+use verify_auth_challenge::Verify;
+
+/// What the function calls.
+const SERVICES: [Service; 1] = [Service::DynamoDb];
 
 fn main() -> ExitCode {
     trigger::start(
-        |lookup| Ok((CodeSettings::read(lookup)?, Metrics::read(lookup)?)),
-        async |(settings, metrics)| {
+        |lookup| {
+            let (codes, ledger) = (CodeSettings::read(lookup)?, LedgerSettings::read(lookup)?);
+            Ok((codes, ledger, Environment::read(lookup, SERVICES)?, Metrics::read(lookup)?))
+        },
+        async |(codes, ledger, environment, metrics)| {
+            let config = environment.config()?;
+            let client = aws_sdk_dynamodb::Client::new(&config.of(Service::DynamoDb));
+            let table = DynamoDb::new(client, ledger.table.clone());
+            aws::connect(table.connect()).await;
+            let verify = Verify::new(codes, ledger, table).with_metrics(metrics.clone());
             trigger::serve(Trigger::Verify, &metrics, async |event| {
-                let response =
-                    verify_auth_challenge::respond(event, &settings, trigger::now_seconds())?;
-                if let Some(count) = response.count() {
-                    metrics.record(count);
-                }
-                Ok(response)
+                verify.respond(event, trigger::now_millis()).await
             })
             .await
         },

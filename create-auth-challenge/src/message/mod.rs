@@ -101,7 +101,7 @@ impl Values<'_> {
 
 #[cfg(test)]
 mod tests {
-    use otp::{CodeKey, CodeLength, Nonce};
+    use otp::{CodeKey, CodeLength, CodeOwner, Nonce};
 
     use super::*;
 
@@ -335,7 +335,8 @@ mod tests {
     fn a_code_is_never_said_to_live_longer_than_it_does() {
         let key = CodeKey::new("an example key of some 40 different bytes").unwrap();
         let nonce = Nonce::from_bytes([0; 16]);
-        let code = Code::derive(&key, "pool", "sub", &nonce, CodeLength::MAX);
+        let owner = CodeOwner { pool_id: "pool", user_sub: "sub", phone_number: "", email: "" };
+        let code = Code::derive(&key, owner, &nonce, CodeLength::MAX);
         let language = Language::english();
         for (seconds, time) in [
             (300, "5 minutes"),

@@ -36,8 +36,8 @@ impl DynamoDb {
         let database = Database::memory()?;
         let definition = serde_json::json!({
             "TableName": table,
-            "AttributeDefinitions": [{ "AttributeName": "destination", "AttributeType": "S" }],
-            "KeySchema": [{ "AttributeName": "destination", "KeyType": "HASH" }],
+            "AttributeDefinitions": [{ "AttributeName": "key", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "key", "KeyType": "HASH" }],
             "BillingMode": "PAY_PER_REQUEST",
         });
         let definition = serde_json::from_value(definition);
@@ -50,6 +50,7 @@ impl DynamoDb {
     pub fn call(&self, target: &str, body: &[u8]) -> HttpReply {
         let Self(database) = self;
         match target.strip_prefix(TARGET_PREFIX).unwrap_or_default() {
+            "BatchGetItem" => run(body, |request| database.batch_get_item(request)),
             "CreateTable" => run(body, |request| database.create_table(request)),
             "DeleteItem" => run(body, |request| database.delete_item(request)),
             "DeleteTable" => run(body, |request| database.delete_table(request)),
@@ -107,15 +108,15 @@ mod tests {
         let database = DynamoDb::new(LEDGER_TABLE).unwrap();
         let put = json!({
             "TableName": LEDGER_TABLE,
-            "Item": { "destination": { "S": "key" }, "version": { "N": "1" } },
+            "Item": { "key": { "S": "an item" }, "version": { "N": "1" } },
             "ConditionExpression": "attribute_not_exists(#key)",
-            "ExpressionAttributeNames": { "#key": "destination" },
+            "ExpressionAttributeNames": { "#key": "key" },
         });
         assert_eq!(call(&database, "PutItem", &put).0, 200);
         let (status, error) = call(&database, "PutItem", &put);
         assert_eq!(status, 400);
         assert!(error["__type"].as_str().unwrap().ends_with("ConditionalCheckFailedException"));
-        let get = json!({ "TableName": LEDGER_TABLE, "Key": { "destination": { "S": "key" } } });
+        let get = json!({ "TableName": LEDGER_TABLE, "Key": { "key": { "S": "an item" } } });
         assert_eq!(call(&database, "GetItem", &get).1["Item"]["version"], json!({ "N": "1" }));
     }
 

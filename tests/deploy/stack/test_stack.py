@@ -107,7 +107,7 @@ class Stack(unittest.TestCase):
 
         table = boto3.client("dynamodb", REGION)
         ledger = table.describe_table(TableName=ids["Ledger"])["Table"]
-        self.assertEqual(ledger["KeySchema"], [{"AttributeName": "destination", "KeyType": "HASH"}])
+        self.assertEqual(ledger["KeySchema"], [{"AttributeName": "key", "KeyType": "HASH"}])
         self.assertEqual(ledger["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST")
 
         functions = boto3.client("lambda", REGION)
@@ -122,7 +122,12 @@ class Stack(unittest.TestCase):
         self.assertEqual(create["SMS_COUNTRIES"], "US,CA")
         for each in variables.values():
             self.assertEqual(each["METRICS_NAMESPACE"], f"Passwordless/{STACK}")
-        self.assertNotIn("CODE_KEY", variables["DefineAuthChallenge"])
+        verify = variables["VerifyAuthChallenge"]
+        self.assertEqual(verify["LEDGER_TABLE"], ids["Ledger"])
+        for name in ["CODE_KEY", "LEDGER_KEY"]:
+            self.assertEqual(verify[name], create[name])
+            self.assertNotIn(name, variables["DefineAuthChallenge"])
+        self.assertNotEqual(create["CODE_KEY"], create["LEDGER_KEY"])
 
         roles = boto3.client("iam", REGION)
         names = {role["RoleName"] for role in roles.list_roles()["Roles"]}
@@ -130,7 +135,7 @@ class Stack(unittest.TestCase):
         create = roles.list_role_policies(RoleName=ids["CreateAuthChallengeRole"])["PolicyNames"]
         self.assertEqual(sorted(create), ["e-mails", "ledger", "logs", "texts", "tracing"])
         verify = roles.list_role_policies(RoleName=ids["VerifyAuthChallengeRole"])["PolicyNames"]
-        self.assertEqual(sorted(verify), ["logs", "tracing"])
+        self.assertEqual(sorted(verify), ["ledger", "logs", "tracing"])
 
         watch = boto3.client("cloudwatch", REGION)
         body = watch.get_dashboard(DashboardName=STACK)["DashboardBody"]

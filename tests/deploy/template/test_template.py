@@ -121,6 +121,7 @@ class Combinations(unittest.TestCase):
                 self.assertIn(words, refusal or "")
         for change in [
             {},
+            {"SignIn": "second-factor"},
             {"Media": "SMS", "EmailFrom": "", "EmailIdentity": ""},
             {"Metrics": "false", "Alarms": "false", "Dashboard": "false"},
             {"UserPoolId": "us-east-1_abcDEF123"},
@@ -145,9 +146,48 @@ class Combinations(unittest.TestCase):
         )
 
 
-class Sessions(unittest.TestCase):
-    def test_a_session_outlives_its_code(self):
+class Pool(unittest.TestCase):
+    """The pool that the stack makes has no way in that asks for no code."""
+
+    MODES = ["passwordless", "second-factor"]
+    # What a message to each medium of password recovery goes to.
+    RECOVERY = {"verified_phone_number": "SMS", "verified_email": "EMAIL"}
+
+    def made(self, resource, **change):
         template = combinations.load()
+        given = {**combinations.defaults(template), **change}
+        return combinations.made(template, given)["Resources"][resource]["Properties"]
+
+    def media(self):
+        return combinations.values(combinations.load(), "Media")
+
+    def test_client_allows_custom_auth_and_refresh_alone(self):
+        self.assertEqual(combinations.values(combinations.load(), "SignIn"), self.MODES)
+        for mode in self.MODES:
+            client = self.made("UserPoolClient", SignIn=mode)
+            flows = ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+            self.assertEqual(client["ExplicitAuthFlows"], flows, mode)
+            # Nor do managed login pages, which ask for no code.
+            for name in ["AllowedOAuthFlows", "AllowedOAuthFlowsUserPoolClient"]:
+                self.assertNotIn(name, client)
+            self.assertEqual(self.made("UserPool", SignIn=mode)["MfaConfiguration"], "OFF")
+
+    def test_recovery_goes_to_no_medium_of_codes(self):
+        for mode in self.MODES:
+            for media in self.media():
+                pool = self.made("UserPool", SignIn=mode, Media=media)
+                [mechanism] = pool["AccountRecoverySetting"]["RecoveryMechanisms"]
+                expected = "admin_only"
+                if (mode, media) == ("second-factor", "SMS"):
+                    expected = "verified_email"
+                self.assertEqual(mechanism, {"Name": expected, "Priority": 1}, (mode, media))
+                self.assertNotIn(self.RECOVERY.get(expected), media.split(","))
+
+    def test_session_outlives_its_code(self):
+        template = combinations.load()
+        validity = template["Resources"]["UserPoolClient"]["Properties"]["AuthSessionValidity"]
+        of_lifetime = ["AuthSessions", {"Ref": "CodeLifetimeSeconds"}, "Minutes"]
+        self.assertEqual(validity, {"Fn::FindInMap": of_lifetime})
         sessions = template["Mappings"]["AuthSessions"]
         lifetimes = combinations.values(template, "CodeLifetimeSeconds")
         self.assertEqual(list(sessions), [str(lifetime) for lifetime in lifetimes])
@@ -155,6 +195,88 @@ class Sessions(unittest.TestCase):
             minutes = sessions[str(lifetime)]["Minutes"]
             self.assertTrue(3 <= minutes <= 15, minutes)
             self.assertEqual(60 * minutes - lifetime, 120)
+
+
+class Keys(unittest.TestCase):
+    """The two generated secrets, and who has them."""
+
+    def setUp(self):
+        self.template = combinations.load()
+        self.resources = self.template["Resources"]
+
+    def test_only_code_key_follows_its_version(self):
+        secrets = {
+            name: json.dumps(resource)
+            for name, resource in self.resources.items()
+            if resource["Type"] == "AWS::SecretsManager::Secret"
+        }
+        self.assertEqual(sorted(secrets), ["CodeKey", "LedgerKey"])
+        self.assertIn("${CodeKeyVersion}", secrets["CodeKey"])
+        self.assertNotIn("CodeKeyVersion", secrets["LedgerKey"])
+        for name in secrets:
+            generated = self.resources[name]["Properties"]["GenerateSecretString"]
+            self.assertGreaterEqual(generated["PasswordLength"], 64)
+
+    def test_create_and_verify_have_both_keys_and_the_table_and_define_has_none(self):
+        names = ["CODE_KEY", "LEDGER_KEY", "LEDGER_TABLE"]
+        for function in ["CreateAuthChallenge", "VerifyAuthChallenge"]:
+            variables = self.resources[function]["Properties"]["Environment"]["Variables"]
+            self.assertEqual(
+                {name: variables[name] for name in names},
+                {
+                    "CODE_KEY": {"Fn::Sub": "{{resolve:secretsmanager:${CodeKey}}}"},
+                    "LEDGER_KEY": {"Fn::Sub": "{{resolve:secretsmanager:${LedgerKey}}}"},
+                    "LEDGER_TABLE": {"Ref": "Ledger"},
+                },
+            )
+        define = self.resources["DefineAuthChallenge"]["Properties"]["Environment"]["Variables"]
+        self.assertEqual(set(define) & set(names), set())
+
+    def test_ledger_can_be_replaced(self):
+        # CloudFormation makes the new table before it deletes the old one: they need two names.
+        ledger = self.resources["Ledger"]["Properties"]
+        self.assertNotIn("TableName", ledger)
+        self.assertEqual(ledger["KeySchema"], [{"AttributeName": "key", "KeyType": "HASH"}])
+        time_to_live = {"AttributeName": "expires_at", "Enabled": True}
+        self.assertEqual(ledger["TimeToLiveSpecification"], time_to_live)
+
+    def test_functions_end_when_cognito_gives_up(self):
+        self.assertEqual(self.template["Globals"]["Function"]["Timeout"], 5)
+        for function in ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallenge"]:
+            self.assertNotIn("Timeout", self.resources[function]["Properties"])
+
+
+def sources(package, pattern="*.rs"):
+    """The source of a package, without its tests."""
+    files = sorted((ROOT / package / "src").rglob(pattern))
+    return "".join(file.read_text().partition("#[cfg(test)]")[0] for file in files)
+
+
+def methods(source):
+    """The body of each function of a source by its name (of all, if several have it), with those of
+    the methods of its own that it calls."""
+    parts = re.split(r"\bfn (\w+)", source)
+    bodies = {}
+    for name, body in zip(parts[1::2], parts[2::2]):
+        bodies[name] = bodies.get(name, "") + body
+
+    def whole(name, seen):
+        inner = set(re.findall(r"\bself\.(\w+)\(", bodies[name])) & set(bodies) - seen
+        return bodies[name] + "".join(whole(each, seen | inner | {name}) for each in sorted(inner))
+
+    return {name: whole(name, {name}) for name in bodies}
+
+
+def actions(service, source):
+    """The operations of `service` that `source` calls, as IAM's actions: a call is a method without
+    arguments that is named like an operation."""
+    called = set(re.findall(r"\.(\w+)\(\)", source))
+    model = botocore.session.get_session().get_service_model(service)
+    return {
+        f"{'ses' if service == 'sesv2' else service}:{operation}"
+        for operation in model.operation_names
+        if re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower() in called
+    }
 
 
 class Rights(unittest.TestCase):
@@ -180,17 +302,32 @@ class Rights(unittest.TestCase):
         }
 
     LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
-    LEDGER = {"dynamodb:GetItem", "dynamodb:PutItem"}
+    ADMITS = {"dynamodb:BatchGetItem", "dynamodb:PutItem"}
+    CONSUMES = {"dynamodb:UpdateItem"}
 
-    def test_define_and_verify_have_their_logs_alone(self):
+    def test_each_function_may_do_its_part_alone(self):
         for media in ["SMS,EMAIL", "SMS", "EMAIL"]:
             policies = self.policies(Media=media)
-            for name in ["DefineAuthChallengeRole", "VerifyAuthChallengeRole"]:
-                self.assertEqual(set(policies[name]), self.LOGS)
+            self.assertEqual(set(policies["DefineAuthChallengeRole"]), self.LOGS)
+            self.assertEqual(set(policies["VerifyAuthChallengeRole"]), self.LOGS | self.CONSUMES)
             create = set(policies["CreateAuthChallengeRole"])
             sends = {"sns:Publish"} if "SMS" in media else set()
             sends |= {"ses:SendEmail"} if "EMAIL" in media else set()
-            self.assertEqual(create, self.LOGS | self.LEDGER | sends)
+            self.assertEqual(create, self.LOGS | self.ADMITS | sends)
+
+    def test_ledger_permissions_are_for_the_table_alone(self):
+        own_key = combinations.EXAMPLES["KmsKeyArn"]
+        policies = self.policies(PointInTimeRecovery="true", KmsKeyArn=own_key)
+        table = {"Fn::GetAtt": ["Ledger", "Arn"]}
+        tables = {
+            (name, action): resource
+            for name, actions in policies.items()
+            for action, resource in actions.items()
+            if action.startswith("dynamodb:")
+        }
+        expected = {("CreateAuthChallengeRole", action): table for action in self.ADMITS}
+        expected |= {("VerifyAuthChallengeRole", action): table for action in self.CONSUMES}
+        self.assertEqual(tables, expected)
 
     def test_texts_go_to_numbers_and_not_to_topics(self):
         of_topics = {"not": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}}
@@ -238,26 +375,23 @@ class Rights(unittest.TestCase):
             self.assertEqual(set(policies[role]) - besides, self.calls(f"{function}-auth-challenge"))
 
     def calls(self, package):
-        """The operations of AWS that a package calls, as IAM's actions.
-
-        A call is a method without arguments, named like an operation of a service whose SDK the
-        package depends on.
-        """
-        manifest = tomllib.loads((ROOT / package / "Cargo.toml").read_text())
-        source = "".join(file.read_text() for file in (ROOT / package / "src").rglob("*.rs"))
-        methods = set(re.findall(r"\.(\w+)\(\)", source))
-        services = [
-            name.removeprefix("aws-sdk-")
-            for name in manifest["dependencies"]
-            if name.startswith("aws-sdk-")
-        ]
-        session = botocore.session.get_session()
-        return {
-            f"{'ses' if service == 'sesv2' else service}:{operation}"
-            for service in services
-            for operation in session.get_service_model(service).operation_names
-            if re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower() in methods
+        """The operations of AWS that a package calls, as IAM's actions: its own calls, and those of
+        the store's methods that it uses."""
+        dependencies = tomllib.loads((ROOT / package / "Cargo.toml").read_text())["dependencies"]
+        source = sources(package)
+        # What the store does for it: directly, or through the ledger's admission.
+        uses = set(re.findall(r"\bstore\s*\.(\w+)\(", source))
+        if re.search(r"\bLedger::new\(", source):
+            uses |= set(re.findall(r"\bstore\s*\.(\w+)\(", sources("ledger", "admission.rs")))
+        store = methods(sources("ledger", "dynamodb.rs"))
+        self.assertLessEqual({"read", "write", "consume"}, set(store))
+        called = {"dynamodb": "".join(store[name] for name in uses & set(store))}
+        called |= {
+            name.removeprefix("aws-sdk-"): source
+            for name in dependencies
+            if name.startswith("aws-sdk-") and name != "aws-sdk-dynamodb"
         }
+        return {action for service, text in called.items() for action in actions(service, text)}
 
     def test_only_the_pool_may_call(self):
         resources = combinations.load()["Resources"].values()

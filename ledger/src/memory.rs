@@ -1,0 +1,106 @@
+//! Items in memory: the ledger without DynamoDB, for tests and simulations.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use otp::{Nonce, RoundId, UnixSeconds};
+
+use crate::{Consumption, Item, ItemKey, Store, StoreError};
+
+/// A table in memory. Clones share it. Other tasks run before each of its calls, so that calls
+/// interleave as they do over a network.
+#[derive(Clone, Default)]
+pub struct MemoryStore(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    items: Mutex<BTreeMap<ItemKey, (Item, UnixSeconds)>>,
+    unavailable: AtomicBool,
+    reads: AtomicUsize,
+}
+
+impl MemoryStore {
+    /// From here on, fails or works again.
+    pub fn set_unavailable(&self, unavailable: bool) {
+        self.0.unavailable.store(unavailable, Ordering::SeqCst);
+    }
+
+    /// How often it was read.
+    #[must_use]
+    pub fn reads(&self) -> usize {
+        self.0.reads.load(Ordering::SeqCst)
+    }
+
+    /// Every item.
+    #[must_use]
+    pub fn items(&self) -> BTreeMap<ItemKey, Item> {
+        let copy = |(key, (item, _)): (&ItemKey, &(Item, _))| (key.clone(), item.clone());
+        self.locked(|items| items.iter().map(copy).collect())
+    }
+
+    fn locked<T>(&self, run: impl FnOnce(&mut BTreeMap<ItemKey, (Item, UnixSeconds)>) -> T) -> T {
+        run(&mut self.0.items.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn turn(&self) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        match self.0.unavailable.load(Ordering::SeqCst) {
+            true => Err(StoreError::Unavailable),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Store for MemoryStore {
+    async fn read<const N: usize>(
+        &self,
+        keys: [&ItemKey; N],
+        now: UnixSeconds,
+    ) -> Result<[Item; N], StoreError> {
+        self.0.reads.fetch_add(1, Ordering::SeqCst);
+        self.turn().await?;
+        Ok(self.locked(|items| {
+            keys.map(|key| match items.get(key) {
+                Some((item, expires_at)) if now < *expires_at => item.clone(),
+                Some((item, _)) => Item { version: item.version, ..Item::default() },
+                None => Item::default(),
+            })
+        }))
+    }
+
+    async fn write(
+        &self,
+        key: &ItemKey,
+        item: &Item,
+        expires_at: UnixSeconds,
+    ) -> Result<(), StoreError> {
+        self.turn().await?;
+        self.locked(|items| {
+            let before = items.get(key).map_or(0, |(item, _)| item.version);
+            if before.saturating_add(1) != item.version {
+                return Err(StoreError::Conflict);
+            }
+            items.insert(key.clone(), (item.clone(), expires_at));
+            Ok(())
+        })
+    }
+
+    async fn consume(
+        &self,
+        account: &ItemKey,
+        nonce: Nonce,
+        round: RoundId,
+    ) -> Result<Consumption, StoreError> {
+        self.turn().await?;
+        Ok(self.locked(|items| {
+            let Some((item, _)) = items.get_mut(account) else { return Consumption::NotLive };
+            let (consumption, codes) = item.codes.consume(nonce, round);
+            if let Some(codes) = codes {
+                item.codes = codes;
+                item.version = item.version.saturating_add(1);
+            }
+            consumption
+        }))
+    }
+}

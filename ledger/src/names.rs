@@ -1,0 +1,103 @@
+//! How items are named: HMACs, so that the table holds nothing personal.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use otp::LedgerKey;
+
+/// The name of an item.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ItemKey(pub String);
+
+/// Names items with the `LEDGER_KEY`.
+///
+/// An unknown name has items of its own, in domains of its own: whoever types it takes nothing of what
+/// a user with that phone number or email address has left, and sees the same limits.
+#[derive(Clone, Debug)]
+pub struct ItemNames(LedgerKey);
+
+impl ItemNames {
+    /// Names with `key`.
+    #[must_use]
+    pub fn new(key: LedgerKey) -> Self {
+        Self(key)
+    }
+
+    /// The account of the user `sub` of the pool.
+    #[must_use]
+    pub fn account(&self, pool_id: &str, sub: &str) -> ItemKey {
+        self.name("account", b"cognito-otp ledger account v2", &[pool_id, sub])
+    }
+
+    /// The destination `address`, a phone number in the form of E.164 or an email address.
+    #[must_use]
+    pub fn destination(&self, address: &str) -> ItemKey {
+        // Email addresses are told apart by case hardly anywhere.
+        let address = address.to_ascii_lowercase();
+        self.name("destination", b"cognito-otp ledger destination v2", &[&address])
+    }
+
+    /// The account that the unknown name `name` seems to be.
+    #[must_use]
+    pub fn unknown_account(&self, pool_id: &str, name: &str) -> ItemKey {
+        let name = name.to_ascii_lowercase();
+        self.name("account", b"cognito-otp ledger unknown account v2", &[pool_id, &name])
+    }
+
+    /// The destination `address` that the unknown name `name` seems to have.
+    #[must_use]
+    pub fn unknown_destination(&self, pool_id: &str, name: &str, address: &str) -> ItemKey {
+        let [name, address] = [name, address].map(str::to_ascii_lowercase);
+        let domain = b"cognito-otp ledger unknown destination v2";
+        self.name("destination", domain, &[pool_id, &name, &address])
+    }
+
+    fn name(&self, kind: &str, domain: &[u8], parts: &[&str]) -> ItemKey {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+        ItemKey(format!("{kind}#{}", URL_SAFE_NO_PAD.encode(*self.0.mac(domain, &parts))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> ItemNames {
+        ItemNames::new(LedgerKey::new("an example key of some 40 different bytes").unwrap())
+    }
+
+    #[test]
+    fn known_and_unknown_items_never_coincide() {
+        let (names, phone) = (names(), "+819012345678");
+        let all = [
+            names.account("pool", phone),
+            names.account("pool", "sub"),
+            names.account("poo", "lsub"),
+            names.account("other", "sub"),
+            names.destination(phone),
+            names.destination("jane@example.com"),
+            names.unknown_account("pool", phone),
+            names.unknown_account("other", phone),
+            names.unknown_destination("pool", phone, phone),
+            names.unknown_destination("pool", phone, "jane@example.com"),
+            names.unknown_destination("pool", "jane", phone),
+        ];
+        for (i, a) in all.iter().enumerate() {
+            assert!(!a.0.contains("8190") && !a.0.contains("jane"), "{a:?}");
+            for b in &all[i + 1..] {
+                assert_ne!(a, b);
+            }
+        }
+    }
+
+    #[test]
+    fn case_of_names_and_addresses_does_not_matter() {
+        let names = names();
+        let (jane, other_case) = ("jane@example.com", "Jane@Example.COM");
+        assert_eq!(names.destination(jane), names.destination(other_case));
+        assert_eq!(names.unknown_account("pool", jane), names.unknown_account("pool", other_case));
+        assert_eq!(
+            names.unknown_destination("pool", jane, jane),
+            names.unknown_destination("pool", other_case, other_case)
+        );
+    }
+}
