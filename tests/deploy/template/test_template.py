@@ -372,7 +372,8 @@ class Rights(unittest.TestCase):
         # name when a mail is made from a template.
         besides = self.LOGS | {"ses:SendTemplatedEmail"}
         for function, role in roles.items():
-            self.assertEqual(set(policies[role]) - besides, self.calls(f"{function}-auth-challenge"))
+            allowed = set(policies[role]) - besides
+            self.assertEqual(allowed, self.calls(f"{function}-auth-challenge"), function)
 
     def calls(self, package):
         """The operations of AWS that a package calls, as IAM's actions: its own calls, and those of
