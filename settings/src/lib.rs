@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn choices_and_flags() {
+    fn choices() {
         let variable = Variable::new("SIGN_IN", "passwordless");
         let read = |value: &str| {
             variable.choice(&lookup(&[("SIGN_IN", value)]), 1, [("passwordless", 1), ("both", 2)])
@@ -100,8 +100,5 @@ mod tests {
             read("Both").unwrap_err().to_string(),
             "SIGN_IN is not one of: passwordless, both; for example SIGN_IN=passwordless",
         );
-        let flag = Variable::new("REQUIRE_VERIFIED", "true");
-        assert_eq!(flag.flag(&lookup(&[("REQUIRE_VERIFIED", "false")]), true), Ok(false));
-        assert!(flag.flag(&lookup(&[("REQUIRE_VERIFIED", "no")]), true).is_err());
     }
 }

@@ -104,14 +104,6 @@ impl Variable {
             },
         )
     }
-
-    /// `true` or `false`, or `default`.
-    ///
-    /// # Errors
-    /// When it is something else.
-    pub fn flag(&self, lookup: &Lookup<'_>, default: bool) -> Result<bool, SettingError> {
-        self.choice(lookup, default, [("true", true), ("false", false)])
-    }
 }
 
 /// A key that `make` takes, out of the variable `name`. Required.
