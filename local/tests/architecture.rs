@@ -21,7 +21,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("user_pool/model", &["protocol"]),
     ("identity_pool", &["user_pool", "protocol"]),
     // The flow defines how a function is called, and `lambda` calls it.
-    ("lambda", &["user_pool"]),
+    ("lambda", &["user_pool", "protocol"]),
     ("protocol", &[]),
 ];
 

@@ -210,6 +210,52 @@ async fn a_function_killed_in_a_call_fails_that_call_only() {
     assert_eq!(setup.outcomes(), [Outcome::Ok, Outcome::Died, Outcome::Ok]);
 }
 
+/// Sends `request` to the Runtime API of process `pid` as a page would; the status line of the reply.
+#[cfg(target_os = "linux")]
+async fn send_to_runtime_api(pid: u32, request: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    let mut variables = environment.split('\0');
+    let address = variables.find_map(|pair| pair.strip_prefix("AWS_LAMBDA_RUNTIME_API=")).unwrap();
+    let exchange = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = request.replace("ADDRESS", address);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        reply.lines().next().unwrap_or_default().to_owned()
+    };
+    timeout(PATIENCE, exchange).await.expect("a reply at once")
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn page_at_the_runtime_api_takes_no_event_of_a_running_function() {
+    const NEXT: &str = "/2018-06-01/runtime/invocation/next";
+    let setup = setup(&[], |_| {});
+    let pid = setup.pid().await;
+    // While the function is at work, whoever asks for the next event would be before it.
+    let steps = json!([{ "write": "at work\n" }, { "sleep": 300 }, { "answer": "the function" }]);
+    let call = setup.call(steps);
+    let thieves = async {
+        setup.said("at work").await;
+        for (method, headers) in [
+            ("GET", "Host: evil.example\r\n"),
+            ("GET", "Host: 127.0.0.1\r\n"),
+            ("GET", ""),
+            ("GET", "Host: ADDRESS\r\nSec-Fetch-Site: cross-site\r\n"),
+            ("GET", "Host: ADDRESS\r\nOrigin: http://localhost:3000\r\n"),
+        ] {
+            let request = format!("{method} {NEXT} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
+            let status = send_to_runtime_api(pid, &request).await;
+            assert!(status.contains("403"), "{headers}: {status}");
+        }
+    };
+    let (answer, ()) = tokio::join!(call, thieves);
+    assert_eq!(answer, Ok(json!("the function")));
+    assert_eq!(setup.pid().await, pid, "the function has its next event, too");
+}
+
 #[tokio::test]
 async fn a_function_killed_between_calls_is_replaced_unseen() {
     let setup = setup(&[], |_| {});

@@ -14,10 +14,11 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::http::loopback::{cross_origin, loopback_only};
+use crate::http::loopback::{admitted_only, cross_origin};
 use crate::identity_pool::{self, IdentityPools};
 use crate::lambda::CallLog;
 use crate::outbox::Outbox;
+use crate::protocol::admission::Admission;
 use crate::protocol::http_reply::HttpReply;
 use crate::protocol::query::{self, Form};
 use crate::services::dynamodb::{self, DynamoDb};
@@ -45,8 +46,8 @@ pub(crate) struct Services {
 
 /// Every route.
 pub(crate) fn router(services: Services) -> Router {
-    // What AWS has. A page from elsewhere may call it, as it may call AWS; it is never to see what
-    // was sent.
+    let admission = Admission::default();
+    // What AWS has. A page of this machine may call it; no page sees what was sent.
     let aws = Router::new()
         .route("/", get(page).post(dispatch_call))
         .route("/v2/email/outbound-emails", post(send_email))
@@ -55,12 +56,12 @@ pub(crate) fn router(services: Services) -> Router {
         .route("/cognito-identity/.well-known/openid-configuration", get(identity_configuration))
         .route("/{pool}/.well-known/jwks.json", get(jwks))
         .route("/{pool}/.well-known/openid-configuration", get(openid_configuration))
-        .layer(cross_origin([REQUEST_ID, ERROR_TYPE]));
+        .layer(cross_origin(admission.clone(), [REQUEST_ID, ERROR_TYPE]));
     aws.route("/_local/outbox", get(outbox))
         .route("/_local/triggers", get(triggers))
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn(loopback_only))
+        .layer(middleware::from_fn_with_state(admission, admitted_only))
         .with_state(Arc::new(services))
 }
 

@@ -7,7 +7,7 @@
 //! - `output`: where the functions' own lines go;
 //! - `calls`: the log of calls, how long each took and how it ended.
 //!
-//! It implements `Invoke`, which `user_pool` defines, and uses nothing else of other rooms.
+//! It implements `Invoke`, which `user_pool` defines, and uses `protocol`.
 
 mod calls;
 mod compile;

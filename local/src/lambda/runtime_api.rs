@@ -5,20 +5,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{io, mem};
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::protocol::admission::Admission;
 use crate::user_pool::InvokeError;
 
 /// Lambda's limit for a response, and as much again for what it does not count.
@@ -67,6 +70,7 @@ impl RuntimeApi {
     pub(super) async fn serve(function: &str) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
+        let admission = Admission { port: Some(address.port()), ..Admission::default() };
         let (queue, receiver) = mpsc::channel(1);
         let state = Arc::new(Shared {
             arn: format!("{ARN_PREFIX}{function}"),
@@ -80,6 +84,7 @@ impl RuntimeApi {
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .layer(DefaultBodyLimit::max(BODY_LIMIT))
+            .layer(middleware::from_fn_with_state(admission, functions_only))
             .with_state(Arc::clone(&state));
         let server = tokio::spawn(async move {
             // It ends with an error only if the listener does, and then the function exits by
@@ -168,6 +173,23 @@ impl Shared {
     }
 }
 
+/// Refuses whatever comes from a browser: to ask for an event is to take it away from the function.
+/// A page that reaches this port by a name of its own shows it in `Host`; one that knows the port
+/// shows itself in the headers that browsers add, and no function sends those.
+async fn functions_only(
+    State(admission): State<Admission>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let headers = request.headers();
+    let is_page = headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site");
+    if is_page || admission.check_request(request.method(), request.uri(), headers).is_err() {
+        let message = "This is for the function alone";
+        return (StatusCode::FORBIDDEN, Json(error_body("Forbidden", message))).into_response();
+    }
+    next.run(request).await
+}
+
 async fn next(State(state): State<Arc<Shared>>) -> Response {
     state.asked.send_replace(true);
     let Some(invocation) = state.queue.lock().await.recv().await else {
@@ -233,8 +255,11 @@ fn accepted() -> Response {
 }
 
 fn refused(error_type: &str, message: &str) -> Response {
-    let body = json!({ "errorType": error_type, "errorMessage": message });
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+    (StatusCode::BAD_REQUEST, Json(error_body(error_type, message))).into_response()
+}
+
+fn error_body(error_type: &str, message: &str) -> Value {
+    json!({ "errorType": error_type, "errorMessage": message })
 }
 
 #[expect(
@@ -243,4 +268,92 @@ fn refused(error_type: &str, message: &str) -> Response {
 )]
 fn new_id() -> Uuid {
     Uuid::new_v4()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::HOST;
+    use http::Method;
+    use http_body_util::{BodyExt as _, Full};
+    use hyper_util::client::legacy::Client;
+    use hyper_util::rt::TokioExecutor;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// Sends a request; the status, the request id in the reply, and its body.
+    async fn send(
+        api: &RuntimeApi,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> (StatusCode, Option<String>, String) {
+        let url = format!("http://{}/2018-06-01/runtime/{path}", api.address());
+        let mut request = http::Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let request = request.body(Full::<Bytes>::from("\"answer\"")).unwrap();
+        let reply = timeout(LIMIT, client.request(request)).await.unwrap().unwrap();
+        let (head, body) = reply.into_parts();
+        let id = head.headers.get("Lambda-Runtime-Aws-Request-Id");
+        let id = id.map(|id| id.to_str().unwrap().to_owned());
+        let body = body.collect().await.unwrap().to_bytes();
+        (head.status, id, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn page_takes_no_event_and_answers_none() {
+        let api = RuntimeApi::serve("verify-auth-challenge").await.unwrap();
+        let port = api.address().port();
+        let (own, other) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{}", port ^ 1));
+        let named = format!("evil.example:{port}");
+        let pages: [&[(&str, &str)]; 8] = [
+            &[(HOST.as_str(), "evil.example")],
+            &[(HOST.as_str(), &named)],
+            &[(HOST.as_str(), &other)],
+            &[(HOST.as_str(), "127.0.0.1")],
+            &[(HOST.as_str(), &named), ("origin", "https://evil.example")],
+            &[(HOST.as_str(), &own), ("origin", "https://evil.example")],
+            &[(HOST.as_str(), &own), ("origin", "http://localhost:3000")],
+            // What needs no preflight has no `Origin`.
+            &[(HOST.as_str(), &own), ("sec-fetch-site", "cross-site")],
+        ];
+        let (id, mut answer) = api.invoke(Bytes::from_static(b"{\"code\":1}"), LIMIT);
+        for page in pages {
+            for (method, path) in [
+                (Method::GET, "invocation/next"),
+                (Method::POST, "init/error"),
+                (Method::GET, "nothing"),
+            ] {
+                let (status, taken, body) = send(&api, method, path, page).await;
+                assert_eq!((status, taken), (StatusCode::FORBIDDEN, None), "{page:?} {path}");
+                assert!(!body.contains("code"), "{body}");
+            }
+        }
+        assert!(!*api.state.asked.borrow(), "the function's initialisation ended");
+        assert_eq!(api.init_error(), None);
+        assert!(!api.has_taken(&id));
+
+        // The function itself, which says nothing but its host.
+        let (status, taken, event) = send(&api, Method::GET, "invocation/next", &[]).await;
+        assert_eq!((status, taken.as_deref()), (StatusCode::OK, Some(id.as_str())));
+        assert_eq!(event, "{\"code\":1}");
+        for page in pages {
+            for outcome in ["response", "error"] {
+                let path = format!("invocation/{id}/{outcome}");
+                let (status, ..) = send(&api, Method::POST, &path, page).await;
+                assert_eq!(status, StatusCode::FORBIDDEN, "{page:?}");
+            }
+        }
+        assert!(api.has_taken(&id), "the call still waits for its answer");
+        answer.try_recv().unwrap_err();
+        let (status, ..) =
+            send(&api, Method::POST, &format!("invocation/{id}/response"), &[]).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        assert_eq!(answer.try_recv().unwrap(), Ok(Bytes::from_static(b"\"answer\"")));
+    }
 }

@@ -1,8 +1,9 @@
 //! What all services share: requests and replies as JSON and as query bodies, errors, one
-//! `HttpReply`, JWTs and the keys that sign them, HMACs, credentials.
+//! `HttpReply`, who may call, JWTs and the keys that sign them, HMACs, credentials.
 //!
 //! It uses nothing else of this crate.
 
+pub(crate) mod admission;
 pub mod arn;
 pub mod credentials;
 pub(crate) mod error;
