@@ -120,6 +120,107 @@ mod tests {
         assert_eq!(call(&database, "GetItem", &get).1["Item"]["version"], json!({ "N": "1" }));
     }
 
+    /// As `ledger` writes them: whoever changes one there changes it here.
+    #[test]
+    fn code_is_consumed_once_and_a_repeat_writes_nothing() {
+        let database = DynamoDb::new(LEDGER_TABLE).unwrap();
+        let key = json!({ "key": { "S": "an account" } });
+        let update = |expression: &str, condition: &str, nonce: &str, round: &str| {
+            let names = ["live", "previous", "version", "used", "used_by"];
+            let all = format!("{expression} {condition}");
+            let names = names.into_iter().map(|name| (format!("#{name}"), json!(name)));
+            let names = names.filter(|(name, _)| {
+                all.split(|c: char| !c.is_alphanumeric() && !"#_".contains(c)).any(|n| n == name)
+            });
+            let names: serde_json::Map<_, _> = names.collect();
+            let mut values = json!({ ":nonce": { "S": nonce }, ":round": { "S": round } });
+            if expression.contains(":one") {
+                values[":one"] = json!({ "N": "1" });
+            }
+            json!({
+                "TableName": LEDGER_TABLE,
+                "Key": key,
+                "UpdateExpression": expression,
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": values,
+            })
+        };
+        let consume = |nonce, round| {
+            let expression = "SET #used = :nonce, #used_by = :round REMOVE #live, #previous \
+                              ADD #version :one";
+            update(expression, "#live = :nonce OR #previous = :nonce", nonce, round)
+        };
+        let repeat = |nonce, round| {
+            let condition = "#used = :nonce AND #used_by = :round";
+            update("SET #used_by = :round", condition, nonce, round)
+        };
+        let try_to = |request: Value| {
+            let (status, answer) = call(&database, "UpdateItem", &request);
+            let failed = "ConditionalCheckFailedException";
+            match answer.get("__type").and_then(Value::as_str) {
+                None => assert_eq!(status, 200),
+                Some(error) => assert!(status == 400 && error.ends_with(failed), "{answer}"),
+            }
+            status == 200
+        };
+        let item = || {
+            let get = json!({ "TableName": LEDGER_TABLE, "Key": key, "ConsistentRead": true });
+            call(&database, "GetItem", &get).1
+        };
+        // No item: a consume makes none.
+        assert!(!try_to(consume("a", "1")) && !try_to(repeat("a", "1")));
+        assert_eq!(item().get("Item"), None);
+        for (live, previous, right) in
+            [(Some("a"), None, "a"), (Some("b"), Some("a"), "a"), (None, Some("a"), "a")]
+        {
+            let mut stored = json!({
+                "key": { "S": "an account" },
+                "version": { "N": "7" },
+                "live_issued_at": { "N": "1" },
+                "times": { "L": [{ "N": "1" }] },
+            });
+            for (name, nonce) in [("live", live), ("previous", previous)] {
+                if let Some(nonce) = nonce {
+                    stored[name] = json!({ "S": nonce });
+                }
+            }
+            let put = json!({ "TableName": LEDGER_TABLE, "Item": stored });
+            assert_eq!(call(&database, "PutItem", &put).0, 200);
+            assert!(!try_to(consume("c", "1")), "a nonce that is not there");
+            assert!(!try_to(repeat(right, "1")), "nothing is consumed yet");
+            assert!(try_to(consume(right, "1")));
+            let consumed = item();
+            assert_eq!(
+                consumed["Item"],
+                json!({
+                    "key": { "S": "an account" },
+                    "version": { "N": "8" },
+                    "live_issued_at": { "N": "1" },
+                    "times": { "L": [{ "N": "1" }] },
+                    "used": { "S": right },
+                    "used_by": { "S": "1" },
+                })
+            );
+            assert!(!try_to(consume(right, "1")) && !try_to(consume(right, "2")));
+            assert!(try_to(repeat(right, "1")));
+            assert!(!try_to(repeat(right, "2")), "another round");
+            assert_eq!(item(), consumed);
+            // Create read version 7: its write would bring the code back.
+            let stale = json!({
+                "TableName": LEDGER_TABLE,
+                "Item": stored,
+                "ConditionExpression": "#version = :before",
+                "ExpressionAttributeNames": { "#version": "version" },
+                "ExpressionAttributeValues": { ":before": { "N": "7" } },
+            });
+            let (status, error) = call(&database, "PutItem", &stale);
+            assert_eq!(status, 400);
+            assert!(error["__type"].as_str().unwrap().ends_with("ConditionalCheckFailedException"));
+            assert_eq!(item(), consumed);
+        }
+    }
+
     #[test]
     fn what_is_no_request_is_refused() {
         let database = DynamoDb::new(LEDGER_TABLE).unwrap();
