@@ -167,7 +167,8 @@ impl Local {
                 UserPools::restored(snapshot, &url, clock, outbox, invoke, generator())
             }
             None => {
-                let initial = InitialPools::new(url.clone());
+                let lifetime = settings::code_lifetime(&config.variables);
+                let initial = InitialPools::new(url.clone(), lifetime);
                 UserPools::new(initial, clock.clone(), outbox.clone(), invoke, generator())
             }
         };

@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use local::client::Client;
 use local::protocol::arn::REGION;
 use local::user_pool::{
-    DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET,
+    ANY_FLOW_CLIENT_ID, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET,
 };
 use local::{Config, Local, Source};
 use tokio::net::TcpListener;
@@ -151,6 +151,8 @@ fn print_environment(url: &str) -> io::Result<()> {
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("USER_POOL_ID", DEFAULT_POOL_ID),
         ("CLIENT_ID", DEFAULT_CLIENT_ID),
+        // For passwords and SRP without a code; the client before is as the template's.
+        ("CLIENT_ID_ANY_FLOW", ANY_FLOW_CLIENT_ID),
     ] {
         writeln!(out, "export {name}={value}")?;
     }

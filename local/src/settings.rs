@@ -2,6 +2,7 @@
 //! and a default for each that they require and that is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -82,6 +83,15 @@ pub fn environment(
     defaults.into_iter().chain(given).collect()
 }
 
+/// How long a code lives, as the functions read `CODE_LIFETIME_SECONDS`. A value that they refuse is
+/// the default here: they report it when they start.
+#[must_use]
+pub fn code_lifetime(ours: &BTreeMap<String, String>) -> Duration {
+    const DEFAULT_SECONDS: u64 = 300;
+    let seconds = ours.get("CODE_LIFETIME_SECONDS").and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(DEFAULT_SECONDS))
+}
+
 #[cfg(test)]
 mod tests {
     use rand::SeedableRng as _;
@@ -111,6 +121,16 @@ mod tests {
         assert_ne!(get("LEDGER_KEY"), get("CODE_KEY"));
         assert_eq!(get("MESSAGE_SMS_PT_BR"), Some("{code}"));
         assert_eq!(get("HOME"), None);
+    }
+
+    #[test]
+    fn code_lifetime_is_the_functions() {
+        for (given, expected) in [(None, 300), (Some(""), 300), (Some("x"), 300), (Some("60"), 60)]
+        {
+            let ours = given.map(|value| ("CODE_LIFETIME_SECONDS".to_owned(), value.to_owned()));
+            let ours = ours.into_iter().collect();
+            assert_eq!(code_lifetime(&ours), Duration::from_secs(expected), "{given:?}");
+        }
     }
 
     #[test]

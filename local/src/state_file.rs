@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::user_pool::{Snapshot, UserPools};
 
 /// The version of the format. Others are refused.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// How long a change waits for others before they are written.
 const SAVE_INTERVAL: Duration = Duration::from_secs(1);
 

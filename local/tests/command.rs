@@ -106,6 +106,7 @@ fn the_server_introduces_itself_and_ends_politely() {
     assert_eq!(value("AWS_REGION"), "us-east-1");
     assert_eq!(value("USER_POOL_ID"), "us-east-1_LocalPool");
     assert_eq!(value("CLIENT_ID"), "localclient000000000000000");
+    assert_eq!(value("CLIENT_ID_ANY_FLOW"), "localanyflowclient00000000");
     let functions = children(pid);
     assert_eq!(functions.len(), 3, "one process each: {functions:?}");
 

@@ -129,6 +129,16 @@ impl Request {
             .map(Some)
     }
 
+    /// As [`structures`](Self::structures), of a list that must not be empty.
+    pub(crate) fn nonempty_structures(&self, name: &str, max: usize) -> Result<Option<Vec<Self>>> {
+        let items = self.structures(name, max)?;
+        if items.as_ref().is_some_and(Vec::is_empty) {
+            let constraint = "Member must have length greater than or equal to 1";
+            return Err(Error::constraint_violation(&self.member(name), constraint));
+        }
+        Ok(items)
+    }
+
     fn list(&self, name: &str, max: usize) -> Result<Option<&Vec<Value>>> {
         match self.value(name) {
             None => Ok(None),

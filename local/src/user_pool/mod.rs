@@ -16,10 +16,12 @@ mod user_pools;
 
 pub use flow::invoke::{Invoke, InvokeError, TRIGGER_TIMEOUT};
 pub use id_tokens::IdToken;
+pub use model::account_recovery::{AccountRecovery, RecoveryMethod, RecoveryOption};
 pub use model::app_client::{AuthFlow, Client, PreventUserExistenceErrors, TimeUnit, Validity};
 pub use model::attributes::Contact;
 pub use model::initial_pools::{
-    DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, InitialPools, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET,
+    ANY_FLOW_CLIENT_ID, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, InitialPools, SECRET_CLIENT_ID,
+    SECRET_CLIENT_SECRET,
 };
 pub use model::password_policy::PasswordPolicy;
 pub use model::pool::NewPool;

@@ -18,7 +18,7 @@ use local::protocol::credentials::Vault;
 use local::protocol::http_reply::HttpReply;
 use local::services::sts::{Caller, Sts};
 use local::user_pool::{
-    Client, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, InitialPools, NewPool, PoolConfig, SigningKey,
+    ANY_FLOW_CLIENT_ID, Client, DEFAULT_POOL_ID, InitialPools, NewPool, PoolConfig, SigningKey,
     UserPools,
 };
 use rand::SeedableRng;
@@ -133,7 +133,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let mut settings = InitialPools::new(BASE);
+        let mut settings = InitialPools::new(BASE, Duration::from_secs(300));
         settings.pools[0].signing_key = KEYS[0].clone();
         settings.pools[0].clients.push(Client::new(OTHER_CLIENT_ID, "other"));
         settings.pools.push(NewPool {
@@ -197,7 +197,7 @@ impl World {
     /// Makes a user of the default pool and signs in.
     pub(crate) async fn signed_in(&self, username: &str) -> Tokens {
         self.user_of(DEFAULT_POOL_ID, username).await;
-        self.sign_in_at(DEFAULT_CLIENT_ID, username).await
+        self.sign_in_at(ANY_FLOW_CLIENT_ID, username).await
     }
 
     pub(crate) fn call(&self, operation: &str, body: &Value) -> Result<Value, Failure> {
@@ -223,7 +223,7 @@ impl World {
             "IdentityPoolName": "pool",
             "AllowUnauthenticatedIdentities": true,
             "CognitoIdentityProviders": [
-                { "ProviderName": PROVIDER, "ClientId": DEFAULT_CLIENT_ID },
+                { "ProviderName": PROVIDER, "ClientId": ANY_FLOW_CLIENT_ID },
             ],
         });
         change(&mut body);

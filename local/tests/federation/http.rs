@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{ANY_FLOW_CLIENT_ID, DEFAULT_POOL_ID};
 use local::{Config, Local, Source};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -95,7 +95,7 @@ impl Running {
         password["Permanent"] = json!(true);
         self.user_pool("AdminSetUserPassword", password).await;
         let sign_in = json!({
-            "ClientId": DEFAULT_CLIENT_ID,
+            "ClientId": ANY_FLOW_CLIENT_ID,
             "AuthFlow": "USER_PASSWORD_AUTH",
             "AuthParameters": { "USERNAME": PHONE, "PASSWORD": "Passw0rd!" },
         });
@@ -111,7 +111,7 @@ async fn a_sign_in_becomes_credentials_by_either_flow() {
     let pool = json!({
         "IdentityPoolName": "pool",
         "AllowUnauthenticatedIdentities": false,
-        "CognitoIdentityProviders": [{ "ProviderName": PROVIDER, "ClientId": DEFAULT_CLIENT_ID }],
+        "CognitoIdentityProviders": [{ "ProviderName": PROVIDER, "ClientId": ANY_FLOW_CLIENT_ID }],
     });
     let pool = local.identity("CreateIdentityPool", pool).await["IdentityPoolId"].take();
     let roles = json!({ "IdentityPoolId": pool, "Roles": { "authenticated": USER_ROLE } });

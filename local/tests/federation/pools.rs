@@ -1,6 +1,6 @@
 //! Identity pools as an administrator sees them.
 
-use local::user_pool::DEFAULT_CLIENT_ID;
+use local::user_pool::ANY_FLOW_CLIENT_ID;
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -17,7 +17,7 @@ fn a_pool_is_shown_as_it_was_made_and_changed() {
         "OpenIdConnectProviderARNs": ["arn:aws:iam::000000000000:oidc-provider/x"],
         "CognitoIdentityProviders": [{
             "ProviderName": PROVIDER,
-            "ClientId": DEFAULT_CLIENT_ID,
+            "ClientId": ANY_FLOW_CLIENT_ID,
             "ServerSideTokenCheck": true,
         }],
         "SamlProviderARNs": ["arn:aws:iam::000000000000:saml-provider/x"],

@@ -1,7 +1,7 @@
 //! Tokens that do not hold, everywhere that a token is taken. The harness asserts of every refusal
 //! that no credentials come with it.
 
-use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{ANY_FLOW_CLIENT_ID, DEFAULT_POOL_ID};
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -112,7 +112,7 @@ async fn the_user_pool_is_asked_if_the_identity_pool_says_so() {
         let strict = world.pool(|body| {
             body["CognitoIdentityProviders"] = json!([{
                 "ProviderName": PROVIDER,
-                "ClientId": DEFAULT_CLIENT_ID,
+                "ClientId": ANY_FLOW_CLIENT_ID,
                 "ServerSideTokenCheck": true,
             }]);
         });

@@ -1,6 +1,6 @@
 //! Roles that a token chooses.
 
-use local::user_pool::DEFAULT_CLIENT_ID;
+use local::user_pool::ANY_FLOW_CLIENT_ID;
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -12,7 +12,7 @@ fn rule(claim: &str, test: &str, value: &str) -> Value {
 }
 
 fn set(world: &World, pool: &str, mapping: &Value) {
-    let provider = format!("{PROVIDER}:{DEFAULT_CLIENT_ID}");
+    let provider = format!("{PROVIDER}:{ANY_FLOW_CLIENT_ID}");
     let body = json!({
         "IdentityPoolId": pool,
         "Roles": { "authenticated": USER_ROLE },

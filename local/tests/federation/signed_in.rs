@@ -1,6 +1,6 @@
 //! Those who signed in: their identity, their credentials, their OpenID token.
 
-use local::user_pool::DEFAULT_CLIENT_ID;
+use local::user_pool::ANY_FLOW_CLIENT_ID;
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -12,7 +12,7 @@ async fn the_same_user_is_the_same_identity_every_time() {
     let first = world.signed_in(PHONE).await;
     let id = world.get_id(&pool, login(&first.id));
     world.pass(10);
-    let second = world.sign_in_at(DEFAULT_CLIENT_ID, PHONE).await;
+    let second = world.sign_in_at(ANY_FLOW_CLIENT_ID, PHONE).await;
     assert_ne!(first.id, second.id);
     assert_eq!(world.get_id(&pool, login(&second.id)), id);
     let other = world.signed_in(EMAIL).await;

@@ -1,7 +1,7 @@
 //! STS: tokens for credentials, and who they are then.
 
 use local::services::sts::Caller;
-use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{ANY_FLOW_CLIENT_ID, DEFAULT_POOL_ID};
 use serde_json::json;
 
 use crate::harness::*;
@@ -26,7 +26,7 @@ async fn a_token_is_good_for_a_role() {
     let id = world.signed_in(PHONE).await.id;
     for (token, audience, issuer) in [
         (&open_id, pool.as_str(), format!("{BASE}/cognito-identity")),
-        (&id, DEFAULT_CLIENT_ID, format!("{BASE}/{DEFAULT_POOL_ID}")),
+        (&id, ANY_FLOW_CLIENT_ID, format!("{BASE}/{DEFAULT_POOL_ID}")),
     ] {
         let (status, body) = world.assume(token, &[]);
         assert_eq!(status, 200, "{body}");

@@ -1,7 +1,7 @@
 //! What administrators and signed-in users do to accounts, and what is listed of them.
 
 use local::user_pool::{
-    DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET,
+    ANY_FLOW_CLIENT_ID, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET,
 };
 use serde_json::{Value, json};
 
@@ -112,7 +112,7 @@ async fn an_administrator_confirms_without_verifying() {
     world
         .ok(
             "SignUp",
-            json!({ "ClientId": DEFAULT_CLIENT_ID, "Username": PHONE, "Password": PASSWORD }),
+            json!({ "ClientId": ANY_FLOW_CLIENT_ID, "Username": PHONE, "Password": PASSWORD }),
         )
         .await;
     world.admin("AdminConfirmSignUp", PHONE).await;
@@ -268,9 +268,11 @@ async fn the_pool_and_its_clients_are_described() {
         pool["LambdaConfig"]["CreateAuthChallenge"],
         "arn:aws:lambda:us-east-1:000000000000:function:create-auth-challenge"
     );
-    for (client, secret) in
-        [(DEFAULT_CLIENT_ID, None), (SECRET_CLIENT_ID, Some(SECRET_CLIENT_SECRET))]
-    {
+    for (client, secret, flows) in [
+        (DEFAULT_CLIENT_ID, None, 2),
+        (ANY_FLOW_CLIENT_ID, None, 5),
+        (SECRET_CLIENT_ID, Some(SECRET_CLIENT_SECRET), 2),
+    ] {
         assert_eq!(client.len(), 26);
         let body = json!({ "UserPoolId": DEFAULT_POOL_ID, "ClientId": client });
         let reply = world.ok("DescribeUserPoolClient", body).await;
@@ -278,6 +280,6 @@ async fn the_pool_and_its_clients_are_described() {
         assert_eq!(shown.get("ClientSecret").and_then(Value::as_str), secret);
         assert_eq!(shown["PreventUserExistenceErrors"], "ENABLED");
         assert_eq!(shown["AuthSessionValidity"], 3);
-        assert_eq!(shown["ExplicitAuthFlows"].as_array().unwrap().len(), 5);
+        assert_eq!(shown["ExplicitAuthFlows"].as_array().unwrap().len(), flows);
     }
 }

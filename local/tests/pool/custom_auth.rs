@@ -3,7 +3,7 @@
 use local::lambda::Trigger::{
     CreateAuthChallenge, DefineAuthChallenge, VerifyAuthChallengeResponse,
 };
-use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{ANY_FLOW_CLIENT_ID, DEFAULT_POOL_ID};
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -86,7 +86,7 @@ async fn events_have_cognitos_shapes() {
             "userName": username,
             "callerContext": {
                 "awsSdkVersion": "aws-sdk-unknown-unknown",
-                "clientId": DEFAULT_CLIENT_ID,
+                "clientId": ANY_FLOW_CLIENT_ID,
             },
             "request": request,
             "response": response,
@@ -244,7 +244,7 @@ async fn who_may_not_sign_in_reaches_no_trigger() {
     world
         .ok(
             "SignUp",
-            json!({ "ClientId": DEFAULT_CLIENT_ID, "Username": EMAIL, "Password": PASSWORD }),
+            json!({ "ClientId": ANY_FLOW_CLIENT_ID, "Username": EMAIL, "Password": PASSWORD }),
         )
         .await;
     let start = |name: &str| initiate("CUSTOM_AUTH", json!({ "USERNAME": name }));

@@ -11,8 +11,8 @@ use local::lambda::{Invoke, InvokeError, Trigger};
 use local::outbox::{Message, Outbox};
 use local::protocol::http_reply::HttpReply;
 use local::user_pool::{
-    Client, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, InitialPools, PreventUserExistenceErrors,
-    SigningKey, UserPools,
+    ANY_FLOW_CLIENT_ID, AccountRecovery, Client, DEFAULT_POOL_ID, InitialPools,
+    PreventUserExistenceErrors, SigningKey, UserPools,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -29,6 +29,8 @@ pub(crate) const ISSUER_BASE: &str = "http://127.0.0.1:9500";
 pub(crate) const ANSWER: &str = "246810";
 /// A client that is told of unknown users.
 pub(crate) const LEGACY_CLIENT_ID: &str = "legacyclient0000000000000";
+/// Sessions of the default pool's clients live for three minutes, the least that there is.
+const CODE_LIFETIME: Duration = Duration::from_secs(60);
 /// 2033-05-18T03:33:20Z.
 pub(crate) const START: Duration = Duration::from_secs(2_000_000_000);
 
@@ -148,7 +150,7 @@ impl World {
 
     /// A world whose settings `change` changed.
     pub(crate) fn with(change: impl FnOnce(&mut InitialPools)) -> Self {
-        let mut settings = InitialPools::new(ISSUER_BASE);
+        let mut settings = InitialPools::new(ISSUER_BASE, CODE_LIFETIME);
         let mut legacy = Client::new(LEGACY_CLIENT_ID, "legacy");
         legacy.prevent_user_existence_errors = PreventUserExistenceErrors::Legacy;
         settings.pools[0].clients.push(legacy);
@@ -170,6 +172,13 @@ impl World {
             outbox,
             clock,
         }
+    }
+
+    /// A world whose users get a new password by themselves, as in a pool without a setting.
+    pub(crate) fn with_recovery() -> Self {
+        Self::with(|settings| {
+            settings.pools[0].config.account_recovery = AccountRecovery::default();
+        })
     }
 
     pub(crate) fn pass(&self, time: Duration) {
@@ -288,7 +297,7 @@ pub(crate) fn pool_and(username: &str) -> Value {
 
 pub(crate) fn initiate(flow: &str, parameters: Value) -> Value {
     json!({
-        "ClientId": DEFAULT_CLIENT_ID,
+        "ClientId": ANY_FLOW_CLIENT_ID,
         "AuthFlow": flow,
         "AuthParameters": parameters,
     })
@@ -297,7 +306,7 @@ pub(crate) fn initiate(flow: &str, parameters: Value) -> Value {
 /// A response to the challenge of `reply`.
 pub(crate) fn answer(reply: &Value, username: &str, answer: &str) -> Value {
     json!({
-        "ClientId": DEFAULT_CLIENT_ID,
+        "ClientId": ANY_FLOW_CLIENT_ID,
         "ChallengeName": "CUSTOM_CHALLENGE",
         "Session": reply["Session"],
         "ChallengeResponses": { "USERNAME": username, "ANSWER": answer },

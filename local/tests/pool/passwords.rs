@@ -77,7 +77,7 @@ async fn a_server_signs_in_with_the_pool() {
 #[tokio::test]
 async fn flows_that_a_client_may_not_use_are_refused() {
     let world = World::with(|settings| {
-        settings.pools[0].clients[0].explicit_auth_flows.clear();
+        settings.pools[0].clients[1].explicit_auth_flows.clear();
     });
     world.user(PHONE).await;
     let parameters = json!({ "USERNAME": PHONE, "PASSWORD": PASSWORD, "REFRESH_TOKEN": "x" });

@@ -44,7 +44,7 @@ async fn a_session_ends_with_its_validity() {
 #[tokio::test]
 async fn the_client_sets_the_validity() {
     let world = World::with(|settings| {
-        settings.pools[0].clients[0].auth_session_validity_minutes = 15;
+        settings.pools[0].clients[1].auth_session_validity_minutes = 15;
     });
     world.user(PHONE).await;
     let challenge = world.start(PHONE).await;

@@ -1,8 +1,13 @@
 //! Pools, app clients and resource servers made by API: what is refused, what is kept, what is
 //! enforced.
 
+use std::time::Duration;
+
 use local::lambda::Trigger;
-use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{
+    ANY_FLOW_CLIENT_ID, AuthFlow, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, InitialPools,
+    SECRET_CLIENT_ID,
+};
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -111,6 +116,127 @@ async fn the_flows_of_a_client_are_enforced() {
 }
 
 #[tokio::test]
+async fn default_clients_allow_what_the_templates_does() {
+    let world = World::new();
+    let describe = async |client: &str| {
+        let of = json!({ "UserPoolId": DEFAULT_POOL_ID, "ClientId": client });
+        world.ok("DescribeUserPoolClient", of).await["UserPoolClient"].take()
+    };
+    for client in [DEFAULT_CLIENT_ID, SECRET_CLIENT_ID] {
+        let shown = describe(client).await;
+        let flows = json!(["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]);
+        assert_eq!(shown["ExplicitAuthFlows"], flows);
+        assert_eq!(shown["PreventUserExistenceErrors"], "ENABLED");
+        assert_eq!(shown["EnableTokenRevocation"], true);
+    }
+    let flows = json!([
+        "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+        "ALLOW_CUSTOM_AUTH",
+        "ALLOW_REFRESH_TOKEN_AUTH",
+        "ALLOW_USER_PASSWORD_AUTH",
+        "ALLOW_USER_SRP_AUTH",
+    ]);
+    assert_eq!(describe(ANY_FLOW_CLIENT_ID).await["ExplicitAuthFlows"], flows);
+}
+
+#[tokio::test]
+async fn password_alone_gives_no_tokens_to_the_default_client() {
+    let world = World::new();
+    world.user(PHONE).await;
+    let names = AuthFlow::ALL.map(AuthFlow::name).into_iter();
+    for flow in names.chain(["ADMIN_NO_SRP_AUTH", "USER_AUTH"]) {
+        for operation in ["InitiateAuth", "AdminInitiateAuth"] {
+            let parameters = json!({
+                "USERNAME": PHONE,
+                "PASSWORD": PASSWORD,
+                "SRP_A": "ab12",
+                "REFRESH_TOKEN": PASSWORD,
+            });
+            let body = with(initiate(flow, parameters), "/UserPoolId", DEFAULT_POOL_ID);
+            match world.call(operation, &with(body, "/ClientId", DEFAULT_CLIENT_ID)).await {
+                Ok(reply) => assert_eq!(reply["ChallengeName"], "CUSTOM_CHALLENGE", "{flow}"),
+                Err(told) => assert_ne!(told.exception, "InternalErrorException", "{flow}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn session_of_a_default_client_outlives_a_code() {
+    const CODE_LIFETIME: Duration = Duration::from_secs(300);
+    let world = World::with(|settings| {
+        settings.pools[0].clients =
+            InitialPools::new(ISSUER_BASE, CODE_LIFETIME).pools[0].clients.clone();
+    });
+    world.user(PHONE).await;
+    for client in [DEFAULT_CLIENT_ID, ANY_FLOW_CLIENT_ID] {
+        let start = initiate("CUSTOM_AUTH", json!({ "USERNAME": PHONE }));
+        let challenge = world.ok("InitiateAuth", with(start, "/ClientId", client)).await;
+        world.pass(CODE_LIFETIME);
+        let body = with(answer(&challenge, PHONE, ANSWER), "/ClientId", client);
+        let reply = world.ok("RespondToAuthChallenge", body).await;
+        assert!(reply["AuthenticationResult"]["IdToken"].is_string());
+    }
+}
+
+fn recovery(mechanisms: Value) -> Value {
+    json!({ "AccountRecoverySetting": { "RecoveryMechanisms": mechanisms } })
+}
+
+#[tokio::test]
+async fn account_recovery_is_kept_and_shown() {
+    let world = World::new();
+    let described = async |id: &Value| {
+        let of = json!({ "UserPoolId": id });
+        world.ok("DescribeUserPool", of).await["UserPool"]["AccountRecoverySetting"].take()
+    };
+    let email = json!({ "Priority": 1, "Name": "verified_email" });
+    let phone = json!({ "Priority": 2, "Name": "verified_phone_number" });
+    let admin = json!({ "Priority": 1, "Name": "admin_only" });
+    assert_eq!(described(&json!(DEFAULT_POOL_ID)).await["RecoveryMechanisms"], json!([admin]));
+    for mechanisms in [json!([phone, email]), json!([email]), json!([phone]), json!([admin])] {
+        let setting = recovery(mechanisms);
+        let made = pool(&world, setting.clone()).await;
+        assert_eq!(made["AccountRecoverySetting"], setting["AccountRecoverySetting"]);
+        assert_eq!(described(&made["Id"]).await, setting["AccountRecoverySetting"]);
+        // What an update does not name is as in a pool without it.
+        world.ok("UpdateUserPool", json!({ "UserPoolId": made["Id"] })).await;
+        assert_eq!(described(&made["Id"]).await, Value::Null);
+        world.ok("UpdateUserPool", with(setting.clone(), "/UserPoolId", made["Id"].clone())).await;
+        assert_eq!(described(&made["Id"]).await, setting["AccountRecoverySetting"]);
+    }
+    let made = pool(&world, json!({ "AccountRecoverySetting": {} })).await;
+    assert!(made.get("AccountRecoverySetting").is_none());
+}
+
+#[tokio::test]
+async fn contradicting_account_recovery_is_refused() {
+    let world = World::new();
+    let option = |priority: u32, name: &str| json!({ "Priority": priority, "Name": name });
+    let (email, phone) = (option(1, "verified_email"), option(2, "verified_phone_number"));
+    let at = "Value at 'accountRecoverySetting.recoveryMechanisms";
+    for (mechanisms, part) in [
+        (json!([]), format!("{at}' failed to satisfy constraint: Member must have length greater")),
+        (json!([email, phone, email]), format!("{at}' failed to satisfy constraint")),
+        (json!([option(1, "verified")]), format!("{at}.1.member.name' failed to satisfy")),
+        (json!([email, option(3, "admin_only")]), format!("{at}.2.member.priority' failed")),
+        (json!([option(0, "verified_email")]), format!("{at}.1.member.priority' failed")),
+        (json!([{ "Priority": 1 }]), format!("{at}.1.member.name' failed")),
+        (json!([{ "Name": "admin_only" }]), format!("{at}.1.member.priority' failed")),
+        (json!([email, option(2, "admin_only")]), "admin_only excludes other".to_owned()),
+        (json!([email, option(1, "verified_phone_number")]), "a priority of its own".to_owned()),
+        (json!([email, option(2, "verified_email")]), "a name and a priority".to_owned()),
+    ] {
+        for operation in ["CreateUserPool", "UpdateUserPool"] {
+            let body = with(recovery(mechanisms.clone()), "/UserPoolId", DEFAULT_POOL_ID);
+            let told = world.err(operation, with(body, "/PoolName", "made")).await;
+            assert_eq!(told.exception, "InvalidParameterException");
+            assert!(told.message.contains(&part), "{}", told.message);
+        }
+    }
+}
+
+#[tokio::test]
 async fn numbers_of_a_client_have_their_ranges() {
     let world = World::new();
     let range = failure("InvalidParameter", "Invalid range for token validity.");
@@ -184,7 +310,7 @@ async fn lists_come_in_pages() {
         pool(&world, json!({})).await;
     }
     for (operation, list, key, total) in [
-        ("ListUserPoolClients", "UserPoolClients", "ClientId", 8),
+        ("ListUserPoolClients", "UserPoolClients", "ClientId", 9),
         ("ListUserPools", "UserPools", "Id", 6),
     ] {
         let mut body = json!({ "UserPoolId": DEFAULT_POOL_ID, "MaxResults": 3 });
@@ -325,7 +451,7 @@ async fn an_update_of_a_pool_holds_at_once() {
              protection must be inactivated first."
         )
     );
-    let body = json!({ "ClientId": DEFAULT_CLIENT_ID, "Username": EMAIL, "Password": PASSWORD });
+    let body = json!({ "ClientId": ANY_FLOW_CLIENT_ID, "Username": EMAIL, "Password": PASSWORD });
     assert_eq!(
         world.err("SignUp", body).await,
         failure("NotAuthorized", "SignUp is not permitted for this user pool")

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use local::outbox::Medium;
-use local::user_pool::{Contact, DEFAULT_CLIENT_ID, NewPool, PoolConfig, SigningKey, UserNames};
+use local::user_pool::{ANY_FLOW_CLIENT_ID, Contact, NewPool, PoolConfig, SigningKey, UserNames};
 use serde_json::{Value, json};
 
 use crate::harness::*;
@@ -12,7 +12,7 @@ fn sign_up(username: &str, attributes: &[(&str, &str)]) -> Value {
     let attributes: Vec<Value> =
         attributes.iter().map(|(name, value)| json!({ "Name": name, "Value": value })).collect();
     json!({
-        "ClientId": DEFAULT_CLIENT_ID,
+        "ClientId": ANY_FLOW_CLIENT_ID,
         "Username": username,
         "Password": PASSWORD,
         "UserAttributes": attributes,
@@ -20,11 +20,11 @@ fn sign_up(username: &str, attributes: &[(&str, &str)]) -> Value {
 }
 
 fn confirm(username: &str, code: &str) -> Value {
-    json!({ "ClientId": DEFAULT_CLIENT_ID, "Username": username, "ConfirmationCode": code })
+    json!({ "ClientId": ANY_FLOW_CLIENT_ID, "Username": username, "ConfirmationCode": code })
 }
 
 fn resend(username: &str) -> Value {
-    json!({ "ClientId": DEFAULT_CLIENT_ID, "Username": username })
+    json!({ "ClientId": ANY_FLOW_CLIENT_ID, "Username": username })
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ fn with_aliases() -> World {
         settings.pools[0].clients.remove(0);
         settings.pools.push(NewPool {
             config,
-            clients: vec![local::user_pool::Client::new(DEFAULT_CLIENT_ID, "alias")],
+            clients: vec![local::user_pool::Client::new(ANY_FLOW_CLIENT_ID, "alias")],
             signing_key: SigningKey::new(),
         });
     })

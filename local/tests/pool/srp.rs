@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use local::lambda::Trigger::{self, DefineAuthChallenge};
-use local::user_pool::{DEFAULT_CLIENT_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, secret_hash};
+use local::user_pool::{
+    ANY_FLOW_CLIENT_ID, AuthFlow, DEFAULT_CLIENT_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET,
+    secret_hash,
+};
 use serde_json::{Value, json};
 use test_support::srp::{Challenge, SrpClient};
 
@@ -41,7 +44,7 @@ fn prove_at(client: &SrpClient, reply: &Value, password: &str, timestamp: &str) 
         secret_block: parameter("SECRET_BLOCK"),
     };
     json!({
-        "ClientId": DEFAULT_CLIENT_ID,
+        "ClientId": ANY_FLOW_CLIENT_ID,
         "ChallengeName": "PASSWORD_VERIFIER",
         "Session": reply["Session"],
         "ChallengeResponses": {
@@ -247,7 +250,9 @@ async fn a_status_is_told_after_the_proof() {
 
 #[tokio::test]
 async fn a_client_with_a_secret_proves_it_in_both_calls() {
-    let world = World::new();
+    let world = World::with(|settings| {
+        settings.pools[0].clients[2].explicit_auth_flows.insert(AuthFlow::UserSrp);
+    });
     let username = world.user(PHONE).await;
     let hash = |name: &str| secret_hash(SECRET_CLIENT_SECRET, name, SECRET_CLIENT_ID);
     let start = with(srp(&client(), PHONE), "/ClientId", SECRET_CLIENT_ID);
@@ -292,6 +297,71 @@ async fn a_proof_goes_before_the_code_where_define_says_so() {
     let body = answer(&reply, &username, ANSWER);
     let reply = world.ok("RespondToAuthChallenge", body).await;
     assert!(reply["AuthenticationResult"]["AccessToken"].is_string());
+}
+
+#[tokio::test]
+async fn custom_auth_alone_allows_a_password_by_srp() {
+    let world = World::new();
+    let username = world.user(PHONE).await;
+    second_factor(&world);
+    let default = |body| with(body, "/ClientId", DEFAULT_CLIENT_ID);
+    let reply = world.ok("InitiateAuth", default(custom(&client(), PHONE))).await;
+    let body = default(prove(&client(), &reply, PASSWORD));
+    let reply = world.ok("RespondToAuthChallenge", body).await;
+    assert_eq!(reply["ChallengeName"], "CUSTOM_CHALLENGE");
+    let body = default(answer(&reply, &username, ANSWER));
+    let reply = world.ok("RespondToAuthChallenge", body).await;
+    assert!(reply["AuthenticationResult"]["AccessToken"].is_string());
+}
+
+/// Sets a password as an administrator does, starts with SRP, and proves it.
+async fn prove_set_password(world: &World, permanent: bool) -> Result<Value, Failure> {
+    let set = with(with(pool_and(PHONE), "/Password", PASSWORD), "/Permanent", permanent);
+    world.ok("AdminSetUserPassword", set).await;
+    let reply = world.ok("InitiateAuth", custom(&client(), PHONE)).await;
+    assert_eq!(world.triggers(), [DefineAuthChallenge]);
+    world.call("RespondToAuthChallenge", &prove(&client(), &reply, PASSWORD)).await
+}
+
+fn replace_password(reply: &Value, username: &str) -> Value {
+    let body = with(answer(reply, username, ""), "/ChallengeName", "NEW_PASSWORD_REQUIRED");
+    with(body, "/ChallengeResponses/NEW_PASSWORD", "An0ther-one")
+}
+
+#[tokio::test]
+async fn temporary_password_signs_in_past_the_code_and_permanent_one_does_not() {
+    let world = World::new();
+    let username = world.user(PHONE).await;
+    second_factor(&world);
+    // Whoever has an account's temporary password has the account: no code is asked for.
+    let reply = prove_set_password(&world, false).await.unwrap();
+    assert_eq!(reply["ChallengeName"], "NEW_PASSWORD_REQUIRED");
+    let reply = world.ok("RespondToAuthChallenge", replace_password(&reply, &username)).await;
+    assert!(reply["AuthenticationResult"]["AccessToken"].is_string());
+    assert!(world.triggers().is_empty(), "define was asked again");
+    // With a permanent one the code is asked for, and nothing goes around it.
+    let reply = prove_set_password(&world, true).await.unwrap();
+    assert_eq!(world.triggers(), [DefineAuthChallenge, Trigger::CreateAuthChallenge]);
+    assert_eq!(reply["ChallengeName"], "CUSTOM_CHALLENGE");
+    assert!(reply.get("AuthenticationResult").is_none());
+    let told = world.err("RespondToAuthChallenge", replace_password(&reply, &username)).await;
+    assert_eq!(told, failure("NotAuthorized", "Invalid session for the user."));
+}
+
+#[tokio::test]
+async fn expired_temporary_password_proves_nothing() {
+    let world = World::new();
+    world.user(PHONE).await;
+    second_factor(&world);
+    let set = with(with(pool_and(PHONE), "/Password", PASSWORD), "/Permanent", false);
+    world.ok("AdminSetUserPassword", set).await;
+    world.pass(Duration::from_secs(7 * 86_400));
+    let reply = world.ok("InitiateAuth", custom(&client(), PHONE)).await;
+    let body = prove_at(&client(), &reply, PASSWORD, "Wed May 25 03:33:20 UTC 2033");
+    let told = world.err("RespondToAuthChallenge", body).await;
+    let expired = "Temporary password has expired and must be reset by an administrator.";
+    assert_eq!(told, failure("NotAuthorized", expired));
+    assert_eq!(world.triggers(), [DefineAuthChallenge]);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use local::user_pool::{
-    DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, SigningKey,
+    ANY_FLOW_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET, SigningKey,
 };
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ async fn tokens_say_what_cognitos_say() {
         assert_eq!(claims["exp"], start + 3_600);
     }
     assert_eq!(id["token_use"], "id");
-    assert_eq!(id["aud"], DEFAULT_CLIENT_ID);
+    assert_eq!(id["aud"], ANY_FLOW_CLIENT_ID);
     assert_eq!(id["cognito:username"], username);
     assert_eq!(id["phone_number"], PHONE);
     assert_eq!(id["phone_number_verified"], true);
@@ -57,7 +57,7 @@ async fn tokens_say_what_cognitos_say() {
     assert_eq!(id["event_id"], access["event_id"]);
     assert_ne!(id["jti"], access["jti"]);
     assert_eq!(access["token_use"], "access");
-    assert_eq!(access["client_id"], DEFAULT_CLIENT_ID);
+    assert_eq!(access["client_id"], ANY_FLOW_CLIENT_ID);
     assert_eq!(access["scope"], "aws.cognito.signin.user.admin");
     assert_eq!(access["username"], username);
     for absent in ["aud", "phone_number", "cognito:username"] {
@@ -101,7 +101,7 @@ async fn tokens_from_a_refresh_token_are_those_of_the_flow() {
     let world = World::new();
     world.user(PHONE).await;
     let first = world.sign_in(PHONE).await;
-    let body = json!({ "RefreshToken": first["RefreshToken"], "ClientId": DEFAULT_CLIENT_ID });
+    let body = json!({ "RefreshToken": first["RefreshToken"], "ClientId": ANY_FLOW_CLIENT_ID });
     let reply = world.ok("GetTokensFromRefreshToken", body.clone()).await;
     let result = &reply["AuthenticationResult"];
     // Without rotation the refresh token stays as it is.
@@ -265,7 +265,7 @@ async fn a_revoked_token_ends_its_sign_in_alone() {
     let world = World::new();
     world.user(PHONE).await;
     let (gone, kept) = (world.sign_in(PHONE).await, world.sign_in(PHONE).await);
-    let revoke = |token: &Value| json!({ "ClientId": DEFAULT_CLIENT_ID, "Token": token });
+    let revoke = |token: &Value| json!({ "ClientId": ANY_FLOW_CLIENT_ID, "Token": token });
     let renewed = world.ok("InitiateAuth", refresh(&gone["RefreshToken"])).await;
     let renewed = &renewed["AuthenticationResult"]["AccessToken"];
     for _ in 0..2 {
@@ -287,7 +287,7 @@ async fn a_revoked_token_ends_its_sign_in_alone() {
 #[tokio::test]
 async fn only_its_client_revokes_a_token() {
     let world = World::with(|settings| {
-        settings.pools[0].clients[2].enable_token_revocation = false;
+        settings.pools[0].clients[3].enable_token_revocation = false;
     });
     world.user(PHONE).await;
     let token = world.sign_in(PHONE).await["RefreshToken"].take();
@@ -296,7 +296,7 @@ async fn only_its_client_revokes_a_token() {
         (SECRET_CLIENT_ID, None, &unauthorized),
         (SECRET_CLIENT_ID, Some("wrongwrongwrongwrongwrong"), &unauthorized),
         (SECRET_CLIENT_ID, Some(SECRET_CLIENT_SECRET), &unauthorized),
-        (DEFAULT_CLIENT_ID, Some(SECRET_CLIENT_SECRET), &unauthorized),
+        (ANY_FLOW_CLIENT_ID, Some(SECRET_CLIENT_SECRET), &unauthorized),
         ("nobodysclient", None, &unauthorized),
         (
             LEGACY_CLIENT_ID,

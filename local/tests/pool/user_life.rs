@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use local::outbox::Medium;
 use local::user_pool::{
-    Client, Contact, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, NewPool, PoolConfig, SigningKey, UserNames,
+    ANY_FLOW_CLIENT_ID, Client, Contact, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, NewPool, PoolConfig,
+    SigningKey, UserNames,
 };
 use serde_json::{Value, json};
 
@@ -18,12 +19,12 @@ fn by_password(username: &str, password: &str) -> Value {
 }
 
 fn forgot(username: &str) -> Value {
-    json!({ "ClientId": DEFAULT_CLIENT_ID, "Username": username })
+    json!({ "ClientId": ANY_FLOW_CLIENT_ID, "Username": username })
 }
 
 fn confirm_forgot(username: &str, code: &str) -> Value {
     json!({
-        "ClientId": DEFAULT_CLIENT_ID,
+        "ClientId": ANY_FLOW_CLIENT_ID,
         "Username": username,
         "ConfirmationCode": code,
         "Password": NEW_PASSWORD,
@@ -43,7 +44,7 @@ async fn attribute(world: &World, username: &str, name: &str) -> Option<String> 
 
 #[tokio::test]
 async fn a_forgotten_password_is_replaced_with_a_code() {
-    let world = World::new();
+    let world = World::with_recovery();
     world.user(PHONE).await;
     let reply = world.ok("ForgotPassword", forgot(PHONE)).await;
     assert_eq!(
@@ -82,7 +83,7 @@ async fn a_forgotten_password_is_replaced_with_a_code() {
 
 #[tokio::test]
 async fn who_cannot_be_reached_or_is_not_there_gets_no_code() {
-    let world = World::new();
+    let world = World::with_recovery();
     world.user(PHONE).await;
     let legacy = |body| with(body, "/ClientId", LEGACY_CLIENT_ID);
     let reply = world.ok("ForgotPassword", forgot("+15550100")).await;
@@ -114,9 +115,102 @@ async fn who_cannot_be_reached_or_is_not_there_gets_no_code() {
     assert!(world.messages().is_empty());
 }
 
+/// A user with both contacts verified, in a pool with these `RecoveryMechanisms`.
+async fn recovering(mechanisms: &[(u32, &str)]) -> World {
+    let world = World::with_recovery();
+    world.user(PHONE).await;
+    let mut body = pool_and(PHONE);
+    body["UserAttributes"] = json!([
+        { "Name": "email", "Value": EMAIL },
+        { "Name": "email_verified", "Value": "true" },
+    ]);
+    world.ok("AdminUpdateUserAttributes", body).await;
+    let option = |(priority, name): &(u32, &str)| json!({ "Priority": priority, "Name": name });
+    let options: Vec<Value> = mechanisms.iter().map(option).collect();
+    let mut body = json!({ "UserPoolId": DEFAULT_POOL_ID });
+    if !options.is_empty() {
+        body["AccountRecoverySetting"] = json!({ "RecoveryMechanisms": options });
+    }
+    world.ok("UpdateUserPool", body).await;
+    world
+}
+
+const BY_EMAIL: &str = "verified_email";
+const BY_PHONE: &str = "verified_phone_number";
+
+#[tokio::test]
+async fn recovery_code_goes_to_the_preferred_verified_contact() {
+    for (mechanisms, medium) in [
+        (&[][..], Medium::Sms),
+        (&[(1, BY_EMAIL)], Medium::Email),
+        (&[(1, BY_PHONE)], Medium::Sms),
+        (&[(2, BY_PHONE), (1, BY_EMAIL)], Medium::Email),
+        (&[(1, BY_PHONE), (2, BY_EMAIL)], Medium::Sms),
+    ] {
+        for operation in ["ForgotPassword", "AdminResetUserPassword"] {
+            let world = recovering(mechanisms).await;
+            let body = with(forgot(PHONE), "/UserPoolId", DEFAULT_POOL_ID);
+            world.ok(operation, body).await;
+            let messages = world.messages();
+            let sent: Vec<_> = messages.iter().map(|message| message.medium).collect();
+            assert_eq!(sent, [medium], "{mechanisms:?}");
+            let code = world.last_word();
+            world.ok("ConfirmForgotPassword", confirm_forgot(PHONE, &code)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn recovery_falls_back_only_to_contacts_of_the_setting() {
+    let unverify = |flag: &str| {
+        let attribute = json!([{ "Name": flag, "Value": "false" }]);
+        with(pool_and(PHONE), "/UserAttributes", attribute)
+    };
+    let world = recovering(&[(1, BY_EMAIL), (2, BY_PHONE)]).await;
+    world.ok("AdminUpdateUserAttributes", unverify("email_verified")).await;
+    let reply = world.ok("ForgotPassword", forgot(PHONE)).await;
+    assert_eq!(reply["CodeDeliveryDetails"]["DeliveryMedium"], "SMS");
+    let world = recovering(&[(1, BY_EMAIL)]).await;
+    world.ok("AdminUpdateUserAttributes", unverify("email_verified")).await;
+    for operation in ["ForgotPassword", "AdminResetUserPassword"] {
+        let body = with(forgot(PHONE), "/UserPoolId", DEFAULT_POOL_ID);
+        let told = world.err(operation, body).await;
+        assert_eq!(told.exception, "InvalidParameterException");
+        assert!(told.message.starts_with("Cannot reset password for the user"));
+    }
+    // Who is not there is told of a medium of the setting, too.
+    let reply = world.ok("ForgotPassword", forgot("+15550100")).await;
+    assert_eq!(reply["CodeDeliveryDetails"]["DeliveryMedium"], "EMAIL");
+    let world = recovering(&[(1, BY_PHONE)]).await;
+    let reply = world.ok("ForgotPassword", forgot("janet@example.com")).await;
+    assert_eq!(reply["CodeDeliveryDetails"]["DeliveryMedium"], "SMS");
+    assert!(world.messages().is_empty());
+}
+
+#[tokio::test]
+async fn admin_only_recovery_refuses_everyone_alike() {
+    let refused = failure("NotAuthorized", "Contact administrator to reset password.");
+    let world = recovering(&[(1, "admin_only")]).await;
+    let default = World::new();
+    default.user(PHONE).await;
+    for world in [world, default] {
+        for client in [DEFAULT_CLIENT_ID, ANY_FLOW_CLIENT_ID, LEGACY_CLIENT_ID] {
+            for name in [PHONE, "+15550100"] {
+                let body = with(forgot(name), "/ClientId", client);
+                assert_eq!(world.err("ForgotPassword", body).await, refused, "{client} {name}");
+            }
+        }
+        assert_eq!(world.err("AdminResetUserPassword", pool_and(PHONE)).await, refused);
+        let user = world.admin("AdminGetUser", PHONE).await;
+        assert_eq!(user["UserStatus"], "CONFIRMED", "the password still works");
+        world.sign_in(PHONE).await;
+        assert!(world.messages().is_empty());
+    }
+}
+
 #[tokio::test]
 async fn an_administrators_reset_ends_the_old_password() {
-    let world = World::new();
+    let world = World::with_recovery();
     world.user(EMAIL).await;
     world.admin("AdminResetUserPassword", EMAIL).await;
     let user = world.admin("AdminGetUser", EMAIL).await;
@@ -232,12 +326,12 @@ async fn a_changed_attribute_is_verified_again() {
 
 #[tokio::test]
 async fn a_code_sent_to_an_old_address_proves_nothing_of_the_new_one() {
-    let world = World::new();
+    let world = World::with_recovery();
     let moved = |name: &str| {
         let number = json!([{ "Name": "phone_number", "Value": "+819099999999" }]);
         with(pool_and(name), "/UserAttributes", number)
     };
-    let body = json!({ "ClientId": DEFAULT_CLIENT_ID, "Username": PHONE, "Password": PASSWORD });
+    let body = json!({ "ClientId": ANY_FLOW_CLIENT_ID, "Username": PHONE, "Password": PASSWORD });
     world.ok("SignUp", body).await;
     let code = world.last_word();
     let username = world.admin("AdminGetUser", PHONE).await["Username"].take();
@@ -377,7 +471,7 @@ async fn a_refresh_token_is_renewed_by_its_own_operation_too() {
     let world = World::new();
     world.user(PHONE).await;
     let first = world.sign_in(PHONE).await;
-    let body = json!({ "RefreshToken": first["RefreshToken"], "ClientId": DEFAULT_CLIENT_ID });
+    let body = json!({ "RefreshToken": first["RefreshToken"], "ClientId": ANY_FLOW_CLIENT_ID });
     let reply = world.ok("GetTokensFromRefreshToken", body.clone()).await;
     assert_eq!(reply.as_object().unwrap().len(), 1);
     let token = &reply["AuthenticationResult"]["AccessToken"];

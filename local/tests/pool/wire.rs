@@ -1,6 +1,6 @@
 //! The wire: what is no request, what a request lacks, and that nothing at all makes it panic.
 
-use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, UserPools};
+use local::user_pool::{ANY_FLOW_CLIENT_ID, DEFAULT_POOL_ID, UserPools};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use crate::harness::*;
 /// A value that does for a required field.
 fn value_of(field: &str) -> Value {
     match field {
-        "ClientId" => json!(DEFAULT_CLIENT_ID),
+        "ClientId" => json!(ANY_FLOW_CLIENT_ID),
         "UserPoolId" => json!(DEFAULT_POOL_ID),
         "Username" => json!(PHONE),
         "Password" | "PreviousPassword" | "ProposedPassword" => json!(PASSWORD),
@@ -93,7 +93,7 @@ async fn every_parameter_of_a_flow_is_named_when_it_is_missing() {
         ("NEW_PASSWORD_REQUIRED", json!({ "USERNAME": PHONE }), "NEW_PASSWORD"),
     ] {
         let body = json!({
-            "ClientId": DEFAULT_CLIENT_ID,
+            "ClientId": ANY_FLOW_CLIENT_ID,
             "ChallengeName": challenge,
             "Session": session,
             "ChallengeResponses": responses,
@@ -219,7 +219,7 @@ async fn an_unknown_client_is_named() {
 /// Fields that operations know, with values that are sometimes what they expect.
 fn fields() -> impl Strategy<Value = Value> {
     let value = prop_oneof![
-        Just(json!(DEFAULT_CLIENT_ID)),
+        Just(json!(ANY_FLOW_CLIENT_ID)),
         Just(json!(DEFAULT_POOL_ID)),
         Just(json!(PHONE)),
         Just(json!(EMAIL)),

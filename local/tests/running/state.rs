@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use local::client::Client;
 use local::lambda::Progress;
-use local::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID};
+use local::user_pool::{ANY_FLOW_CLIENT_ID, DEFAULT_POOL_ID};
 use local::{Config, Local, Source};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -65,7 +65,7 @@ async fn call(client: &Client, operation: &str, body: Value) -> Value {
 
 fn by_password() -> Value {
     json!({
-        "ClientId": DEFAULT_CLIENT_ID,
+        "ClientId": ANY_FLOW_CLIENT_ID,
         "AuthFlow": "USER_PASSWORD_AUTH",
         "AuthParameters": { "USERNAME": PHONE, "PASSWORD": PASSWORD },
     })
@@ -109,7 +109,7 @@ async fn users_clients_tokens_and_keys_survive_a_restart() {
         let phone = json!({ "Name": "phone_number", "Value": PHONE });
         assert!(user["UserAttributes"].as_array().unwrap().contains(&phone));
         let refresh = json!({
-            "ClientId": DEFAULT_CLIENT_ID,
+            "ClientId": ANY_FLOW_CLIENT_ID,
             "AuthFlow": "REFRESH_TOKEN_AUTH",
             "AuthParameters": { "REFRESH_TOKEN": tokens["RefreshToken"] },
         });
@@ -148,9 +148,9 @@ async fn a_file_that_is_no_state_is_refused_and_left_alone() {
         ("", "is damaged"),
         ("{", "is damaged"),
         ("not a state", "is damaged"),
-        ("{\"version\":1}", "is damaged"),
-        ("{\"version\":1,\"state\":{\"pools\":[{}]}}", "is damaged"),
-        ("{\"version\":2,\"state\":{}}", "has version 2 and this is version 1"),
+        ("{\"version\":2}", "is damaged"),
+        ("{\"version\":2,\"state\":{\"pools\":[{}]}}", "is damaged"),
+        ("{\"version\":1,\"state\":{}}", "has version 1 and this is version 2"),
     ] {
         fs::write(&file, text).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

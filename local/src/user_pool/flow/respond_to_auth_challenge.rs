@@ -226,7 +226,10 @@ fn verify_password_proof(
     if !right {
         return Err(Error::incorrect());
     }
-    let Some(mut history) = history else {
+    let is_temporary = pool.known_user(client, id)?.status == UserStatus::ForceChangePassword;
+    // A temporary password is replaced, and then there are tokens: Cognito asks Define no more, so
+    // that no code is asked for.
+    let Some(mut history) = history.filter(|_| !is_temporary) else {
         return password_auth::accept_password(pool, ctx, client, id);
     };
     history.push(ChallengeResult::passed(NAME));

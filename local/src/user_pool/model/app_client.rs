@@ -176,7 +176,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client without a secret that may use every flow, with Cognito's default lifetimes.
+    /// A client without a secret that allows every flow, with Cognito's default lifetimes.
     #[must_use]
     pub fn new(client_id: impl Into<String>, client_name: impl Into<String>) -> Self {
         Self {

@@ -3,6 +3,7 @@
 //!
 //! It uses `protocol`, and never `operations` or `flow`.
 
+pub(crate) mod account_recovery;
 pub(crate) mod actor;
 pub(crate) mod app_client;
 pub(crate) mod attributes;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::protocol::arn::{ACCOUNT_ID, REGION};
+use crate::user_pool::model::account_recovery::AccountRecovery;
 use crate::user_pool::model::attributes::Contact;
 use crate::user_pool::model::password_policy::PasswordPolicy;
 use crate::user_pool::model::trigger::Trigger;
@@ -42,13 +43,15 @@ pub struct PoolConfig {
     pub deletion_protection: bool,
     /// Whether only administrators create users.
     pub admin_create_user_only: bool,
+    /// How a user gets a new password.
+    pub account_recovery: AccountRecovery,
     /// Settings without an effect here, which are only described.
     pub shown: Map<String, Value>,
 }
 
 impl PoolConfig {
-    /// The configuration of the default pool: phone numbers and email addresses are user names,
-    /// both are verified, and every trigger has its function.
+    /// Phone numbers and email addresses are user names, both are verified, every trigger has its
+    /// function, and the rest is as in a pool that sets nothing.
     #[must_use]
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
@@ -63,6 +66,7 @@ impl PoolConfig {
                 .collect(),
             deletion_protection: false,
             admin_create_user_only: false,
+            account_recovery: AccountRecovery::default(),
             shown: Map::new(),
         }
     }

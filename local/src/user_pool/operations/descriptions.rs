@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::user_pool::model::account_recovery::RecoveryOption;
 use crate::user_pool::model::app_client::{AuthFlow, Client};
 use crate::user_pool::model::attributes::{Contact, STANDARD};
 use crate::user_pool::model::pool::Pool;
@@ -60,9 +61,19 @@ pub(crate) fn describe_pool(pool: &Pool) -> Value {
     };
     if let Some(shown) = shown.as_object_mut() {
         shown.insert(key.to_owned(), json!(names(attributes)));
+        let recovery = config.account_recovery.options();
+        if !recovery.is_empty() {
+            shown.insert("AccountRecoverySetting".to_owned(), describe_recovery(recovery));
+        }
         shown.extend(config.shown.clone());
     }
     shown
+}
+
+/// `AccountRecoverySetting` as it is shown.
+fn describe_recovery(options: &[RecoveryOption]) -> Value {
+    let option = |option: &RecoveryOption| json!({ "Priority": option.priority, "Name": option.method.name() });
+    json!({ "RecoveryMechanisms": options.iter().map(option).collect::<Vec<_>>() })
 }
 
 /// `LambdaConfig` as it is shown.

@@ -203,6 +203,13 @@ pub(crate) const DELETION_PROTECTION: Field =
 pub(crate) const MFA_CONFIGURATION: Field =
     Field::new("MfaConfiguration", 0, 64, Rule::OneOf(&["OFF", "ON", "OPTIONAL"]));
 
+pub(crate) const RECOVERY_METHOD: Field = Field::new(
+    "Name",
+    0,
+    64,
+    Rule::OneOf(&["verified_email", "verified_phone_number", "admin_only"]),
+);
+
 /// A field that holds an ARN.
 pub(crate) const fn arn_of(name: &'static str) -> Field {
     Field::new(name, 20, 2_048, Rule::Pattern(ARN, arn))

@@ -26,14 +26,16 @@ pub(crate) fn forgot_password(
     request.map("ClientMetadata")?;
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
+    // Of the pool, whoever is named: it tells nothing of the user.
+    let contacts = recovery_contacts(pool)?;
     let Some(id) = pool.find(username) else {
         return if client.hides_unknown_users() {
-            Ok(sign_up::placeholder_details(pool, username))
+            Ok(sign_up::placeholder_details(pool, username, &contacts))
         } else {
             Err(unknown_user())
         };
     };
-    let contact = send_code(pool, ctx, id)?;
+    let contact = send_code(pool, ctx, id, &contacts)?;
     let user = pool.users.get(id).ok_or_else(unknown_user)?;
     let to = user.contact(contact).unwrap_or_default();
     Ok(json!({ "CodeDeliveryDetails": code_delivery::delivery_details(contact, to) }))
@@ -43,8 +45,19 @@ fn unknown_user() -> Error {
     Error::new(Exception::USER_NOT_FOUND, "Username/client id combination not found.")
 }
 
-/// Sends a code for a new password to a verified contact.
-fn send_code(pool: &mut Pool, ctx: &mut Context<'_>, id: UserId) -> Result<Contact> {
+/// The contacts that a code for a new password may go to, the preferred first.
+fn recovery_contacts(pool: &Pool) -> Result<Vec<Contact>> {
+    let contacts = pool.config.account_recovery.contacts();
+    contacts.ok_or_else(|| Error::not_authorized("Contact administrator to reset password."))
+}
+
+/// Sends a code for a new password to the first of `contacts` that is verified.
+fn send_code(
+    pool: &mut Pool,
+    ctx: &mut Context<'_>,
+    id: UserId,
+    contacts: &[Contact],
+) -> Result<Contact> {
     let user = pool.users.get_mut(id).ok_or_else(unknown_user)?;
     if !user.enabled {
         return Err(Error::user_disabled());
@@ -52,7 +65,7 @@ fn send_code(pool: &mut Pool, ctx: &mut Context<'_>, id: UserId) -> Result<Conta
     if user.status == UserStatus::ForceChangePassword {
         return Err(Error::not_authorized("User password cannot be reset in the current state."));
     }
-    let reachable = Contact::ALL.into_iter().find(|contact| user.is_verified(*contact));
+    let reachable = contacts.iter().copied().find(|contact| user.is_verified(*contact));
     let sent = reachable.and_then(|contact| code_delivery::send_code(ctx, user, contact));
     let contact = sent.as_ref().map(|sent| sent.contact).ok_or_else(|| {
         Error::invalid(
@@ -110,13 +123,14 @@ pub(crate) fn admin_reset_user_password(
 ) -> Result<Value> {
     request.map("ClientMetadata")?;
     let (pool, id) = admin_users::requested_user(state, request)?;
+    let contacts = recovery_contacts(pool)?;
     let user: Option<&User> = pool.users.get(id);
     if !user.is_some_and(|user| {
         matches!(user.status, UserStatus::Confirmed | UserStatus::ResetRequired)
     }) {
         return Err(Error::not_authorized("User password cannot be reset in the current state."));
     }
-    send_code(pool, ctx, id)?;
+    send_code(pool, ctx, id, &contacts)?;
     let user = pool.users.existing_mut(id)?;
     user.status = UserStatus::ResetRequired;
     user.modified = ctx.now;

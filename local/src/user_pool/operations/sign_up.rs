@@ -54,17 +54,21 @@ fn insert_delivery_details(reply: &mut Value, contact: Contact, to: Option<&str>
     }
 }
 
-/// The reply for an unknown user: a plausible destination, and nothing sent.
-pub(crate) fn placeholder_details(pool: &Pool, username: &str) -> Value {
+/// The reply for an unknown user: a plausible destination of `contacts`, and nothing sent.
+pub(crate) fn placeholder_details(pool: &Pool, username: &str, contacts: &[Contact]) -> Value {
     let mut reply = json!({});
-    match Contact::detect(username) {
-        Some(contact) => insert_delivery_details(&mut reply, contact, Some(username)),
-        None => {
-            let made_up = pool.seal.placeholder_id(username);
-            let made_up = format!("{made_up}@{made_up}");
-            insert_delivery_details(&mut reply, Contact::Email, Some(&made_up));
-        }
+    let typed = Contact::detect(username).filter(|contact| contacts.contains(contact));
+    if let Some(contact) = typed {
+        insert_delivery_details(&mut reply, contact, Some(username));
+        return reply;
     }
+    let id = pool.seal.placeholder_id(username);
+    let (contact, made_up) = if contacts.contains(&Contact::Email) {
+        (Contact::Email, format!("{id}@{id}"))
+    } else {
+        (Contact::PhoneNumber, format!("+1{:010}", id.as_u128() % 10_000_000_000))
+    };
+    insert_delivery_details(&mut reply, contact, Some(&made_up));
     reply
 }
 
@@ -133,7 +137,7 @@ pub(crate) fn resend_confirmation_code(
     secret_hash::check(&client, username, hash)?;
     let Some(id) = pool.find(username) else {
         return if client.hides_unknown_users() {
-            Ok(placeholder_details(pool, username))
+            Ok(placeholder_details(pool, username, &Contact::ALL))
         } else {
             Err(Error::user_not_found())
         };

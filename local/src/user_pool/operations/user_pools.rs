@@ -12,6 +12,7 @@ use crate::protocol::error::{Error, Exception, Result};
 use crate::protocol::json_request::{Field, Request};
 use crate::protocol::random::random_text;
 use crate::protocol::signing_key::SigningKey;
+use crate::user_pool::model::account_recovery::{AccountRecovery, RecoveryMethod, RecoveryOption};
 use crate::user_pool::model::attributes::Contact;
 use crate::user_pool::model::context::Context;
 use crate::user_pool::model::password_policy::PasswordPolicy;
@@ -148,6 +149,7 @@ fn settings(config: &mut PoolConfig, request: &Request) -> Result<()> {
     {
         return Err(unsupported_setting("UserAttributeUpdateSettings", "an empty list"));
     }
+    config.account_recovery = account_recovery(request)?;
     request.map("UserPoolTags")?;
     config.shown = described_settings(request)?;
     Ok(())
@@ -178,12 +180,35 @@ fn described_settings(request: &Request) -> Result<Map<String, Value>> {
         "SmsConfiguration",
         "UserPoolTags",
         "UserPoolAddOns",
-        "AccountRecoverySetting",
     ] {
         request.structure(name)?;
         keep(name);
     }
     Ok(shown)
+}
+
+/// `AccountRecoverySetting`. An empty one is none.
+fn account_recovery(request: &Request) -> Result<AccountRecovery> {
+    const NAME: &str = "AccountRecoverySetting";
+    let Some(setting) = request.structure(NAME)? else {
+        return Ok(AccountRecovery::default());
+    };
+    let Some(mechanisms) = setting.nonempty_structures("RecoveryMechanisms", 2)? else {
+        return Ok(AccountRecovery::default());
+    };
+    let option = |mechanism: &Request| {
+        let priority = mechanism.required_integer("Priority", 1..=2)?;
+        let name = mechanism.required(&fields::RECOVERY_METHOD)?;
+        let method = RecoveryMethod::ALL.into_iter().find(|method| method.name() == name);
+        Ok(RecoveryOption { priority, method: method.ok_or_else(Error::internal)? })
+    };
+    let options = mechanisms.iter().map(option).collect::<Result<Vec<_>>>()?;
+    AccountRecovery::new(options).ok_or_else(|| {
+        Error::invalid(
+            "Invalid account recovery setting: admin_only excludes other recovery mechanisms, and \
+             each mechanism has a name and a priority of its own.",
+        )
+    })
 }
 
 fn password_policy(request: &Request) -> Result<PasswordPolicy> {
