@@ -29,7 +29,7 @@ END_LIMIT = 20
 MANY = "100/1s"
 
 # Who has these in the environment means them for another `local`, or for AWS.
-FOREIGN = re.compile(r"AWS_|CLIENT_ID$|CLIENT_SECRET$|USER_POOL_ID$|PYTHON", re.ASCII)
+FOREIGN = re.compile(r"AWS_|CLIENT_ID(_ANY_FLOW)?$|CLIENT_SECRET$|USER_POOL_ID$|PYTHON", re.ASCII)
 
 # Proxies are for other hosts than this one.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -118,6 +118,7 @@ class Local:
         self.region = self.exports["AWS_REGION"]
         self.pool_id = self.exports["USER_POOL_ID"]
         self.client_id = self.exports["CLIENT_ID"]
+        self.any_flow_client_id = self.exports["CLIENT_ID_ANY_FLOW"]
         self.secret_client_id = with_secret["CLIENT_ID"]
         self.client_secret = with_secret["CLIENT_SECRET"]
 

@@ -110,8 +110,10 @@ class CommandTest(LocalTest):
         code = self.local.last_code(name)
         return self.aws(*self.respond(name, session, code, client_id))["AuthenticationResult"]
 
-    def by_password(self, name, password):
-        start = self.client("initiate-auth", "--auth-flow", "USER_PASSWORD_AUTH")
+    def by_password(self, name, password, client_id=None):
+        client_id = client_id or self.local.any_flow_client_id
+        flow = ("--auth-flow", "USER_PASSWORD_AUTH")
+        start = self.client("initiate-auth", *flow, client_id=client_id)
         return (*start, "--auth-parameters", f"USERNAME={name},PASSWORD={password}")
 
     def refresh(self, tokens):

@@ -9,10 +9,24 @@ INCORRECT = "Incorrect username or password."
 
 
 class UserLife(CommandTest):
-    def assert_password(self, name, right, wrong):
-        said = self.refused("NotAuthorizedException", *self.by_password(name, wrong))
+    def assert_password(self, name, right, wrong, client_id=None):
+        said = self.refused("NotAuthorizedException", *self.by_password(name, wrong, client_id))
         self.assertIn(INCORRECT, said)
-        self.assertIn("AuthenticationResult", self.aws(*self.by_password(name, right)))
+        accepted = self.aws(*self.by_password(name, right, client_id))
+        self.assertIn("AuthenticationResult", accepted)
+
+    def recovering_client(self):
+        """The client of a pool whose users get a new password by themselves."""
+        contacts = ("--username-attributes", "phone_number")
+        verified = ("--auto-verified-attributes", "phone_number")
+        recovery = "RecoveryMechanisms=[{Priority=1,Name=verified_phone_number}]"
+        create = ("create-user-pool", "--pool-name", "recovering", *contacts, *verified)
+        made = self.admin(*create, "--account-recovery-setting", recovery)["UserPool"]
+        pool = ("--user-pool-id", made["Id"], "--client-name", "recovering")
+        flows = ("--explicit-auth-flows", "ALLOW_USER_PASSWORD_AUTH")
+        hidden = ("--prevent-user-existence-errors", "ENABLED")
+        made = self.admin("create-user-pool-client", *pool, *flows, *hidden)
+        return made["UserPoolClient"]["ClientId"]
 
     def test_a_disabled_user_is_refused_until_enabled(self):
         phone = self.new_phone()
@@ -34,9 +48,13 @@ class UserLife(CommandTest):
         self.assertEqual(len(self.local.sent_to(phone)), 3)
 
     def test_a_forgotten_password_is_replaced_with_a_code(self):
-        phone = self.new_phone()
-        self.sign_up(phone)
-        sent = self.aws(*self.client("forgot-password", "--username", phone))
+        client_id, phone = self.recovering_client(), self.new_phone()
+        self.sign_up(phone, client_id)
+
+        def forgot(name):
+            return self.client("forgot-password", "--username", name, client_id=client_id)
+
+        sent = self.aws(*forgot(phone))
         self.assertEqual(sent["CodeDeliveryDetails"]["DeliveryMedium"], "SMS")
         self.assertNotIn(phone, str(sent))
         self.assertEqual(len(self.local.sent_to(phone)), 2)
@@ -44,20 +62,39 @@ class UserLife(CommandTest):
 
         def confirm(code, password):
             arguments = ("--confirmation-code", code, "--password", password)
-            return self.client("confirm-forgot-password", "--username", phone, *arguments)
+            named = ("--username", phone, *arguments)
+            return self.client("confirm-forgot-password", *named, client_id=client_id)
 
         self.refused("CodeMismatchException", *confirm(mistype(code), NEW_PASSWORD))
         self.refused("InvalidPasswordException", *confirm(code, WEAK_PASSWORD))
-        self.refused("NotAuthorizedException", *self.by_password(phone, NEW_PASSWORD))
+        by_new = self.by_password(phone, NEW_PASSWORD, client_id)
+        self.refused("NotAuthorizedException", *by_new)
         self.aws(*confirm(code, NEW_PASSWORD))
         self.refused("ExpiredCodeException", *confirm(code, PASSWORD))
-        self.assert_password(phone, right=NEW_PASSWORD, wrong=PASSWORD)
+        self.assert_password(phone, right=NEW_PASSWORD, wrong=PASSWORD, client_id=client_id)
 
         # Who is not there looks as if, and is sent nothing.
         nobody = self.new_phone()
-        sent = self.aws(*self.client("forgot-password", "--username", nobody))
+        sent = self.aws(*forgot(nobody))
         self.assertEqual(sent["CodeDeliveryDetails"]["DeliveryMedium"], "SMS")
         self.assert_nothing_sent(nobody)
+
+    def test_the_default_pool_lets_administrators_alone_recover(self):
+        phone, nobody = self.new_phone(), self.new_phone()
+        self.sign_up(phone)
+        for name in [phone, nobody]:
+            forgot = self.client("forgot-password", "--username", name)
+            said = self.refused("NotAuthorizedException", *forgot)
+            self.assertIn("Contact administrator to reset password.", said)
+        self.assertEqual(len(self.local.sent_to(phone)), 1, "only the code to confirm")
+        self.assert_nothing_sent(nobody)
+
+    def test_a_password_alone_does_not_sign_in_at_the_default_client(self):
+        phone = self.new_phone()
+        self.sign_up(phone)
+        by_password = self.by_password(phone, PASSWORD, self.local.client_id)
+        said = self.refused("InvalidParameterException", *by_password)
+        self.assertIn("flow not enabled for this client", said)
 
     def test_a_password_is_changed_by_who_knows_it(self):
         phone = self.new_phone()

@@ -366,7 +366,8 @@ class Administration(Boto3Test):
         phone = self.new_phone()
         self.create(phone, TemporaryPassword=PASSWORD)
         self.assertEqual(len(self.local.sent_to(phone)), 1, "the invitation")
-        start = {"ClientId": self.local.client_id, "AuthFlow": "USER_PASSWORD_AUTH"}
+        client = {"ClientId": self.local.any_flow_client_id}
+        start = {**client, "AuthFlow": "USER_PASSWORD_AUTH"}
 
         def parameters(password):
             return {"AuthParameters": {"USERNAME": phone, "PASSWORD": password}}
@@ -377,7 +378,7 @@ class Administration(Boto3Test):
         self.assertEqual(reply["ChallengeName"], "NEW_PASSWORD_REQUIRED")
         self.assertNotIn("AuthenticationResult", reply)
         response = {
-            "ClientId": self.local.client_id,
+            **client,
             "ChallengeName": "NEW_PASSWORD_REQUIRED",
             "Session": reply["Session"],
         }
