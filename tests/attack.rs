@@ -334,7 +334,7 @@ fn days(future: impl Future<Output = ()>) {
 }
 
 #[test]
-fn a_greedy_day_has_sixty_guesses_and_a_chance_of_as_many_in_a_million() {
+fn greedy_attacker_gets_exactly_sixty_guesses_a_day() {
     const DAYS: u64 = 100;
     days(async {
         let mut world = World::new(1);
@@ -353,7 +353,7 @@ fn a_greedy_day_has_sixty_guesses_and_a_chance_of_as_many_in_a_million() {
 }
 
 #[test]
-fn no_day_of_any_attacker_has_more_guesses_than_the_limits_allow() {
+fn erratic_attackers_stay_within_the_daily_guess_limit() {
     const ATTACKERS: u64 = 24;
     days(async {
         let (mut guesses, mut compared, mut messages, mut most) = (0, 0, 0, 0);
@@ -379,7 +379,7 @@ fn no_day_of_any_attacker_has_more_guesses_than_the_limits_allow() {
 
 /// Sign-ins kept for the last minutes of one day's window add to the first of the next.
 #[test]
-fn a_patient_attacker_carries_five_sign_ins_into_a_day_and_no_more() {
+fn patient_attacker_carries_at_most_five_sign_ins_into_a_day() {
     days(async {
         let mut world = World::new(2);
         // Fifteen messages in good time, five at the end, whose answers wait four minutes.
@@ -504,7 +504,7 @@ async fn attack(t: &Context, seed: u64, over: &AtomicBool) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attackers_at_once_compare_no_more_than_the_limits_allow() {
+async fn concurrent_attackers_stay_within_the_guess_limit() {
     const ATTACKERS: u64 = 8;
     let settings = [("ISSUE_LIMITS", "4/2s,10/20s"), ("RESEND_AFTER_SECONDS", "0")];
     run_test(Setup::with(&settings), async |t| {
@@ -566,7 +566,7 @@ async fn resends(t: &Context, name: &str, right: bool) -> Vec<Vec<(String, Strin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_requests_to_resend_with_the_right_code_learn_nothing() {
+async fn resends_with_the_correct_code_reveal_nothing() {
     // Two users whose numbers look alike: one answers right, the other, now and then, wrong.
     const USERS: [&str; 2] = ["+819012345678", "+819112345678"];
     run_test(Setup::default(), async |t| {

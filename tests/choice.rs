@@ -27,7 +27,7 @@ async fn ask(t: &Context, name: &str) -> Challenge {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_code_goes_where_the_answer_says() {
+async fn chosen_medium_receives_the_code() {
     run_test(setup(), async |t| {
         t.create_user(PHONE, BOTH).await;
         for (answer, medium) in
@@ -52,7 +52,7 @@ async fn the_code_goes_where_the_answer_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_choice_signs_nobody_in_and_can_be_changed() {
+async fn choice_issues_no_tokens_and_medium_can_be_switched() {
     run_test(setup(), async |t| {
         t.create_user(PHONE, BOTH).await;
         let choice = ask(t, PHONE).await;
@@ -73,7 +73,7 @@ async fn a_choice_signs_nobody_in_and_can_be_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_medium_that_is_not_the_users_is_not_chosen() {
+async fn unverified_medium_cannot_be_chosen() {
     run_test(setup(), async |t| {
         let unverified = [BOTH.get(..3).unwrap(), &[("email_verified", "false")]].concat();
         t.create_user(PHONE, &unverified).await;
@@ -89,7 +89,7 @@ async fn a_medium_that_is_not_the_users_is_not_chosen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_user_is_asked_too_and_gets_nothing() {
+async fn unknown_user_gets_the_choice_and_no_message() {
     run_test(setup(), async |t| {
         for answer in ["SMS", "EMAIL", "123456", ""] {
             let choice = ask(t, PHONE).await;

@@ -19,7 +19,7 @@ async fn create_user(t: &Context, number: &str, attributes: &[(&str, &str)]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_number_elsewhere_gets_no_text_whether_it_is_known_or_not() {
+async fn number_in_disallowed_country_gets_no_sms_known_or_unknown() {
     let settings = [("SMS_COUNTRIES", "US"), ("MEDIA", "SMS")];
     run_test(Setup::with(&settings), async |t| {
         for number in REFUSED {
@@ -38,7 +38,7 @@ async fn a_number_elsewhere_gets_no_text_whether_it_is_known_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn some_numbers_get_no_text_even_where_all_countries_do() {
+async fn premium_and_satellite_numbers_get_no_sms_with_all_countries() {
     run_test(Setup::with(&[("SMS_COUNTRIES", "*")]), async |t| {
         for number in REFUSED {
             create_user(t, number, &[]).await;
@@ -52,7 +52,7 @@ async fn some_numbers_get_no_text_even_where_all_countries_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_an_address_too_is_reached_there_and_cannot_switch_to_the_number() {
+async fn disallowed_number_falls_back_to_email_and_cannot_switch_to_sms() {
     let settings = [("SMS_COUNTRIES", "US"), ("RESEND_AFTER_SECONDS", "0")];
     run_test(Setup::with(&settings), async |t| {
         let email = [("email", "jane@example.com"), ("email_verified", "true")];

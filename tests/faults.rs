@@ -57,7 +57,7 @@ fn requests(mood: Mood) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_send_is_a_delivery_that_failed_and_says_no_more() {
+async fn failed_send_returns_delivery_failed_without_details() {
     let aws = Aws::start(Mood::Well).await;
     run_test(setup(&aws), async |t| {
         create_users(t).await;
@@ -149,7 +149,7 @@ fn assert_killed(trigger: Trigger, pid: u32, refused: Refused) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_killed_while_it_sends_fails_that_sign_in_only() {
+async fn function_killed_while_sending_fails_only_that_sign_in() {
     let aws = Aws::start(Mood::Stalled).await;
     run_test(Setup { functions_may_die: true, ..setup(&aws) }, async |t| {
         create_users(t).await;
@@ -168,7 +168,7 @@ async fn a_function_killed_while_it_sends_fails_that_sign_in_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_killed_in_a_call_fails_that_sign_in_only() {
+async fn function_killed_during_a_call_fails_only_that_sign_in() {
     for trigger in Trigger::ALL {
         let aws = Aws::start(Mood::Well).await;
         run_test(Setup { functions_may_die: true, ..setup(&aws) }, async |t| {
@@ -193,7 +193,7 @@ async fn a_function_killed_in_a_call_fails_that_sign_in_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_is_silent_or_not_there_stops_no_start() {
+async fn unreachable_service_does_not_prevent_start() {
     let silent = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let gone = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let urls = [&silent, &gone].map(|on| format!("http://{}", on.local_addr().unwrap()));
@@ -217,7 +217,7 @@ async fn a_service_that_is_silent_or_not_there_stops_no_start() {
 const CALLS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_never_answers_is_called_three_times() {
+async fn unresponsive_function_is_called_three_times() {
     let aws = Aws::start(Mood::Stalled).await;
     run_test(setup(&aws), async |t| {
         create_users(t).await;

@@ -195,17 +195,17 @@ async fn assert_answers(sign_in: &str, names: impl Fn(&str) -> bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_gets_its_answer() {
+async fn every_passwordless_event_gets_its_expected_response() {
     assert_answers("passwordless", |name| !name.starts_with(SECOND_FACTOR)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_of_a_second_factor_gets_its_answer() {
+async fn every_second_factor_event_gets_its_expected_response() {
     assert_answers("second-factor", |name| name.starts_with(SECOND_FACTOR)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_event_of_another_trigger_and_no_other_text_ends_a_function() {
+async fn unsupported_events_do_not_end_the_function() {
     run_test(Setup::default(), async |t| {
         let texts = ["null", "[]", "{}", "1", "\"\"", "{\"triggerSource\":\"PreSignUp_SignUp\"}"];
         for trigger in Trigger::ALL {
@@ -230,7 +230,7 @@ async fn no_event_of_another_trigger_and_no_other_text_ends_a_function() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_setting_stops_the_function_and_is_named() {
+async fn invalid_setting_stops_the_function_and_is_named() {
     /// How long building and starting may take.
     const LIMIT: Duration = Duration::from_secs(20 * 60);
     let programs = timeout(LIMIT, Programs::build(&Progress::quiet())).await.unwrap().unwrap();

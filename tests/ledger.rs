@@ -27,7 +27,7 @@ fn too_many(message: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_first_rounds_at_once_send_five_texts() {
+async fn fifty_concurrent_first_rounds_send_five_messages() {
     run_test(limits("5/15m"), async |t| {
         create_user(t).await;
         let started = join_all((0..50).map(|_| t.start(PHONE))).await;
@@ -41,7 +41,7 @@ async fn fifty_first_rounds_at_once_send_five_texts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_resend_counts_and_one_too_many_keeps_the_sign_in() {
+async fn resend_counts_towards_the_limit_and_excess_keeps_the_sign_in() {
     let limits = [("ISSUE_LIMITS", "2/15m"), ("RESEND_AFTER_SECONDS", "0")];
     run_test(Setup::with(&limits), async |t| {
         create_user(t).await;
@@ -63,7 +63,7 @@ async fn a_resend_counts_and_one_too_many_keeps_the_sign_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_user_meets_the_same_limit() {
+async fn unknown_user_has_the_same_rate_limit() {
     run_test(limits("2/15m"), async |t| {
         for _ in 0..2 {
             t.start(PHONE).await.unwrap();
@@ -85,7 +85,7 @@ fn wait(refused: &(String, String)) -> (String, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_are_told_in_the_same_words_whether_there_is_a_user_or_not() {
+async fn rate_limit_response_is_the_same_for_known_and_unknown_user() {
     const UNKNOWN: &str = "+819112345678";
     let setup = Setup::with(&[("ISSUE_LIMITS", "2/15m"), ("RESEND_AFTER_SECONDS", "0")]);
     run_test(setup, async |t| {
@@ -120,7 +120,7 @@ async fn limits_are_told_in_the_same_words_whether_there_is_a_user_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_send_that_stalled_the_same_code_is_sent_and_then_another() {
+async fn next_sign_in_after_stalled_send_repeats_the_code_once() {
     let aws = Aws::start(Mood::Stalled).await;
     let setup = Setup { senders: Some(aws.url.clone()), ..limits("5/15m") };
     run_test(setup, async |t| {
@@ -133,7 +133,7 @@ async fn after_a_send_that_stalled_the_same_code_is_sent_and_then_another() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_function_died_with_its_text_sent_the_same_code_is_sent_and_then_another() {
+async fn next_sign_in_after_killed_function_repeats_the_code_once() {
     /// How long the function may take to send.
     const SENT_WITHIN: Duration = Duration::from_secs(20);
     let aws = Aws::start(Mood::Stalled).await;
@@ -173,7 +173,7 @@ async fn assert_same_code_then_another(t: &Context, aws: &Aws, code: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_ledger_nothing_is_sent() {
+async fn unreachable_ledger_sends_nothing() {
     // Nothing listens on the discard port of loopback.
     let setup = Setup::with(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")]);
     run_test(setup, async |t| {
@@ -188,7 +188,7 @@ async fn without_the_ledger_nothing_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attacker_gets_no_more_guesses_than_the_limits_allow() {
+async fn attacker_guesses_stay_within_the_limits() {
     const LIMIT: usize = 4;
     const ATTEMPTS: usize = 3;
     run_test(limits("4/15m"), async |t| {

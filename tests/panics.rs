@@ -27,7 +27,7 @@ async fn call(functions: &Functions, payload: &str) -> Result<Value, String> {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_internal_fault_that_says_where_and_not_what() {
+async fn panic_is_an_internal_fault_logged_with_location_only() {
     for format in ["JSON", "Text"] {
         let variables = [
             ("AWS_LAMBDA_LOG_FORMAT", format),

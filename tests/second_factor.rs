@@ -199,7 +199,7 @@ fn now() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_and_a_code_sign_in() {
+async fn correct_password_and_code_sign_in() {
     run_test(setup(), async |t| {
         user(t).await;
         let challenge = prove(t, PHONE, PASSWORD).await.unwrap();
@@ -215,7 +215,7 @@ async fn a_password_and_a_code_sign_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_password_nothing_is_texted() {
+async fn missing_or_wrong_password_sends_nothing() {
     run_test(setup(), async |t| {
         user(t).await;
         let wrong = not_authorized("Incorrect username or password.");

@@ -88,7 +88,7 @@ fn forms_of_bytes(bytes: &[u8]) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_search_finds_what_it_looks_for() {
+fn secret_search_finds_every_encoding() {
     let mut secrets = Secrets::new();
     secrets.add("code", "735190");
     // The bytes ab b9 f2 fb ff 00 07 1b 3f 7a 80 c1 d5 e6 5c 63.
@@ -281,7 +281,7 @@ async fn assert_silent(t: &Context, secrets: &Secrets, format: &str, failure: &s
 const FORMATS: [&str; 2] = ["JSON", "Text"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_secret_is_written_at_any_level_in_any_format() {
+async fn no_secret_is_logged_at_trace_level_in_any_format() {
     for format in FORMATS {
         run_test(talkative(format), async |t| {
             let mut secrets = Secrets::new();
@@ -293,7 +293,7 @@ async fn nothing_secret_is_written_at_any_level_in_any_format() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_secret_is_written_when_sends_fail() {
+async fn no_secret_is_logged_when_sends_fail() {
     join_all(FORMATS.map(async |format| {
         let aws = Aws::start(Mood::Well).await;
         let setup = Setup { senders: Some(aws.url.clone()), ..talkative(format) };

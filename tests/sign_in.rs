@@ -22,7 +22,7 @@ fn wrong_answer() -> (String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_phone_number_signs_in() {
+async fn phone_number_signs_in_by_sms() {
     run_test(Setup::default(), async |t| {
         t.sign_up(PHONE).await;
         let (challenge, code) = t.start_and_read(PHONE).await;
@@ -62,7 +62,7 @@ async fn verified(t: &Context, token: &str, audience: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_e_mail_address_signs_in() {
+async fn email_address_signs_in_by_email() {
     run_test(Setup::default(), async |t| {
         t.sign_up(EMAIL).await;
         let (challenge, code) = t.start_and_read(EMAIL).await;
@@ -78,7 +78,7 @@ async fn an_e_mail_address_signs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_twice_then_right_signs_in_with_one_text() {
+async fn two_wrong_answers_then_correct_code_sign_in_with_one_message() {
     run_test(Setup::default(), async |t| {
         t.sign_up(PHONE).await;
         let (challenge, code) = t.start_and_read(PHONE).await;
@@ -95,7 +95,7 @@ async fn wrong_twice_then_right_signs_in_with_one_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_three_times_ends_the_sign_in() {
+async fn third_wrong_answer_ends_the_sign_in() {
     run_test(Setup::default(), async |t| {
         t.sign_up(PHONE).await;
         let (challenge, code) = t.start_and_read(PHONE).await;
@@ -114,7 +114,7 @@ async fn wrong_three_times_ends_the_sign_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_belongs_to_one_user_and_one_answer() {
+async fn session_is_bound_to_one_user_and_one_answer() {
     run_test(Setup::default(), async |t| {
         t.sign_up(PHONE).await;
         t.sign_up(OTHER_PHONE).await;
@@ -165,7 +165,7 @@ async fn code_of_another_user_is_refused_and_a_used_code_never_works_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_resend_repeats_the_code_and_is_no_oracle() {
+async fn resend_repeats_the_code_and_compares_no_answer() {
     run_test(Setup::with(&[("RESEND_AFTER_SECONDS", "0")]), async |t| {
         t.sign_up(PHONE).await;
         let (mut challenge, code) = t.start_and_read(PHONE).await;
@@ -189,7 +189,7 @@ async fn a_resend_repeats_the_code_and_is_no_oracle() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn resends_are_capped_and_too_early_ones_send_nothing() {
+async fn early_resends_send_nothing_and_are_capped() {
     run_test(Setup::default(), async |t| {
         t.sign_up(PHONE).await;
         let (mut challenge, code) = t.start_and_read(PHONE).await;
@@ -211,7 +211,7 @@ async fn resends_are_capped_and_too_early_ones_send_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_resend_may_switch_to_another_verified_medium() {
+async fn resend_switches_only_to_a_verified_medium() {
     run_test(Setup::with(&[("RESEND_AFTER_SECONDS", "0")]), async |t| {
         let verified = ("phone_number_verified", "true");
         let phone = ("phone_number", PHONE);
@@ -245,7 +245,7 @@ async fn a_resend_may_switch_to_another_verified_medium() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keyboards_may_change_the_code() {
+async fn full_width_digits_and_spaces_are_accepted() {
     run_test(Setup::default(), async |t| {
         t.sign_up(PHONE).await;
         let (challenge, code) = t.start_and_read(PHONE).await;
@@ -257,7 +257,7 @@ async fn keyboards_may_change_the_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_reach_the_functions() {
+async fn settings_are_passed_to_the_functions() {
     let settings = [("CODE_LENGTH", "10"), ("MAX_ATTEMPTS", "1"), ("APP_NAME", "Example")];
     run_test(Setup::with(&settings), async |t| {
         t.sign_up(PHONE).await;
@@ -327,7 +327,7 @@ async fn made_up(t: &Context, like: &str, media: &str) -> (String, Challenge) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_user_sees_what_a_known_one_sees() {
+async fn unknown_user_matches_known_user() {
     run_test(Setup::with(&[("RESEND_AFTER_SECONDS", "0")]), async |t| {
         let phone = [("phone_number", PHONE), ("phone_number_verified", "true")];
         let email = [("email", EMAIL), ("email_verified", "true")];
@@ -362,7 +362,7 @@ async fn an_unknown_user_sees_what_a_known_one_sees() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_sent_to_anyone_for_an_unknown_user_in_any_round() {
+async fn unknown_user_sends_nothing_in_any_round() {
     run_test(Setup::with(&[("RESEND_AFTER_SECONDS", "0")]), async |t| {
         t.sign_up(PHONE).await;
         let sent = t.messages();
@@ -381,7 +381,7 @@ async fn nothing_is_sent_to_anyone_for_an_unknown_user_in_any_round() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_never_signed_in_with_a_password_signs_in() {
+async fn user_created_without_a_password_signs_in() {
     run_test(Setup::default(), async |t| {
         t.create_user(PHONE, &[("phone_number", PHONE), ("phone_number_verified", "true")]).await;
         let (challenge, code) = t.start_and_read(PHONE).await;
@@ -392,7 +392,7 @@ async fn a_user_who_never_signed_in_with_a_password_signs_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_without_a_verified_destination_is_told_so() {
+async fn user_without_verified_destination_gets_no_destination_fault() {
     run_test(Setup::default(), async |t| {
         t.create_user(PHONE, &[("phone_number", PHONE)]).await;
         let (exception, message) = t.start(PHONE).await.unwrap_err();
@@ -409,7 +409,7 @@ async fn a_user_without_a_verified_destination_is_told_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "waits a minute, the shortest lifetime, for a code to expire"]
-async fn an_expired_code_is_refused_and_replaced() {
+async fn expired_code_is_refused_and_replaced() {
     const PAST_THE_LIFETIME: Duration = Duration::from_secs(61);
     run_test(Setup::with(&[("CODE_LIFETIME_SECONDS", "60")]), async |t| {
         t.sign_up(PHONE).await;

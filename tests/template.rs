@@ -132,7 +132,7 @@ fn without(variables: &Variables, name: &str) -> Variables {
 }
 
 #[test]
-fn a_function_reads_what_the_template_sets_and_nothing_else() {
+fn functions_read_exactly_the_variables_the_template_sets() {
     let template = Template::read();
     for (function, read) in FUNCTIONS {
         let environment = template.environment(function);
@@ -150,7 +150,7 @@ fn a_function_reads_what_the_template_sets_and_nothing_else() {
 }
 
 #[test]
-fn a_default_of_the_template_is_the_functions_own() {
+fn template_defaults_match_function_defaults() {
     let template = Template::read();
     let mut compared = 0;
     for (function, read) in FUNCTIONS {
@@ -177,7 +177,7 @@ fn a_default_of_the_template_is_the_functions_own() {
 }
 
 #[test]
-fn what_the_template_allows_the_functions_take() {
+fn template_bounds_match_function_bounds() {
     let template = Template::read();
     let mut tried = 0;
     for (function, read) in FUNCTIONS {

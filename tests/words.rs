@@ -60,7 +60,7 @@ fn assert_readable(message: &Message, code: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_code_signs_in_in_every_language_and_medium() {
+async fn code_signs_in_in_every_language_and_medium() {
     let settings = [("APP_NAME", APP), ("RESEND_AFTER_SECONDS", "0"), ("CODE_LENGTH", "8")];
     run_test(Setup::with(&settings), async |t| {
         let english = Language::english();
@@ -94,7 +94,7 @@ async fn a_code_signs_in_in_every_language_and_medium() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_a_client_calls_a_language_it_gets_a_message() {
+async fn unsupported_locale_falls_back_to_the_default_language() {
     let settings = [("DEFAULT_LOCALE", "ja"), ("RESEND_AFTER_SECONDS", "0"), ("MAX_SENDS", "10")];
     run_test(Setup::with(&settings), async |t| {
         let long = "a".repeat(2_000);
@@ -123,7 +123,7 @@ async fn whatever_a_client_calls_a_language_it_gets_a_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operators_own_words_and_what_phones_read() {
+async fn custom_sms_template_keeps_autofill_lines_and_long_sms_is_logged() {
     let settings = [
         ("APP_NAME", "Example"),
         ("WEB_OTP_DOMAIN", "example.com"),
@@ -158,7 +158,7 @@ async fn an_operators_own_words_and_what_phones_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stored_template_gets_every_field() {
+async fn stored_template_receives_the_message_fields() {
     let settings = [("EMAIL_TEMPLATE", "SignInCode"), ("MEDIA", "EMAIL"), ("APP_NAME", APP)];
     run_test(Setup::with(&settings), async |t| {
         let person = Person::create(t, 0, Some("ar-EG")).await;

@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_error_codes_are_logged() {
+    fn error_codes_with_anything_but_letters_are_not_logged() {
         assert_eq!(plain("InvalidParameter"), Some("InvalidParameter"));
         for code in ["", "+819012345678", "123456", "jane@example.com", "a b", &"x".repeat(65)] {
             assert_eq!(plain(code).filter(|code| !code.is_empty()), None, "{code}");

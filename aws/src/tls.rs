@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_is_trusted_where_it_is_named() {
+    fn cert_variables_and_china_regions_select_system_trust_store() {
         for (region, name, expected) in [
             ("us-east-1", "", TrustedRoots::Amazon),
             ("us-gov-west-1", "SSL_CERT_PATH", TrustedRoots::Amazon),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_roots_are_the_five_of_amazon() {
+    fn bundled_trust_store_has_the_five_amazon_roots() {
         let ends = AMAZON.matches("-----END CERTIFICATE-----").count();
         assert_eq!(ends, 5);
         // What is no certificate makes the client panic when it is built.

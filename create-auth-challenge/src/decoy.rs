@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn stable_plausible_and_of_an_enabled_medium() {
+    fn decoy_destination_is_stable_and_uses_an_enabled_medium() {
         for (name, media, plus) in [
             ("+819012345678", &[SMS][..], true),
             ("jane", &[SMS, EMAIL], true),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_typed_is_the_first_and_half_of_the_names_have_another() {
+    fn typed_address_comes_first_and_half_of_names_get_a_second_medium() {
         let both = (0..1_000).filter(|n| {
             let (number, mail) = (format!("+8190123{n:05}"), format!("jane{n}@example.com"));
             for (name, medium, mask) in [(&number, SMS, "+***"), (&mail, EMAIL, "j***@e***")] {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_typed_may_be_where_no_message_goes() {
+    fn typed_number_in_disallowed_country_is_not_allowed() {
         let countries = AllowedCountries::Only(Vec::new());
         let number = "+819012345678";
         assert_eq!(of(number, &[SMS], &countries).fault(), trigger::Fault::DestinationNotAllowed);

@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_well_formed_addresses() {
+    fn malformed_destinations_are_refused() {
         for (text, sms, email) in [
             ("+819012345678", true, false),
             ("+1234567", true, false),
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_as_cognito_does() {
+    fn masked_destinations_match_cognito_format() {
         for (medium, address, expected) in [
             (Medium::Sms, "+12065551234", "+*******1234"),
             (Medium::Sms, "+819012345678", "+*******5678"),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn of_user_takes_what_is_enabled_verified_and_in_order() {
+    fn user_destinations_are_enabled_verified_allowed_and_ordered() {
         let (sms, email) = (Medium::Sms, Medium::Email);
         let texts = |pairs: &[(&str, &str)]| -> StringMap {
             pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect()

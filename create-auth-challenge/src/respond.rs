@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_round_sends_and_says_what_the_client_may_know() {
+    async fn first_round_sends_one_code_and_returns_challenge_parameters() {
         let create = create(Outbox::default());
         let response = respond(&create, &event(|_| ()), NOW).await.unwrap();
         assert_eq!(
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rounds_repeat_the_code_until_it_expires() {
+    async fn code_is_repeated_until_it_expires() {
         let create = create(Outbox::default());
         let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
         let wrong = respond(&create, &after(&first, &json!(null)), NOW + 10).await.unwrap();
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_choice_sends_nothing_and_then_where_it_is_asked_to() {
+    async fn choice_sends_nothing_and_the_answer_selects_the_medium() {
         let settings = Settings { first_round: FirstRound::Choose, ..settings() };
         let create = Create::new(settings, Outbox::default(), MemoryStore::default());
         let choice = respond(&create, &event(|_| ()), NOW).await.unwrap();
@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_choice_that_cannot_be_sent_to_is_asked_for_again() {
+    async fn failed_send_after_choice_repeats_the_choice() {
         let settings = Settings { first_round: FirstRound::Choose, ..settings() };
         let create = Create::new(settings, Outbox::default(), MemoryStore::default());
         let choice = respond(&create, &event(|_| ()), NOW).await.unwrap();
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unknown_user_sees_the_same_and_nothing_is_sent() {
+    async fn unknown_user_gets_the_same_parameters_and_no_message() {
         let create = create(Outbox::default());
         let known = respond(&create, &event(|_| ()), NOW).await.unwrap();
         let unknown = event(|request| {
@@ -535,7 +535,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     #[expect(clippy::disallowed_methods, reason = "reads the test's own, paused clock")]
-    async fn a_failed_delivery_is_a_fault_in_time() {
+    async fn failed_delivery_is_reported_within_the_time_limit() {
         for outbox in [
             Outbox { refuse: true.into(), ..Outbox::default() },
             Outbox { stall: true.into(), ..Outbox::default() },
@@ -549,7 +549,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failed_delivery_in_a_later_round_goes_on_with_the_code_of_before() {
+    async fn failed_delivery_in_later_round_keeps_the_previous_code() {
         let by_email = json!({ "action": "resend", "medium": "EMAIL" });
         for (refuse, stall) in [(true, false), (false, true)] {
             let create = create(Outbox::default());
@@ -572,7 +572,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_is_repeated_replaces_an_expired_code_by_the_same() {
+    async fn repeated_call_replaces_expired_code_with_the_same_new_code() {
         let create = create(Outbox::default());
         let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
         let expired = after(&first, &json!(null));
@@ -597,7 +597,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_destination_gets_no_more_than_its_limit() {
+    async fn destination_over_its_rate_limit_is_refused() {
         for event in [event(|_| ()), unknown()] {
             let create = create(Outbox::default());
             for n in 0..5 {
@@ -615,7 +615,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_resend_over_the_limit_keeps_the_sign_in_and_says_when() {
+    async fn resend_over_the_rate_limit_keeps_the_sign_in() {
         let create = create(Outbox::default());
         let mut last = Value::Null;
         for n in 0..5 {
@@ -748,7 +748,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_the_ledger_nothing_is_sent() {
+    async fn ledger_failure_sends_nothing_and_keeps_open_sign_ins() {
         let table = MemoryStore::default();
         let create = create_on(Outbox::default(), table.clone());
         let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
@@ -764,7 +764,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn fifty_calls_at_once_share_one_limit() {
+    async fn concurrent_calls_share_one_rate_limit() {
         let create = create(Outbox::default());
         let event = event(|_| ());
         let calls = (0..50).map(|n| {
@@ -780,7 +780,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_ledger_holds_nothing_personal_and_nothing_that_signs_in() {
+    async fn ledger_stores_no_personal_data_and_no_codes() {
         let table = MemoryStore::default();
         let create = create_on(Outbox::default(), table.clone());
         respond(&create, &event(|_| ()), NOW).await.unwrap();
@@ -793,7 +793,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_define_does_not_lead_to_is_a_fault_and_sends_nothing() {
+    async fn unexpected_history_is_a_fault_and_sends_nothing() {
         let create = create(Outbox::default());
         let record = |wrong: u8| json!(format!("v2.{}.1.1.SMS.SMS.1.{wrong}", "A".repeat(22)));
         let answered = |result: bool, metadata: Value| {

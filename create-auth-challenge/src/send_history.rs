@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn draws_from_the_last_sends() {
+    fn samples_are_drawn_from_the_last_32_sends() {
         let (history, mut generator) = (SendHistory::default(), ChaCha20Rng::seed_from_u64(1));
         assert_eq!(history.sample(&mut generator), DEFAULT_SAMPLE);
         for n in 0..40 {

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults() {
+    fn unset_variables_use_defaults() {
         let settings = read(&[KEY, LEDGER_KEY, FROM, TABLE, COUNTRIES]).unwrap();
         assert_eq!(settings.media, [Medium::Sms, Medium::Email]);
         assert_eq!(
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn every_impossible_value_names_its_variable() {
+    fn invalid_values_name_their_variable() {
         for (name, value, problem) in [
             ("EMAIL_FROM", "", NO_SENDER),
             ("EMAIL_FROM", "nobody", "is not an address or `Name <address>` in ASCII"),
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn e_mail_needs_a_sender_only_where_it_is_sent() {
+    fn email_from_is_required_only_if_email_is_enabled() {
         assert!(read(&[KEY, LEDGER_KEY, TABLE, COUNTRIES, ("MEDIA", "SMS")]).is_ok());
         let media = ("MEDIA", "EMAIL, SMS");
         assert_eq!(read(&[KEY, LEDGER_KEY, FROM, TABLE, COUNTRIES, media]).unwrap().media.len(), 2);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn countries_matter_only_where_texts_are_sent() {
+    fn sms_countries_are_required_only_if_sms_is_enabled() {
         let countries = |pairs: &[_]| {
             read(&[&[KEY, LEDGER_KEY, FROM, TABLE], pairs].concat()).unwrap().sms_countries
         };

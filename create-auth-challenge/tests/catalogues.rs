@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn a_language_is_a_file() {
+    fn every_catalog_file_becomes_a_language() {
         let mut tags: Vec<String> = fs::read_dir(MESSAGES)
             .unwrap()
             .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_translator_may_get_wrong_is_told() {
+    fn invalid_catalog_entries_fail_the_build() {
         for (old, new, expected) in [
             ("text = \"{code} is", "text = \"{pin} is", "sms.text has the placeholder {pin}"),
             ("warning = ", "# ", "sms.warning is missing or empty"),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_catalogue_is_told() {
+    fn misnamed_or_missing_catalogs_fail_the_build() {
         for name in ["en.yaml", "english language.toml", "e.toml", "en_GB.toml", ".toml"] {
             let copy = copy("misnamed");
             fs::copy(copy.join("en.toml"), copy.join(name)).unwrap();

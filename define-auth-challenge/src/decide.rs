@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn passwordless() {
+    fn passwordless_histories_lead_to_expected_decisions() {
         use PriorChallenge::{Other, PasswordVerifier, PoolFactor, SrpA};
         use Step::Choice;
         let srp_a = passed(SrpA);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn second_factor() {
+    fn second_factor_histories_lead_to_expected_decisions() {
         use PriorChallenge::{Other, PasswordVerifier, PoolFactor, SrpA};
         let (srp_a, password, factor) =
             (passed(SrpA), passed(PasswordVerifier), passed(PoolFactor));
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_user_walks_the_same_steps_but_gets_no_tokens() {
+    fn unknown_user_takes_the_same_steps_and_gets_no_tokens() {
         for (steps, ask, expected) in [
             (vec![], ClientRequest::Answer, CODE),
             (vec![wrong(0)], ClientRequest::Answer, CODE),
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn the_property_below_sees_tokens_in_both_modes() {
+    fn generated_histories_reach_tokens_in_both_modes() {
         use proptest::strategy::ValueTree as _;
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let mut tokens = [0; 2];
@@ -459,7 +459,7 @@ mod tests {
         /// Tokens for a history of the grammar, and for no other: above all none without a right
         /// code as its last entry.
         #[test]
-        fn tokens_only_for_a_right_code_at_the_end(
+        fn tokens_are_issued_only_after_a_final_correct_code(
             steps in any_history(),
             ask in any_ask(),
             user_not_found in prop::bool::weighted(0.1),
@@ -475,7 +475,7 @@ mod tests {
 
         /// Whatever a client does, a sign-in ends, and after no more wrong answers than allowed.
         #[test]
-        fn every_sign_in_ends(asks in prop::collection::vec(any_ask(), 64), rules in any_rules()) {
+        fn every_sign_in_ends_within_its_limits(asks in prop::collection::vec(any_ask(), 64), rules in any_rules()) {
             let rules = Rules { sign_in: SignInMode::Passwordless, ..rules };
             let (mut steps, mut wrong_answers) = (Vec::new(), 0);
             for ask in asks {

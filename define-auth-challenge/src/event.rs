@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn every_decision_has_its_fields() {
+    fn decisions_are_encoded_as_cognito_response_fields() {
         let entry = |name: &str, result: bool| json!({ "challengeName": name, "challengeResult": result, "challengeMetadata": RECORD });
         let answered = |challenge: Option<&'static str>, issue_tokens, fail_authentication| {
             Response { challenge_name: challenge, issue_tokens, fail_authentication }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_what_the_event_crate_reads_too() {
+    fn response_is_readable_by_aws_lambda_events() {
         let response =
             serde_json::to_value(respond_to(SignInMode::Passwordless, &json!({}))).unwrap();
         let theirs: aws_lambda_events::cognito::CognitoEventUserPoolsDefineAuthChallengeResponse =
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_answer_to_a_challenge_that_is_not_ours_gets_no_tokens() {
+    fn correct_answer_to_choice_or_foreign_challenge_gets_no_tokens() {
         // Nor does the right answer to a choice, which goes on.
         let choice = json!({ "challengeName": "CUSTOM_CHALLENGE", "challengeResult": true, "challengeMetadata": "v2.choice" });
         let response = respond_to(SignInMode::Passwordless, &json!({ "session": [choice] }));

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_mode() {
+    fn sign_in_mode_is_read_from_its_variable() {
         for (value, expected) in [
             (None, Some(SignInMode::Passwordless)),
             (Some(""), Some(SignInMode::Passwordless)),

@@ -142,7 +142,7 @@ mod tests {
         /// In no window of a limit's length are more than its count admitted, whatever the order and
         /// timing of calls.
         #[test]
-        fn no_window_holds_more_than_its_count(
+        fn no_window_exceeds_its_limit(
             calls in prop::collection::vec(0_u64..300_000, 0..120),
             limits in any_limits(),
         ) {

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_ours_reaches_the_functions_and_nothing_else_does() {
+    fn only_function_settings_are_passed_to_the_functions() {
         let ours = [
             ("MAX_SENDS", "2"),
             ("EMAIL_FROM", "a@b"),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_are_those_of_every_function_in_the_template() {
+    fn settings_match_every_function_of_the_template() {
         let settings = variables_of(TEMPLATE);
         // One of all functions, and one of each.
         for name in ["METRICS_NAMESPACE", "SIGN_IN", "MEDIA", "CODE_LENGTH"] {

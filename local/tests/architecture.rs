@@ -199,7 +199,7 @@ fn circle<'a>(
 }
 
 #[test]
-fn no_file_depends_on_itself_through_others() {
+fn files_do_not_depend_on_each_other_in_a_circle() {
     let sources = Crate::read();
     let dependencies = sources.dependencies();
     assert!(dependencies.values().map(BTreeSet::len).sum::<usize>() > 200);
@@ -209,7 +209,7 @@ fn no_file_depends_on_itself_through_others() {
 }
 
 #[test]
-fn a_room_uses_only_those_that_it_may() {
+fn rooms_use_only_allowed_rooms() {
     let sources = Crate::read();
     let mut forbidden = Vec::new();
     for (file, others) in sources.dependencies() {

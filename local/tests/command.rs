@@ -74,7 +74,7 @@ fn children(pid: u32) -> Vec<String> {
 }
 
 #[test]
-fn the_demo_signs_in_and_exits_with_0() {
+fn demo_signs_in_and_exits_with_0() {
     let (status, out, err) = Running::start(&["demo"], &[]).finish(START_LIMIT);
     assert_eq!(status, Some(0), "{out}{err}");
     let texts = out.matches("[phone]").count();
@@ -86,7 +86,7 @@ fn the_demo_signs_in_and_exits_with_0() {
 }
 
 #[test]
-fn the_server_introduces_itself_and_ends_politely() {
+fn server_prints_its_settings_and_stops_cleanly_on_sigterm() {
     let mut server = Running::start(&["--port", "0"], &[]);
     let pid = server.0.id();
     let lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
@@ -119,7 +119,7 @@ fn the_server_introduces_itself_and_ends_politely() {
 }
 
 #[test]
-fn what_cannot_be_is_said_in_one_line_that_names_it() {
+fn start_errors_name_their_cause() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     for (arguments, variables, expected) in [

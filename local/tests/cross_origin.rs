@@ -115,7 +115,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn a_page_of_this_machine_may_call_the_services() {
+async fn loopback_origin_may_call_the_services() {
     let keys = "/us-east-1_LocalPool/.well-known/jwks.json";
     let requests =
         vec![preflight("/", HERE), send(Method::POST, "/", HERE), send(Method::GET, keys, HERE)];
@@ -136,7 +136,7 @@ async fn a_page_of_this_machine_may_call_the_services() {
 }
 
 #[tokio::test]
-async fn a_page_from_elsewhere_may_not() {
+async fn foreign_origin_is_not_allowed() {
     let requests = vec![preflight("/", ELSEWHERE), send(Method::POST, "/", ELSEWHERE)];
     for answer in answers(requests).await {
         assert_eq!(header(&answer, "access-control-allow-origin"), None);
@@ -144,7 +144,7 @@ async fn a_page_from_elsewhere_may_not() {
 }
 
 #[tokio::test]
-async fn no_other_page_sees_what_was_sent() {
+async fn no_origin_may_read_the_outbox() {
     let paths = ["/_local/outbox", "/_local/triggers", "/_local/none"];
     let requests = paths.into_iter().flat_map(|path| {
         [HERE, ELSEWHERE]

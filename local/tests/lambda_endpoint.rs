@@ -45,7 +45,7 @@ fn error(error_type: &str, message: &str) -> Result<Bytes, InvokeError> {
 }
 
 #[tokio::test]
-async fn the_event_goes_to_the_function_and_its_answer_comes_back() {
+async fn event_is_forwarded_and_response_returned() {
     let url = serve(async |name, event: Bytes| {
         format!("{name} got {}", String::from_utf8_lossy(&event)).into_response()
     })
@@ -61,7 +61,7 @@ async fn the_event_goes_to_the_function_and_its_answer_comes_back() {
 }
 
 #[tokio::test]
-async fn a_functions_error_is_known_by_lambdas_header_or_by_the_status() {
+async fn function_error_is_detected_by_header_or_status() {
     const BODY: &str = r#"{"errorType":"Code","errorMessage":"TOO_MANY_CODES"}"#;
     let lambda = serve(async |_, _| {
         let header = [("X-Amz-Function-Error", "Unhandled")];
@@ -78,7 +78,7 @@ async fn a_functions_error_is_known_by_lambdas_header_or_by_the_status() {
 }
 
 #[tokio::test]
-async fn another_answer_names_the_address_and_the_status() {
+async fn unexpected_response_names_address_and_status() {
     let url = serve(async |_, _| (StatusCode::NOT_FOUND, "{}").into_response()).await;
     let (result, _) = invoke(&url, LONG_LIMIT).await;
     let message =
@@ -87,7 +87,7 @@ async fn another_answer_names_the_address_and_the_status() {
 }
 
 #[tokio::test]
-async fn no_answer_in_time_is_a_timeout() {
+async fn late_response_is_a_timeout() {
     let url = serve(async |_, _| std::future::pending().await).await;
     let (result, log) = invoke(&url, SHORT_LIMIT).await;
     assert_eq!(result, Err(InvokeError::TimedOut));
@@ -95,7 +95,7 @@ async fn no_answer_in_time_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_said_so() {
+async fn unreachable_endpoint_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);

@@ -128,7 +128,7 @@ fn without_id(message: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_function_sees_what_lambda_would_show_it_and_nothing_of_ours() {
+async fn function_environment_matches_lambda_and_nothing_else() {
     let setup = setup(&[("GIVEN", "by the caller")], |_| {});
     let seen = setup.call(json!(["describe"])).await.unwrap();
     assert_eq!(seen["given"], "by the caller");
@@ -159,7 +159,7 @@ async fn a_function_sees_what_lambda_would_show_it_and_nothing_of_ours() {
 }
 
 #[tokio::test]
-async fn an_error_is_the_functions_own_and_its_process_goes_on() {
+async fn function_error_is_returned_and_process_survives() {
     let setup = setup(&[], |_| {});
     let pid = setup.pid().await;
     let failed = setup.call(json!([{ "error": "TOO_MANY_CODES" }])).await;
@@ -177,7 +177,7 @@ async fn an_error_is_the_functions_own_and_its_process_goes_on() {
 }
 
 #[tokio::test]
-async fn a_function_that_dies_is_lambdas_error_and_the_next_call_works() {
+async fn function_exit_is_reported_like_lambda_and_next_call_works() {
     let setup = setup(&[], |_| {});
     for (step, expected) in [
         (json!({ "exit": 3 }), "Error: Runtime exited with error: exit status 3"),
@@ -195,7 +195,7 @@ async fn a_function_that_dies_is_lambdas_error_and_the_next_call_works() {
 }
 
 #[tokio::test]
-async fn a_function_killed_in_a_call_fails_that_call_only() {
+async fn function_killed_during_a_call_fails_only_that_call() {
     let setup = setup(&[], |_| {});
     let pid = setup.pid().await;
     let steps = json!([{ "write": "at work\n" }, { "sleep": FOREVER_MS }]);
@@ -257,7 +257,7 @@ async fn page_at_the_runtime_api_takes_no_event_of_a_running_function() {
 }
 
 #[tokio::test]
-async fn a_function_killed_between_calls_is_replaced_unseen() {
+async fn function_killed_between_calls_is_replaced() {
     let setup = setup(&[], |_| {});
     let pid = setup.pid().await;
     kill(pid);
@@ -267,7 +267,7 @@ async fn a_function_killed_between_calls_is_replaced_unseen() {
 }
 
 #[tokio::test]
-async fn a_function_that_stalls_times_out_and_is_not_used_again() {
+async fn stalled_function_times_out_and_is_replaced() {
     let setup = setup(&[], |options| options.limit = SHORT_LIMIT);
     let pid = setup.pid().await;
     let stalled = setup.call(json!([{ "sleep": FOREVER_MS }])).await;
@@ -278,7 +278,7 @@ async fn a_function_that_stalls_times_out_and_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_function_that_never_asks_for_an_event_times_out() {
+async fn function_that_requests_no_event_times_out() {
     let setup = setup(&[("AT_START", "hang")], |options| options.limit = SHORT_LIMIT);
     let hung = setup.call(json!([])).await;
     assert_eq!(hung, Err(InvokeError::TimedOut));
@@ -286,7 +286,7 @@ async fn a_function_that_never_asks_for_an_event_times_out() {
 }
 
 #[tokio::test]
-async fn parallel_calls_start_instances_up_to_the_limit_and_then_wait() {
+async fn parallel_calls_start_instances_up_to_the_limit() {
     let setup = setup(&[], |options| options.max_instances = 2);
     let steps = json!([{ "sleep": 100 }, "describe"]);
     let answers = join_all((0..6).map(|_| setup.call(steps.clone()))).await;
@@ -299,7 +299,7 @@ async fn parallel_calls_start_instances_up_to_the_limit_and_then_wait() {
 }
 
 #[tokio::test]
-async fn waiting_for_an_instance_counts_towards_the_limit() {
+async fn waiting_for_an_instance_counts_towards_the_timeout() {
     let setup = setup(&[], |options| {
         options.max_instances = 1;
         options.limit = SHORT_LIMIT;
@@ -315,7 +315,7 @@ async fn waiting_for_an_instance_counts_towards_the_limit() {
 }
 
 #[tokio::test]
-async fn wrong_and_late_answers_are_refused_and_ignored() {
+async fn responses_to_unknown_requests_are_refused_and_late_ones_ignored() {
     let setup = setup(&[], |_| {});
     let to = |path: &str, body: &str| {
         let path = format!("/2018-06-01/runtime/invocation/{path}");
@@ -334,7 +334,7 @@ async fn wrong_and_late_answers_are_refused_and_ignored() {
 }
 
 #[tokio::test]
-async fn a_function_that_refuses_to_start_says_why_and_is_tried_once_per_call() {
+async fn failed_start_is_reported_and_retried_once_per_call() {
     let setup = setup(&[("AT_START", "exit")], |_| {});
     let error = setup.functions.warm().await.unwrap_err().to_string();
     assert_eq!(
@@ -352,7 +352,7 @@ async fn a_function_that_refuses_to_start_says_why_and_is_tried_once_per_call() 
 }
 
 #[tokio::test]
-async fn a_reported_initialisation_error_is_passed_on() {
+async fn reported_initialization_error_is_returned() {
     let setup = setup(&[("AT_START", "report")], |_| {});
     let error = setup.functions.warm().await.unwrap_err().to_string();
     assert!(error.ends_with("Settings: CODE_KEY: too short"), "{error}");
@@ -363,7 +363,7 @@ async fn a_reported_initialisation_error_is_passed_on() {
 }
 
 #[tokio::test]
-async fn a_missing_program_is_named() {
+async fn missing_program_is_named() {
     let setup = setup_program("/no/such/bootstrap".into(), &[], |_| {});
     let (error_type, message) = function_error(setup.call(json!([])).await);
     assert_eq!(error_type, "Runtime.InvalidEntrypoint");
@@ -383,7 +383,7 @@ async fn warm_functions_have_no_cold_start() {
 }
 
 #[tokio::test]
-async fn every_byte_that_a_function_writes_is_kept() {
+async fn function_output_is_captured_completely() {
     let setup = setup(&[], |_| {});
     let lines: String = (0..2_000).map(|n| format!("line {n}\n")).collect();
     let long = "#".repeat(200_000);
@@ -403,7 +403,7 @@ async fn every_byte_that_a_function_writes_is_kept() {
 }
 
 #[tokio::test]
-async fn a_call_is_seen_through_when_its_caller_leaves() {
+async fn abandoned_call_runs_to_completion() {
     let setup = setup(&[], |_| {});
     let pid = setup.pid().await;
     let steps = json!([{ "write": "begun\n" }, { "sleep": 50 }, { "write": "done\n" }]);
@@ -437,7 +437,7 @@ async fn shutdown_ends_every_process_and_every_call() {
 }
 
 #[tokio::test]
-async fn the_last_handle_takes_the_processes_with_it() {
+async fn dropping_the_last_handle_ends_every_process() {
     let setup = setup(&[], |_| {});
     let busy = setup
         .functions
@@ -472,7 +472,7 @@ async fn host(program: PathBuf) {
 }
 
 #[tokio::test]
-async fn no_function_outlives_a_host_that_is_killed() {
+async fn functions_end_when_their_host_is_killed() {
     // The host is this test in a process of its own.
     const IN_HOST: &str = "FUNCTION_OF_THE_HOST";
     if let Some(program) = std::env::var_os(IN_HOST) {

@@ -41,7 +41,7 @@ mod tests {
     use crate::{IssuedCode, Medium, Nonce};
 
     #[test]
-    fn parse_reads_what_encode_writes() {
+    fn challenge_metadata_round_trips_and_other_text_is_refused() {
         let record = Record {
             code: IssuedCode { nonce: Nonce::from_bytes([0; 16]), issued_at: 1 },
             sent_at: 2,

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_every_case() {
+    fn client_metadata_is_parsed_as_answer_or_resend() {
         let resend = |medium| ClientRequest::Resend { medium };
         for (action, medium, expected) in [
             (None, None, ClientRequest::Answer),

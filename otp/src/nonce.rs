@@ -103,13 +103,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_output_is_redacted() {
         let (nonce, round) = (Nonce::from_bytes([7; 16]), RoundId::from_bytes([7; 16]));
         assert_eq!(format!("{nonce:?} {round:?}"), "Nonce([redacted]) RoundId([redacted])");
     }
 
     #[test]
-    fn decode_takes_only_what_encode_writes() {
+    fn nonce_round_trips_and_other_text_is_refused() {
         let nonce = Nonce::from_bytes([0xfb; 16]);
         let text = nonce.encode();
         assert_eq!(text.len(), 22);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_source_of_randomness_is_an_error() {
+    fn randomness_failure_is_an_error() {
         struct Dry;
         impl rand::TryRng for Dry {
             type Error = fmt::Error;

@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn the_grammar_is_pinned() {
+    fn encoding_matches_the_documented_grammar() {
         assert_eq!(record().encode(), TEXT);
         assert_eq!(Record::parse(TEXT), Ok(record()));
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn malformed_records_are_refused() {
         use RecordError::{Malformed, UnknownVersion};
         for (from, to, expected) in [
             (TEXT, "", UnknownVersion),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resend_is_not_a_wrong_answer() {
+    fn resend_does_not_count_as_wrong_answer() {
         assert_eq!(record().wrong_answers_after(ClientRequest::Answer), 2);
         assert_eq!(record().wrong_answers_after(ClientRequest::Resend { medium: None }), 1);
         assert_eq!(
@@ -195,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parse_reads_what_encode_writes(
+        fn private_parameters_round_trip_and_invalid_ones_are_named(
             nonce: [u8; 16], issued_at: u64, sent_at: u64, email: bool, sends in 1_u8.., wrong_answers: u8,
         ) {
             let medium = if email { Medium::Email } else { Medium::Sms };
@@ -208,7 +208,7 @@ mod tests {
         }
 
         #[test]
-        fn a_text_has_one_reading(text in "v2\\.[A-Za-z0-9_-]{22}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.(SMS|EMAIL)\\.(SMS|EMAIL|SMS,EMAIL)\\.[0-9]{1,3}\\.[0-9]{1,3}|\\PC*") {
+        fn parsed_text_encodes_to_itself(text in "v2\\.[A-Za-z0-9_-]{22}\\.[0-9]{1,3}\\.[0-9]{1,3}\\.(SMS|EMAIL)\\.(SMS|EMAIL|SMS,EMAIL)\\.[0-9]{1,3}\\.[0-9]{1,3}|\\PC*") {
             if let Ok(record) = Record::parse(&text) {
                 prop_assert_eq!(record.encode(), text);
             }

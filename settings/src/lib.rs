@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults() {
+    fn unset_variables_use_defaults() {
         let codes = CodeSettings::read(&lookup(&[("CODE_KEY", KEY)])).unwrap();
         assert_eq!(codes.length, CodeLength::MIN);
         let unset = Limits::read(&lookup(&[])).unwrap();
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers() {
+    fn numbers_out_of_range_are_refused() {
         for bad in ["0", "6", "-1", "3.0", " 3", "three", "300", "99999999999999999999"] {
             let error = Limits::read(&lookup(&[("MAX_ATTEMPTS", bad)])).unwrap_err().to_string();
             assert_eq!(
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn choices() {
+    fn unlisted_choices_are_refused() {
         let variable = Variable::new("SIGN_IN", "passwordless");
         let read = |value: &str| {
             variable.choice(&lookup(&[("SIGN_IN", value)]), 1, [("passwordless", 1), ("both", 2)])

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn the_event_goes_back_as_it_came_but_for_the_response() {
+    fn event_is_returned_unchanged_except_its_response() {
         let mut event = event(&json!({ "userAttributes": { "sub": "1" }, "new": [1.50, "é"] }));
         event["addedByAws"] = json!({ "deep": [null, { "x": 12345678901234567890_u64 }] });
         let ((), answer) = run(&event.to_string(), |_| ()).unwrap();
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn nulls_and_absences_are_empty() {
+    fn null_and_absent_fields_are_empty() {
         let nulls = json!({
             "userAttributes": null, "session": null, "clientMetadata": null, "userNotFound": null,
             "challengeName": null, "privateChallengeParameters": null, "challengeAnswer": null,
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_read_leniently() {
+    fn scalar_attributes_are_read_as_strings() {
         let request = json!({ "userAttributes": {
             "sub": "1", "flag": true, "number": 7, "null": null, "list": ["x"],
             "yes": "True", "no": "false",
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_fail_rather_than_guess() {
+    fn ambiguous_user_not_found_is_refused() {
         for (value, expected) in [
             (json!(true), Some(true)),
             (json!(false), Some(false)),
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn session_entries() {
+    fn session_entries_tolerate_nulls_and_unknown_fields() {
         let request = json!({ "session": [
             { "challengeName": "SRP_A", "challengeResult": true, "challengeMetadata": null },
             { "challengeName": "CUSTOM_CHALLENGE", "challengeResult": null, "added": 1 },
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_a_typed_fault_that_quotes_nothing() {
+    fn unsupported_event_is_an_internal_fault_without_event_data() {
         let change = |name: &str, value: Value| {
             let mut event = event(&json!({ "userAttributes": {} }));
             event[name] = value;
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn both_names_of_verify_are_accepted() {
+    fn both_verify_trigger_sources_are_accepted() {
         for source in ["VerifyAuthChallengeResponse", "VerifyAuthChallenge"] {
             let mut event = event(&json!({ "challengeAnswer": "1" }));
             event["triggerSource"] = json!(format!("{source}_Authentication"));
@@ -486,12 +486,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_request_panics(request in any_json()) {
+        fn arbitrary_requests_do_not_panic(request in any_json()) {
             let _ = run(&event(&request).to_string(), |_| ());
         }
 
         #[test]
-        fn no_text_panics(text in "\\PC*|[\\[\\]{}\":,0-9a-z ]*") {
+        fn arbitrary_text_is_refused_without_panic(text in "\\PC*|[\\[\\]{}\":,0-9a-z ]*") {
             prop_assert!(run(&text, |_| ()).is_err());
         }
     }

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_starts_with_its_code_and_keeps_the_reason_to_the_log() {
+    fn fault_message_starts_with_its_code_and_hides_the_reason() {
         for fault in [
             Fault::NoDestination,
             Fault::DestinationNotAllowed,

@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lambdas_levels() {
+    fn lambda_log_levels_are_mapped() {
         for (name, expected) in [
             (None, LevelFilter::INFO),
             (Some("TRACE"), LevelFilter::TRACE),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_an_object_of_its_own() {
+    fn json_format_writes_one_object_per_own_event() {
         assert_eq!(
             lines(true, some_events),
             [
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn or_a_text_for_people() {
+    fn text_format_writes_one_line_per_own_event() {
         assert_eq!(
             lines(false, some_events),
             [

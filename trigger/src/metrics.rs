@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_is_counted_and_timed_by_medium_and_country() {
+    fn delivery_is_counted_and_timed_by_medium_and_country() {
         let took = Duration::from_micros(123_999);
         let sent = MetricEvent::Delivered { medium: Medium::Sms, country: Some("JP"), took };
         assert_eq!(
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn every_count_has_what_its_description_names() {
+    fn every_metric_has_the_fields_its_directive_declares() {
         for (count, names) in [
             (MetricEvent::Issued, ["Issued"].as_slice()),
             (MetricEvent::Undelivered { medium: Medium::Email }, &["Medium", "Undelivered"]),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_the_stable_code_and_nothing_of_the_fault_besides() {
+    fn refusal_reason_is_the_fault_code_alone() {
         let line = line(MetricEvent::Refused(Fault::TooManyCodes(741)));
         assert_eq!(line["Reason"], "TOO_MANY_CODES");
         assert!(!line.to_string().contains("741"));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn off_unless_there_is_a_namespace() {
+    fn metrics_are_off_without_a_valid_namespace() {
         assert_eq!(Metrics::default().line(MetricEvent::Verified, NOW), None);
         let read = |value: &str| {
             let lookup = |name: &str| (name == "METRICS_NAMESPACE").then(|| value.to_owned());

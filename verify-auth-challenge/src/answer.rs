@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_keyboards_make_of_a_code() {
+    fn keyboard_variants_of_a_code_are_normalized() {
         for text in [
             "012345",
             " 012345",
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_code() {
+    fn answers_without_the_form_of_a_code_are_refused() {
         let long = format!("{}012345", " ".repeat(MAX_ANSWER_BYTES));
         for text in [
             "",
@@ -136,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics_and_gives_digits_only(text in "\\PC*", digits in 6_u8..=10) {
+        fn normalization_returns_only_digits_for_any_text(text in "\\PC*", digits in 6_u8..=10) {
             let length = CodeLength::new(digits).unwrap();
             if let Some(answer) = Answer::normalise(&text, length) {
                 prop_assert_eq!(answer.digits().len(), length.digits());
@@ -145,7 +145,7 @@ mod tests {
         }
 
         #[test]
-        fn separators_never_matter(code in "[0-9]{6}", separators in "[ \\-\u{a0}\u{200e}]{7}") {
+        fn separators_are_ignored(code in "[0-9]{6}", separators in "[ \\-\u{a0}\u{200e}]{7}") {
             let mut text = String::new();
             for (separator, digit) in separators.chars().zip(code.chars()) {
                 text.extend([separator, digit]);

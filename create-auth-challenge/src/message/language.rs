@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lookup() {
+    fn language_tags_are_matched_by_rfc_4647_lookup() {
         for (tag, expected) in [
             ("en", Some("en")),
             ("EN", Some("en")),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_language_is_found_by_its_tag_in_every_way_to_write_it() {
+    fn every_language_is_found_in_any_case_and_separator() {
         assert!(LANGUAGES.len() >= 15);
         for language in Language::all() {
             let tag = language.tag;
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn times_in_words() {
+    fn lifetimes_are_written_in_words_per_language() {
         for (tag, expected) in [
             ("en", ["less than a minute", "1 minute", "2 minutes", "10 minutes"]),
             ("de", ["weniger als eine Minute", "1 Minute", "2 Minuten", "10 Minuten"]),
@@ -216,7 +216,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_tag_panics(tag in "\\PC*|[a-zA-Z_.@-]{0,70}") {
+        fn arbitrary_language_tags_do_not_panic(tag in "\\PC*|[a-zA-Z_.@-]{0,70}") {
             let _ = Language::find(&tag);
         }
     }

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_language_medium_and_setting_has_every_field() {
+    fn messages_are_complete_in_every_language_medium_and_setting() {
         for catalog in &every_setting() {
             for language in Language::all() {
                 for (code, minutes) in CODES.into_iter().zip([0, 1, 2, 5, 10]) {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_is_one_part_unless_told() {
+    fn sms_is_one_segment_unless_reported_as_long() {
         // What a name and a domain may cost at most is up to the operator, who is warned.
         for catalog in [catalog(&[]), catalog(&[("APP_NAME", "Example")])] {
             for language in Language::all() {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn texts() {
+    fn sms_messages_match_expected_wording() {
         let plain = catalog(&[]);
         for (tag, expected) in [
             (
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail() {
+    fn email_matches_expected_subject_text_and_html() {
         let message = message(&catalog(&[("APP_NAME", "Example")]), "de-AT", Medium::Email);
         let email = message.email().unwrap();
         assert_eq!(email.expose_subject(), "012345 ist Ihr Anmeldecode für Example");
@@ -306,14 +306,14 @@ mod tests {
     }
 
     #[test]
-    fn the_subject_keeps_the_code_to_itself_where_events_would_tell_it() {
+    fn configuration_set_removes_the_code_from_the_subject() {
         let message = message(&catalog(&[("EMAIL_CONFIGURATION_SET", "set")]), "en", Medium::Email);
         assert_eq!(message.email().unwrap().expose_subject(), "Your sign-in code");
         assert!(message.expose_text().contains("012345"));
     }
 
     #[test]
-    fn the_operators_own_words() {
+    fn custom_templates_replace_the_catalog() {
         let catalog = catalog(&[
             ("APP_NAME", "Example"),
             ("WEB_OTP_DOMAIN", "example.com"),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_never_said_to_live_longer_than_it_does() {
+    fn lifetime_in_message_is_rounded_down() {
         let key = CodeKey::new("an example key of some 40 different bytes").unwrap();
         let nonce = Nonce::from_bytes([0; 16]);
         let owner = CodeOwner { pool_id: "pool", user_sub: "sub", phone_number: "", email: "" };
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_in_the_documentation_is_true() {
+    fn documented_sms_sizes_match_the_messages() {
         let documentation = include_str!("../../../docs/MESSAGES.md");
         assert!(documentation.contains(&table()), "docs/MESSAGES.md lacks this:\n\n{}", table());
     }

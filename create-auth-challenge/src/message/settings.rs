@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults() {
+    fn unset_variables_use_defaults() {
         let (catalog, texts, mails) =
             read(&[("SMS_SENDER_ID", ""), ("MESSAGE_SMS_EN", "")]).unwrap();
         assert_eq!(catalog.default.tag, "en");
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn every_possible_value() {
+    fn valid_values_are_read() {
         let (catalog, texts, mails) = read(&[
             ("DEFAULT_LOCALE", "pt-PT"),
             ("APP_NAME", "<b>&\""),
@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn every_impossible_value_names_its_variable() {
+    fn invalid_values_name_their_variable() {
         let long = "x".repeat(31);
         let endless = format!("{{code}} {}", "é".repeat(800));
         for (name, value, problem) in [
@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_wish_that_can_be_met_is() {
+    fn first_supported_locale_is_chosen() {
         let (catalog, ..) = read(&[("DEFAULT_LOCALE", "fr")]).unwrap();
         for (wishes, expected) in [
             ([None, None], "fr"),
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn long_sms_are_told() {
+    fn long_sms_are_reported() {
         let tags = |pairs: &[_], lifetime, length| {
             let (catalog, ..) = read(pairs).unwrap();
             let long = catalog.long_sms(lifetime, length);

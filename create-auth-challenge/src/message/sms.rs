@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes() {
+    fn sms_sizes_match_alphabet_and_segment_rules() {
         let gsm = |units| Size { alphabet: Alphabet::Gsm, units };
         let ucs2 = |units| Size { alphabet: Alphabet::Ucs2, units };
         for (text, expected, parts) in [

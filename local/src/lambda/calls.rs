@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_have_the_names_that_the_page_and_the_tests_read() {
+    fn call_log_entries_have_the_documented_field_names() {
         let log = CallLog::new(Clock::new(|| Duration::from_millis(1_500)));
         log.begin(Trigger::CreateAuthChallenge).end(Outcome::Timeout, Some(7), true);
         let mut calls = log.calls();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_first() {
+    fn full_call_log_drops_its_oldest_entries() {
         let log = CallLog::default();
         log.begin(Trigger::DefineAuthChallenge).end(Outcome::Ok, None, false);
         for _ in 0..CAPACITY {

@@ -293,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn executables_are_read_from_cargos_messages() {
+    fn executables_are_found_in_cargo_messages() {
         let messages = br#"{"reason":"compiler-artifact","target":{"name":"otp"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"define-auth-challenge"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"define-auth-challenge"},"executable":"/t/define-auth-challenge"}
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_may_hold_them_either_way() {
+    fn function_directory_is_accepted_in_both_layouts() {
         let folder = std::env::temp_dir().join(format!("functions-{}", std::process::id()));
         fs::create_dir_all(folder.join("create-auth-challenge")).unwrap();
         fs::write(folder.join("create-auth-challenge/bootstrap"), "").unwrap();
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_missing_cargo_is_said_so() {
+    async fn missing_cargo_is_reported() {
         let error = build("no-such-cargo").await;
         let error = error.unwrap_err().to_string();
         assert!(error.starts_with("cannot run no-such-cargo: "), "{error}");
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_is_asked_for_the_three_packages_alone() {
+    fn only_the_three_function_packages_are_built() {
         let asked = |release| -> Vec<String> {
             let commands = build_commands("cargo".as_ref(), release);
             // Set while this test runs, because cargo runs it.
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_failed_build_says_is_shown() {
+    async fn failed_build_output_is_shown() {
         // A program that fails with a complaint about its first argument, `build`.
         let error = build("ls").await;
         let error = error.unwrap_err().to_string();
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_long_build_says_so_and_a_short_one_does_not() {
+    async fn only_a_long_build_reports_progress() {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&lines);
         let progress = Progress::new(move |line| told.lock().unwrap().push(line.to_owned()));
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_cargo_adds_is_taken_away() {
+    fn only_variables_set_by_cargo_are_removed() {
         let theirs = ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_BIN_EXE_cognito-otp"];
         let users = ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_JOBS", "RUSTFLAGS", "PATH"];
         assert!(theirs.iter().all(|name| is_cargo_variable(&name.into())));

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_http_addresses_are_taken() {
+    fn endpoint_without_http_scheme_and_host_is_refused() {
         let made = |url| Endpoint::new(url, Duration::ZERO, CallLog::default()).map(drop);
         assert_eq!(made("http://127.0.0.1:9000"), Ok(()));
         assert_eq!(made("http://localhost:3001/"), Ok(()));

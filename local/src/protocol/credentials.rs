@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_roles_are_roles() {
+    fn arns_other_than_roles_are_refused() {
         let role = RoleArn::parse("arn:aws:iam::123456789012:role/team/App").unwrap();
         let assumed = role.assumed_role("maya");
         assert_eq!(assumed.arn, "arn:aws:sts::123456789012:assumed-role/App/maya");
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_token_is_known_again_only_as_it_was_made() {
+    fn altered_session_token_is_detected() {
         let mut rng = StdRng::seed_from_u64(1);
         let (vault, other) = (Vault::generate(&mut rng), Vault::generate(&mut rng));
         let role = RoleArn::parse("arn:aws:iam::000000000000:role/App").unwrap().assumed_role("s");

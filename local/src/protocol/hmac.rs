@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn macs_are_hmac_sha256() {
+    fn macs_match_rfc_4231_vectors() {
         // RFC 4231, test cases 2 and 6 (a key longer than a block).
         assert_eq!(
             hex(&mac(b"Jefe", &[b"what do ya want ", b"for nothing?"])),
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn only_equal_bytes_are_the_same() {
+    fn constant_time_comparison_accepts_only_equal_bytes() {
         assert!(constant_time_eq(b"abc", b"abc"));
         assert!(!constant_time_eq(b"abc", b"abd"));
         assert!(!constant_time_eq(b"abc", b"ab"));

@@ -73,7 +73,7 @@ mod tests {
     use crate::protocol::error::Exception;
 
     #[test]
-    fn text_stays_text() {
+    fn text_is_escaped_for_xml() {
         assert_eq!(
             element("A", "<b a=\"1\">&amp;'\0\u{1f}\t\u{ffff}é"),
             "<A>&lt;b a=&quot;1&quot;&gt;&amp;amp;&apos;\u{fffd}\u{fffd}\t\u{fffd}é</A>"
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_have_the_shape_of_the_protocol() {
+    fn responses_and_errors_match_the_query_protocol() {
         let dialect = Dialect { namespace: "urn:x" };
         let result = group("A", &[element("B", "1"), element("C", "2")]);
         assert_eq!(

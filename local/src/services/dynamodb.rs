@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_is_stored_on_condition() {
+    fn conditional_put_fails_if_the_item_exists() {
         let database = DynamoDb::new(LEDGER_TABLE).unwrap();
         let put = json!({
             "TableName": LEDGER_TABLE,
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn invalid_requests_are_refused() {
         let database = DynamoDb::new(LEDGER_TABLE).unwrap();
         assert_eq!(call(&database, "GetItem", &json!([])).1["__type"], "SerializationException");
         assert_eq!(call(&database, "Fly", &json!({})).1["__type"], "UnknownOperationException");

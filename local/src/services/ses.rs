@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn mail_is_sent() {
+    fn send_email_delivers_subject_text_and_html() {
         let (reply, sent) = send(|_| ());
         assert_eq!(reply, HttpReply::rest_json(200, None, &json!({ "MessageId": "id" })));
         let [message] = sent.as_slice() else { panic!("{} sent", sent.len()) };
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn mail_of_a_stored_template_is_what_fills_it() {
+    fn stored_template_email_contains_the_template_data() {
         let template = |data: &str| {
             let data = data.to_owned();
             send(move |request| {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_and_not_sent() {
+    fn invalid_send_email_requests_are_refused_and_not_sent() {
         let changes: [fn(&mut Value); 11] = [
             |request| *request = json!([]),
             |request| request["FromEmailAddress"] = json!(null),

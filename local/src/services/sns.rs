@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_sent() {
+    fn publish_delivers_the_sms() {
         let fields = [("Action", "Publish"), ("PhoneNumber", "+819012345678"), ("Message", "<hi>")];
         let (status, body, sent) = publish(&fields);
         assert_eq!(status, 200);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_and_not_sent() {
+    fn invalid_publish_requests_are_refused_and_not_sent() {
         let long = "x".repeat(1_601);
         let to = ("PhoneNumber", "+819012345678");
         for (fields, code) in [
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_a_text() {
+    fn invalid_sms_attributes_are_refused() {
         let send = |name: &str, kind: &str, value: &str| {
             let attribute = "MessageAttributes.entry.1";
             let names = ["Name", "Value.DataType", "Value.StringValue"]

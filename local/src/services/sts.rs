@@ -301,7 +301,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_is_known_by_the_key_that_signs() {
+    fn access_key_id_is_read_from_the_authorization_header() {
         let key = |authorization| {
             Caller { authorization: Some(authorization), session_token: None }.access_key_id()
         };
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_as_in_xml() {
+    fn timestamps_are_formatted_as_xml_datetime() {
         let written = timestamp(Duration::from_millis(2_000_000_000_999));
         assert_eq!(written.as_deref(), Some("2033-05-18T03:33:20Z"));
         assert_eq!(timestamp(Duration::MAX), None);

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::harness::*;
 
 #[test]
-fn a_guest_gets_an_identity_and_credentials_of_the_guests_role() {
+fn guest_gets_an_identity_and_guest_role_credentials() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let id = world.get_id(&pool, json!({}));
@@ -27,7 +27,7 @@ fn a_guest_gets_an_identity_and_credentials_of_the_guests_role() {
 }
 
 #[test]
-fn a_pool_without_guests_lets_none_in() {
+fn disabled_guest_access_is_refused() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let before = world.get_id(&pool, json!({}));
@@ -47,7 +47,7 @@ fn a_pool_without_guests_lets_none_in() {
 }
 
 #[test]
-fn a_pool_without_roles_gives_no_credentials() {
+fn identity_pool_without_guest_role_issues_no_credentials() {
     let world = World::new();
     let pool = world.pool(|_| {});
     world.set_roles(&pool, json!({ "authenticated": USER_ROLE }));
@@ -62,7 +62,7 @@ fn a_pool_without_roles_gives_no_credentials() {
 }
 
 #[test]
-fn a_guest_cannot_ask_for_a_role() {
+fn guest_cannot_request_a_custom_role() {
     let world = World::new();
     let id = world.get_id(&world.pool(|_| {}), json!({}));
     let body = json!({ "IdentityId": id, "CustomRoleArn": USER_ROLE });
@@ -73,7 +73,7 @@ fn a_guest_cannot_ask_for_a_role() {
 }
 
 #[test]
-fn what_is_not_there_is_not_found() {
+fn unknown_or_deleted_pools_and_identities_are_not_found() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let id = world.get_id(&pool, json!({}));

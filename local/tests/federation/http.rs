@@ -105,7 +105,7 @@ impl Running {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sign_in_becomes_credentials_by_either_flow() {
+async fn id_token_is_exchanged_for_credentials_by_either_flow() {
     let local = Running::start().await;
     let token = local.signed_in().await;
     let pool = json!({
@@ -144,7 +144,7 @@ async fn a_sign_in_becomes_credentials_by_either_flow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_request_reaches_its_service() {
+async fn requests_are_routed_to_their_service() {
     let local = Running::start().await;
     let (status, headers, body) =
         local.json("AWSCognitoIdentityService.GetId", json!({ "IdentityPoolId": "a:0" })).await;

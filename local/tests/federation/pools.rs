@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::*;
 
 #[test]
-fn a_pool_is_shown_as_it_was_made_and_changed() {
+fn described_identity_pool_matches_its_last_settings() {
     let world = World::new();
     let asked = json!({
         "IdentityPoolName": "my pool",
@@ -54,7 +54,7 @@ fn a_pool_is_shown_as_it_was_made_and_changed() {
 }
 
 #[test]
-fn pools_are_listed_page_by_page() {
+fn identity_pools_are_listed_in_pages() {
     let world = World::new();
     let mut made: Vec<String> = (0..5).map(|_| world.pool(|_| {})).collect();
     made.sort();
@@ -85,7 +85,7 @@ fn pools_are_listed_page_by_page() {
 }
 
 #[test]
-fn roles_are_shown_as_they_were_set() {
+fn roles_are_returned_as_set_and_invalid_ones_refused() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let body = json!({ "IdentityPoolId": pool });

@@ -18,7 +18,7 @@ fn refusal(world: &World, pool: &str, logins: &Value) -> Failure {
 }
 
 #[tokio::test]
-async fn a_forged_token_is_worth_nothing() {
+async fn forged_token_is_refused() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let token = world.signed_in(PHONE).await.id;
@@ -36,7 +36,7 @@ async fn a_forged_token_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn a_token_of_someone_else_is_worth_nothing() {
+async fn token_of_another_pool_client_or_provider_is_refused() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let tokens = world.signed_in(PHONE).await;
@@ -78,7 +78,7 @@ async fn a_token_of_someone_else_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn an_open_id_token_is_no_login() {
+async fn open_id_token_is_not_accepted_as_login() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let id = world.get_id(&pool, json!({}));
@@ -88,7 +88,7 @@ async fn an_open_id_token_is_no_login() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_worth_nothing() {
+async fn expired_token_is_refused() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let token = world.signed_in(PHONE).await.id;
@@ -104,7 +104,7 @@ async fn an_expired_token_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn the_user_pool_is_asked_if_the_identity_pool_says_so() {
+async fn server_side_token_check_refuses_revoked_tokens() {
     let user = json!({ "UserPoolId": DEFAULT_POOL_ID, "Username": PHONE });
     for end in ["GlobalSignOut", "AdminDisableUser", "AdminDeleteUser"] {
         let world = World::new();

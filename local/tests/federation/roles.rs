@@ -32,7 +32,7 @@ fn rules(resolution: &str, rules: &[Value]) -> Value {
 }
 
 #[tokio::test]
-async fn the_first_rule_that_a_token_meets_chooses_the_role() {
+async fn matching_rule_selects_the_role() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let token = world.signed_in(EMAIL).await.id;
@@ -63,7 +63,7 @@ async fn the_first_rule_that_a_token_meets_chooses_the_role() {
 }
 
 #[tokio::test]
-async fn a_token_without_roles_leaves_the_choice_to_the_pool() {
+async fn token_without_roles_uses_the_ambiguous_role_resolution() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let token = world.signed_in(EMAIL).await.id;

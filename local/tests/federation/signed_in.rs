@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::*;
 
 #[tokio::test]
-async fn the_same_user_is_the_same_identity_every_time() {
+async fn same_user_gets_the_same_identity() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let first = world.signed_in(PHONE).await;
@@ -22,7 +22,7 @@ async fn the_same_user_is_the_same_identity_every_time() {
 }
 
 #[tokio::test]
-async fn a_user_gets_credentials_of_the_users_role() {
+async fn authenticated_user_gets_authenticated_role_credentials() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let token = world.signed_in(PHONE).await.id;
@@ -41,7 +41,7 @@ async fn a_user_gets_credentials_of_the_users_role() {
 }
 
 #[tokio::test]
-async fn an_identity_is_its_users_alone() {
+async fn identity_of_another_user_is_refused() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let (mine, other) = (world.signed_in(PHONE).await, world.signed_in(EMAIL).await);
@@ -64,7 +64,7 @@ async fn an_identity_is_its_users_alone() {
 }
 
 #[tokio::test]
-async fn a_guest_who_signs_in_keeps_the_identity_or_finds_the_old_one() {
+async fn guest_identity_is_kept_or_merged_at_sign_in() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let token = world.signed_in(PHONE).await.id;
@@ -84,7 +84,7 @@ async fn a_guest_who_signs_in_keeps_the_identity_or_finds_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_refusal_changes_no_identity() {
+async fn refused_credentials_leave_the_identity_unchanged() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let token = world.signed_in(PHONE).await.id;
@@ -96,7 +96,7 @@ async fn a_refusal_changes_no_identity() {
 }
 
 #[tokio::test]
-async fn two_logins_are_one_identity_unless_they_already_are_two() {
+async fn two_logins_share_one_identity_unless_already_linked() {
     let world = World::new();
     let pool = world.pool(|body| {
         let other = json!({ "ProviderName": OTHER_PROVIDER, "ClientId": OTHER_POOL_CLIENT_ID });
@@ -121,7 +121,7 @@ fn open_id_token(world: &World, id: &str, logins: &Value) -> String {
 }
 
 #[tokio::test]
-async fn open_id_tokens_say_who_has_them() {
+async fn open_id_token_claims_identify_guest_or_user() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let token = world.signed_in(PHONE).await.id;
@@ -149,7 +149,7 @@ async fn open_id_tokens_say_who_has_them() {
 }
 
 #[tokio::test]
-async fn open_id_tokens_belong_to_the_classic_flow() {
+async fn open_id_token_requires_the_classic_flow() {
     let world = World::new();
     let body = |pool: &str| json!({ "IdentityId": world.get_id(pool, json!({})) });
     let allowed = world.pool(|body| body["AllowClassicFlow"] = json!(true));

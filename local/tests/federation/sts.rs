@@ -19,7 +19,7 @@ fn open_id_token(world: &World, pool: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_a_role() {
+async fn valid_token_assumes_a_role() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let open_id = open_id_token(&world, &pool);
@@ -47,7 +47,7 @@ async fn a_token_is_good_for_a_role() {
 }
 
 #[tokio::test]
-async fn the_session_lasts_as_long_as_was_asked() {
+async fn session_lasts_for_the_requested_duration() {
     let world = World::new();
     let token = world.signed_in(PHONE).await.id;
     for (seconds, end) in [
@@ -74,7 +74,7 @@ async fn the_session_lasts_as_long_as_was_asked() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_none_is_refused() {
+async fn invalid_sts_requests_are_refused() {
     let world = World::new();
     let token = world.signed_in(PHONE).await.id;
     let long = "x".repeat(65);
@@ -104,7 +104,7 @@ async fn a_request_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_hold_is_refused() {
+async fn forged_or_foreign_token_is_refused() {
     let world = World::new();
     let pool = world.pool(|_| {});
     let tokens = world.signed_in(PHONE).await;
@@ -129,7 +129,7 @@ async fn a_token_that_does_not_hold_is_refused() {
 }
 
 #[tokio::test]
-async fn an_expired_token_is_refused() {
+async fn expired_token_is_refused() {
     let world = World::new();
     let open_id = open_id_token(&world, &world.pool(|_| {}));
     let id = world.signed_in(PHONE).await.id;
@@ -144,7 +144,7 @@ async fn an_expired_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_caller_is_who_the_credentials_say() {
+async fn caller_identity_follows_the_credentials() {
     let world = World::new();
     let root = "arn:aws:iam::000000000000:root";
     // Anyone's own keys, with a session token of theirs or without.

@@ -34,7 +34,7 @@ fn value(field: &str, id: &str) -> Value {
 }
 
 #[test]
-fn every_required_field_is_named_when_it_is_missing() {
+fn missing_required_fields_are_named() {
     let world = World::new();
     let id = world.pool(|_| {});
     for (operation, required) in OPERATIONS {
@@ -56,7 +56,7 @@ fn every_required_field_is_named_when_it_is_missing() {
 }
 
 #[test]
-fn what_is_no_request_is_refused() {
+fn malformed_requests_are_refused() {
     let world = World::new();
     for (operation, required) in OPERATIONS {
         for body in ["", "x", "[]", "null", "\"x\"", "{", &"[".repeat(100_000)] {
@@ -127,7 +127,7 @@ fn any_name() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(
+    fn arbitrary_bytes_do_not_panic(
         at in 0..OPERATIONS.len(),
         body in prop::collection::vec(any::<u8>(), 0..64),
     ) {
@@ -137,7 +137,7 @@ proptest! {
     }
 
     #[test]
-    fn no_fields_make_it_panic(
+    fn arbitrary_fields_do_not_panic(
         at in 0..OPERATIONS.len(),
         fields in prop::collection::btree_map(any_name(), any_json(), 0..6),
     ) {
@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn no_token_makes_it_panic(parts in prop::collection::vec(any::<Vec<u8>>(), 0..5)) {
+    fn arbitrary_tokens_are_refused_without_panic(parts in prop::collection::vec(any::<Vec<u8>>(), 0..5)) {
         use base64::Engine;
         let world = World::new();
         let pool = world.pool(|_| {});
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn no_form_makes_sts_panic(
+    fn arbitrary_sts_forms_are_refused_without_panic(
         fields in prop::collection::btree_map(any::<String>(), any::<String>(), 0..4),
         action in prop::sample::select(vec!["AssumeRoleWithWebIdentity", "GetCallerIdentity", "<x>"]),
         values in prop::collection::vec(any::<String>(), 4),

@@ -18,7 +18,7 @@ fn update(username: &str, attributes: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_created_user_is_invited_unless_told_otherwise() {
+async fn created_user_is_invited_unless_suppressed() {
     let world = World::new();
     let reply = world.admin("AdminCreateUser", PHONE).await;
     let user = &reply["User"];
@@ -49,7 +49,7 @@ async fn a_created_user_is_invited_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn an_invitation_goes_where_it_is_wanted() {
+async fn invitation_uses_the_desired_delivery_medium() {
     let world = World::new();
     let mut body = update(PHONE, json!([{ "Name": "email", "Value": EMAIL }]));
     body["DesiredDeliveryMediums"] = json!(["EMAIL"]);
@@ -62,7 +62,7 @@ async fn an_invitation_goes_where_it_is_wanted() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_created_leaves_nothing() {
+async fn invalid_create_user_requests_create_nothing() {
     let world = World::new();
     world.user(PHONE).await;
     let resend = with(pool_and(PHONE), "/MessageAction", "RESEND");
@@ -85,7 +85,7 @@ async fn what_cannot_be_created_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_is_no_secret_from_an_administrator() {
+async fn admin_operations_report_unknown_user() {
     let world = World::new();
     for operation in [
         "AdminGetUser",
@@ -107,7 +107,7 @@ async fn an_unknown_user_is_no_secret_from_an_administrator() {
 }
 
 #[tokio::test]
-async fn an_administrator_confirms_without_verifying() {
+async fn admin_confirmation_does_not_verify_contacts() {
     let world = World::new();
     world
         .ok(
@@ -123,7 +123,7 @@ async fn an_administrator_confirms_without_verifying() {
 }
 
 #[tokio::test]
-async fn only_an_administrator_sets_what_is_verified() {
+async fn only_admin_sets_verified_attributes() {
     let world = World::new();
     world.user(PHONE).await;
     let access = world.sign_in(PHONE).await["AccessToken"].take();
@@ -172,7 +172,7 @@ async fn only_an_administrator_sets_what_is_verified() {
 }
 
 #[tokio::test]
-async fn anothers_name_is_not_taken() {
+async fn contact_of_another_user_is_refused() {
     let world = World::new();
     world.user(PHONE).await;
     world.user(EMAIL).await;
@@ -187,7 +187,7 @@ async fn anothers_name_is_not_taken() {
 }
 
 #[tokio::test]
-async fn lists_are_filtered_and_paged() {
+async fn user_lists_are_filtered_and_paged() {
     let world = World::new();
     let mut names = Vec::new();
     for n in 0..5 {
@@ -256,7 +256,7 @@ async fn lists_are_filtered_and_paged() {
 }
 
 #[tokio::test]
-async fn the_pool_and_its_clients_are_described() {
+async fn described_pool_and_clients_match_their_settings() {
     let world = World::new();
     let reply = world.admin("DescribeUserPool", "").await;
     let pool = &reply["UserPool"];

@@ -18,7 +18,7 @@ fn quoted(page: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_test_that_they_name_exists() {
+fn tests_cited_in_documents_exist() {
     let read = |page: &str| fs::read_to_string(root().join("docs").join(page)).unwrap();
     let pages = read("CONFORMANCE.md") + &read("SECURITY.md");
     let mut named = 0;
@@ -31,7 +31,7 @@ fn every_test_that_they_name_exists() {
 }
 
 #[test]
-fn its_operations_are_those_implemented() {
+fn documented_operations_match_implemented_operations() {
     let page = fs::read_to_string(root().join("docs/CONFORMANCE.md")).unwrap();
     let (list, _) = page.split_once("Not there:").unwrap();
     let listed: BTreeSet<&str> = quoted(list).filter(|text| MODEL.contains_key(*text)).collect();

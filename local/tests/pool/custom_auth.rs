@@ -13,7 +13,7 @@ const ROUND_CALLS: [local::lambda::Trigger; 3] =
     [VerifyAuthChallengeResponse, DefineAuthChallenge, CreateAuthChallenge];
 
 #[tokio::test]
-async fn a_right_answer_signs_in() {
+async fn correct_answer_signs_in() {
     let world = World::new();
     let username = world.user(PHONE).await;
     let challenge = world.start(PHONE).await;
@@ -37,7 +37,7 @@ async fn a_right_answer_signs_in() {
 }
 
 #[tokio::test]
-async fn the_admin_forms_play_the_same_flow() {
+async fn admin_operations_run_the_same_flow() {
     let world = World::new();
     world.user(EMAIL).await;
     let pool = |body| with(body, "/UserPoolId", DEFAULT_POOL_ID);
@@ -49,7 +49,7 @@ async fn the_admin_forms_play_the_same_flow() {
 }
 
 #[tokio::test]
-async fn wrong_answers_are_new_rounds_until_define_fails_them() {
+async fn wrong_answers_start_new_rounds_until_define_fails_the_sign_in() {
     let world = World::new();
     let username = world.user(PHONE).await;
     let mut challenge = world.start(PHONE).await;
@@ -67,7 +67,7 @@ async fn wrong_answers_are_new_rounds_until_define_fails_them() {
 }
 
 #[tokio::test]
-async fn events_have_cognitos_shapes() {
+async fn trigger_events_match_cognito() {
     let world = World::new();
     let username = world.user(PHONE).await;
     let challenge = world.start(PHONE).await;
@@ -188,7 +188,7 @@ async fn events_have_cognitos_shapes() {
 }
 
 #[tokio::test]
-async fn metadata_of_the_start_reaches_no_trigger() {
+async fn client_metadata_of_initiate_auth_reaches_no_trigger() {
     let world = World::new();
     world.user(PHONE).await;
     let body = initiate("CUSTOM_AUTH", json!({ "USERNAME": PHONE }));
@@ -203,7 +203,7 @@ async fn metadata_of_the_start_reaches_no_trigger() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_plays_along_and_never_gets_tokens() {
+async fn unknown_user_runs_the_flow_and_gets_no_tokens() {
     let world = World::new();
     let challenge = world.start("+15550100").await;
     let shown = challenge["ChallengeParameters"]["USERNAME"].as_str().unwrap();
@@ -223,7 +223,7 @@ async fn an_unknown_user_plays_along_and_never_gets_tokens() {
 }
 
 #[tokio::test]
-async fn a_legacy_client_is_told_of_unknown_users() {
+async fn legacy_client_gets_user_not_found() {
     let world = World::new();
     for flow in ["CUSTOM_AUTH", "USER_PASSWORD_AUTH"] {
         let body = initiate(flow, json!({ "USERNAME": "+15550100", "PASSWORD": "x" }));
@@ -237,7 +237,7 @@ async fn a_legacy_client_is_told_of_unknown_users() {
 }
 
 #[tokio::test]
-async fn who_may_not_sign_in_reaches_no_trigger() {
+async fn disabled_or_unconfirmed_user_reaches_no_trigger() {
     let world = World::new();
     world.user(PHONE).await;
     world.admin("AdminDisableUser", PHONE).await;
@@ -262,7 +262,7 @@ async fn who_may_not_sign_in_reaches_no_trigger() {
 }
 
 #[tokio::test]
-async fn a_user_with_a_temporary_password_reaches_define() {
+async fn user_with_temporary_password_reaches_define() {
     let world = World::new();
     let body = with(pool_and(PHONE), "/MessageAction", "SUPPRESS");
     world.ok("AdminCreateUser", body).await;
@@ -275,7 +275,7 @@ async fn a_user_with_a_temporary_password_reaches_define() {
 }
 
 #[tokio::test]
-async fn a_user_who_goes_between_rounds_gets_no_tokens() {
+async fn user_deleted_or_disabled_between_rounds_gets_no_tokens() {
     for (operation, expected) in [
         ("AdminDeleteUser", incorrect()),
         ("AdminDisableUser", failure("NotAuthorized", "User is disabled.")),
@@ -292,7 +292,7 @@ async fn a_user_who_goes_between_rounds_gets_no_tokens() {
 }
 
 #[tokio::test]
-async fn a_user_who_goes_while_a_function_runs_gets_no_tokens() {
+async fn user_deleted_or_disabled_during_a_trigger_gets_no_tokens() {
     for (operation, expected) in [
         ("AdminDeleteUser", incorrect()),
         ("AdminDisableUser", failure("NotAuthorized", "User is disabled.")),
@@ -318,7 +318,7 @@ async fn a_user_who_goes_while_a_function_runs_gets_no_tokens() {
 }
 
 #[tokio::test]
-async fn flows_that_are_not_built_say_so() {
+async fn unsupported_flows_are_refused() {
     let world = World::new();
     world.user(PHONE).await;
     for (flow, parameters, message) in [

@@ -19,7 +19,7 @@ pub(crate) static MODEL: LazyLock<BTreeMap<String, Declared>> =
     LazyLock::new(|| serde_json::from_str(include_str!("model.json")).unwrap());
 
 #[test]
-fn what_is_implemented_is_in_the_model() {
+fn implemented_operations_are_in_the_api_model() {
     for operation in UserPools::operations() {
         assert!(MODEL.contains_key(operation), "{operation}");
     }

@@ -26,7 +26,7 @@ fn calls_of(world: &World, trigger: Trigger) -> usize {
 }
 
 #[tokio::test]
-async fn an_error_of_the_function_is_passed_on_and_not_retried() {
+async fn function_error_is_returned_and_not_retried() {
     for trigger in Trigger::ALL {
         let world = World::new();
         world.user(PHONE).await;
@@ -53,7 +53,7 @@ async fn an_error_of_the_function_is_passed_on_and_not_retried() {
 }
 
 #[tokio::test]
-async fn silence_is_retried_twice_and_then_reported() {
+async fn timeout_is_retried_twice_then_reported() {
     for trigger in Trigger::ALL {
         let world = World::new();
         world.user(PHONE).await;
@@ -74,7 +74,7 @@ async fn silence_is_retried_twice_and_then_reported() {
 }
 
 #[tokio::test]
-async fn a_function_that_answers_the_third_call_is_heard() {
+async fn response_to_the_third_call_is_used() {
     let world = World::new();
     world.user(PHONE).await;
     let mut silent = 2;
@@ -93,7 +93,7 @@ async fn a_function_that_answers_the_third_call_is_heard() {
 }
 
 #[tokio::test]
-async fn after_a_silence_an_error_ends_it() {
+async fn function_error_after_timeout_is_not_retried() {
     let world = World::new();
     world.user(PHONE).await;
     let mut silent = true;
@@ -116,7 +116,7 @@ async fn after_a_silence_an_error_ends_it() {
 }
 
 #[tokio::test]
-async fn no_trigger_is_said_so() {
+async fn missing_trigger_is_reported() {
     for missing in Trigger::ALL {
         let world = World::with(|settings| {
             settings.pools[0].config.lambda_config.remove(&missing);
@@ -139,7 +139,7 @@ async fn no_trigger_is_said_so() {
 }
 
 #[tokio::test]
-async fn output_that_is_no_json_is_refused() {
+async fn output_with_invalid_json_is_refused() {
     for output in ["", "{", "nonsense", "{\"response\":{}} x"] {
         for trigger in Trigger::ALL {
             let world = World::new();
@@ -154,7 +154,7 @@ async fn output_that_is_no_json_is_refused() {
 }
 
 #[tokio::test]
-async fn output_of_another_shape_is_refused() {
+async fn output_with_invalid_fields_is_refused() {
     use Trigger::{CreateAuthChallenge, DefineAuthChallenge, VerifyAuthChallengeResponse};
     let mut cases: Vec<(Trigger, Value)> = Vec::new();
     for trigger in Trigger::ALL {
@@ -213,7 +213,7 @@ async fn output_of_another_shape_is_refused() {
 }
 
 #[tokio::test]
-async fn no_private_parameter_fails_the_sign_in() {
+async fn missing_private_challenge_parameters_fail_the_sign_in() {
     for private in [json!(null), json!({})] {
         let world = World::new();
         world.user(PHONE).await;
@@ -229,7 +229,7 @@ async fn no_private_parameter_fails_the_sign_in() {
 }
 
 #[tokio::test]
-async fn nulls_are_as_good_as_nothing() {
+async fn null_challenge_fields_are_treated_as_absent() {
     let world = World::new();
     let username = world.user(PHONE).await;
     world.script_response(
@@ -248,7 +248,7 @@ async fn nulls_are_as_good_as_nothing() {
 }
 
 #[tokio::test]
-async fn failing_beats_issuing() {
+async fn fail_authentication_overrides_issue_tokens() {
     let world = World::new();
     world.user(PHONE).await;
     world.script_response(
@@ -259,7 +259,7 @@ async fn failing_beats_issuing() {
 }
 
 #[tokio::test]
-async fn no_decision_gives_an_unknown_user_tokens() {
+async fn unknown_user_gets_no_tokens_from_issue_tokens() {
     let world = World::new();
     world.script_response(Trigger::DefineAuthChallenge, json!({ "issueTokens": true }));
     assert_eq!(fail_at(&world, Trigger::DefineAuthChallenge).await, incorrect());

@@ -22,7 +22,7 @@ fn new_password(reply: &Value, password: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_name_of_a_user_signs_in() {
+async fn username_and_verified_contacts_sign_in() {
     let world = World::new();
     let username = world.user(PHONE).await;
     for name in [PHONE, &username] {
@@ -42,7 +42,7 @@ async fn every_name_of_a_user_signs_in() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_tells_nothing_of_the_account() {
+async fn wrong_password_reveals_nothing_about_the_account() {
     let world = World::new();
     world.user(PHONE).await;
     world.user(EMAIL).await;
@@ -58,7 +58,7 @@ async fn a_wrong_password_tells_nothing_of_the_account() {
 }
 
 #[tokio::test]
-async fn a_server_signs_in_with_the_pool() {
+async fn admin_password_flow_signs_in_with_its_pool_id() {
     let world = World::new();
     world.user(PHONE).await;
     for flow in ["ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"] {
@@ -75,7 +75,7 @@ async fn a_server_signs_in_with_the_pool() {
 }
 
 #[tokio::test]
-async fn flows_that_a_client_may_not_use_are_refused() {
+async fn disabled_auth_flows_are_refused() {
     let world = World::with(|settings| {
         settings.pools[0].clients[1].explicit_auth_flows.clear();
     });
@@ -100,7 +100,7 @@ async fn flows_that_a_client_may_not_use_are_refused() {
 }
 
 #[tokio::test]
-async fn a_temporary_password_is_replaced_first() {
+async fn temporary_password_must_be_replaced() {
     let world = World::new();
     let mut body = pool_and(EMAIL);
     body["TemporaryPassword"] = json!("Temp0rary!");
@@ -142,7 +142,7 @@ async fn a_temporary_password_is_replaced_first() {
 }
 
 #[tokio::test]
-async fn a_temporary_password_lasts_seven_days() {
+async fn temporary_password_expires_after_seven_days() {
     let world = World::new();
     let mut body = pool_and(EMAIL);
     body["TemporaryPassword"] = json!("Temp0rary!");
@@ -158,7 +158,7 @@ async fn a_temporary_password_lasts_seven_days() {
 }
 
 #[tokio::test]
-async fn a_secret_hash_is_over_the_name_as_sent() {
+async fn secret_hash_covers_the_username_as_sent() {
     let world = World::new();
     let username = world.user(PHONE).await;
     let hash = |name: &str| secret_hash(SECRET_CLIENT_SECRET, name, SECRET_CLIENT_ID);
@@ -213,7 +213,7 @@ async fn a_secret_hash_is_over_the_name_as_sent() {
 }
 
 #[tokio::test]
-async fn a_secret_hash_for_a_client_without_a_secret_is_refused() {
+async fn secret_hash_for_client_without_secret_is_refused() {
     let world = World::new();
     world.user(PHONE).await;
     let parameters = json!({ "USERNAME": PHONE, "SECRET_HASH": "bm8=" });
@@ -223,7 +223,7 @@ async fn a_secret_hash_for_a_client_without_a_secret_is_refused() {
 }
 
 #[tokio::test]
-async fn a_secret_hash_guards_sign_up_too() {
+async fn sign_up_requires_the_secret_hash() {
     let world = World::new();
     let mut body = json!({
         "ClientId": SECRET_CLIENT_ID,

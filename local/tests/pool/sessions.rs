@@ -20,7 +20,7 @@ const USED: &str = "Invalid session for the user, session can only be used once.
 const EXPIRED: &str = "Invalid session for the user, session is expired.";
 
 #[tokio::test]
-async fn a_session_is_used_once() {
+async fn used_session_is_refused() {
     let world = World::new();
     world.user(PHONE).await;
     let challenge = world.start(PHONE).await;
@@ -31,7 +31,7 @@ async fn a_session_is_used_once() {
 }
 
 #[tokio::test]
-async fn a_session_ends_with_its_validity() {
+async fn session_expires_after_its_validity() {
     let world = World::new();
     world.user(PHONE).await;
     let challenge = world.start(PHONE).await;
@@ -42,7 +42,7 @@ async fn a_session_ends_with_its_validity() {
 }
 
 #[tokio::test]
-async fn the_client_sets_the_validity() {
+async fn client_setting_extends_session_validity() {
     let world = World::with(|settings| {
         settings.pools[0].clients[1].auth_session_validity_minutes = 15;
     });
@@ -53,7 +53,7 @@ async fn the_client_sets_the_validity() {
 }
 
 #[tokio::test]
-async fn a_session_is_for_its_user_client_and_pool_and_a_mistake_does_not_use_it_up() {
+async fn session_of_another_user_client_or_pool_is_refused_and_not_used_up() {
     let world = World::with(|settings| {
         let mut other = settings.pools[0].clone();
         other.config.id = "us-east-1_Other".to_owned();
@@ -90,7 +90,7 @@ async fn a_session_is_for_its_user_client_and_pool_and_a_mistake_does_not_use_it
 }
 
 #[tokio::test]
-async fn a_session_of_an_unknown_user_is_for_the_typed_name() {
+async fn session_of_unknown_user_is_bound_to_the_typed_name() {
     let world = World::new();
     world.user(PHONE).await;
     let challenge = world.start("+15550100").await;
@@ -101,7 +101,7 @@ async fn a_session_of_an_unknown_user_is_for_the_typed_name() {
 }
 
 #[tokio::test]
-async fn a_user_made_again_is_another_user() {
+async fn recreated_user_cannot_use_the_old_session() {
     let world = World::new();
     world.user(PHONE).await;
     let challenge = world.start(PHONE).await;
@@ -112,7 +112,7 @@ async fn a_user_made_again_is_another_user() {
 }
 
 #[tokio::test]
-async fn one_of_two_answers_at_once_wins() {
+async fn one_of_two_concurrent_answers_is_accepted() {
     let world = World::new();
     world.user(PHONE).await;
     let challenge = world.start(PHONE).await;
@@ -125,7 +125,7 @@ async fn one_of_two_answers_at_once_wins() {
 }
 
 #[tokio::test]
-async fn old_sessions_are_forgotten() {
+async fn expired_sessions_are_removed() {
     let world = World::new();
     world.user(PHONE).await;
     for _ in 0..50 {
@@ -136,7 +136,7 @@ async fn old_sessions_are_forgotten() {
 }
 
 #[tokio::test]
-async fn a_session_too_short_or_absent_breaks_the_model() {
+async fn short_or_missing_session_is_an_invalid_parameter() {
     let world = World::new();
     world.user(PHONE).await;
     let right = answer(&world.start(PHONE).await, PHONE, ANSWER);

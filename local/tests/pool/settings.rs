@@ -33,7 +33,7 @@ fn id(client: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_new_client_has_cognitos_defaults() {
+async fn new_client_has_cognito_defaults() {
     let world = World::new();
     let made = client(&world, json!({})).await;
     assert_eq!(id(&made).len(), 26);
@@ -56,7 +56,7 @@ async fn a_new_client_has_cognitos_defaults() {
 }
 
 #[tokio::test]
-async fn a_generated_secret_is_demanded() {
+async fn generated_client_secret_is_required() {
     let world = World::new();
     world.user(PHONE).await;
     let made = client(&world, json!({ "GenerateSecret": true })).await;
@@ -71,7 +71,7 @@ async fn a_generated_secret_is_demanded() {
 }
 
 #[tokio::test]
-async fn the_flows_of_a_client_are_enforced() {
+async fn explicit_auth_flows_are_enforced() {
     let world = World::new();
     world.user(PHONE).await;
     let flows = [
@@ -237,7 +237,7 @@ async fn contradicting_account_recovery_is_refused() {
 }
 
 #[tokio::test]
-async fn numbers_of_a_client_have_their_ranges() {
+async fn client_settings_out_of_range_are_refused() {
     let world = World::new();
     let range = failure("InvalidParameter", "Invalid range for token validity.");
     let units = |unit: &str| json!({ "AccessToken": unit, "IdToken": unit, "RefreshToken": unit });
@@ -279,7 +279,7 @@ async fn numbers_of_a_client_have_their_ranges() {
 }
 
 #[tokio::test]
-async fn an_update_sets_the_rest_to_defaults_and_a_deleted_client_is_gone() {
+async fn client_update_resets_omitted_settings_and_delete_removes_it() {
     let world = World::new();
     let made = client(
         &world,
@@ -303,7 +303,7 @@ async fn an_update_sets_the_rest_to_defaults_and_a_deleted_client_is_gone() {
 }
 
 #[tokio::test]
-async fn lists_come_in_pages() {
+async fn pools_and_clients_are_listed_in_pages() {
     let world = World::new();
     for _ in 0..5 {
         client(&world, json!({})).await;
@@ -334,7 +334,7 @@ async fn lists_come_in_pages() {
 }
 
 #[tokio::test]
-async fn a_made_pool_signs_users_in_with_its_own_key() {
+async fn created_pool_signs_users_in_independently() {
     let world = World::new();
     let arn = "arn:aws:lambda:eu-west-1:123456789012:function:";
     let made = pool(
@@ -380,7 +380,7 @@ async fn a_made_pool_signs_users_in_with_its_own_key() {
 }
 
 #[tokio::test]
-async fn settings_of_a_pool_that_cannot_be_are_refused() {
+async fn invalid_pool_settings_are_refused() {
     let world = World::new();
     let function = "arn:aws:lambda:us-east-1:000000000000:function:";
     for (settings, part) in [
@@ -421,7 +421,7 @@ async fn settings_of_a_pool_that_cannot_be_are_refused() {
 }
 
 #[tokio::test]
-async fn an_update_of_a_pool_holds_at_once() {
+async fn pool_update_takes_effect_immediately() {
     let world = World::new();
     world.user(PHONE).await;
     let of = json!({ "UserPoolId": DEFAULT_POOL_ID });
@@ -467,7 +467,7 @@ async fn an_update_of_a_pool_holds_at_once() {
 }
 
 #[tokio::test]
-async fn scopes_are_built_in_or_of_a_resource_server() {
+async fn unknown_scopes_are_refused() {
     let world = World::new();
     let scopes = |scopes: Value| json!({ "AllowedOAuthScopes": scopes });
     let built_in = json!(["openid", "email", "phone", "profile", "aws.cognito.signin.user.admin"]);
@@ -506,7 +506,7 @@ async fn scopes_are_built_in_or_of_a_resource_server() {
 }
 
 #[tokio::test]
-async fn oauth_settings_keep_their_rules() {
+async fn invalid_oauth_settings_are_refused() {
     let world = World::new();
     for (settings, exception) in [
         (json!({ "AllowedOAuthFlows": ["client_credentials"] }), "InvalidOAuthFlowException"),

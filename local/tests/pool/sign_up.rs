@@ -28,7 +28,7 @@ fn resend(username: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_phone_number_signs_up_confirms_and_is_verified() {
+async fn confirmed_sign_up_verifies_the_phone_number() {
     let world = World::new();
     let reply = world.ok("SignUp", sign_up(PHONE, &[])).await;
     assert_eq!(reply["UserConfirmed"], false);
@@ -59,7 +59,7 @@ async fn a_phone_number_signs_up_confirms_and_is_verified() {
 }
 
 #[tokio::test]
-async fn an_address_gets_its_code_by_e_mail_and_a_phone_comes_first() {
+async fn sign_up_code_prefers_sms_over_email() {
     let world = World::new();
     world.ok("SignUp", sign_up(EMAIL, &[])).await;
     let message = world.messages().pop().unwrap();
@@ -71,7 +71,7 @@ async fn an_address_gets_its_code_by_e_mail_and_a_phone_comes_first() {
 }
 
 #[tokio::test]
-async fn wrong_and_old_codes_confirm_nothing() {
+async fn wrong_previous_and_expired_codes_do_not_confirm() {
     let world = World::new();
     world.ok("SignUp", sign_up(PHONE, &[])).await;
     let old = world.last_word();
@@ -101,7 +101,7 @@ async fn wrong_and_old_codes_confirm_nothing() {
 }
 
 #[tokio::test]
-async fn a_confirmed_user_is_not_confirmed_again() {
+async fn confirmed_user_cannot_be_confirmed_again() {
     let world = World::new();
     world.user(PHONE).await;
     let confirmed =
@@ -116,7 +116,7 @@ async fn a_confirmed_user_is_not_confirmed_again() {
 }
 
 #[tokio::test]
-async fn an_unknown_user_is_hidden_or_not_as_the_client_says() {
+async fn unknown_user_is_hidden_unless_client_is_legacy() {
     let world = World::new();
     let told = world.err("ConfirmSignUp", confirm("+15550100", "123456")).await;
     assert_eq!(told.exception, "ExpiredCodeException");
@@ -138,7 +138,7 @@ async fn an_unknown_user_is_hidden_or_not_as_the_client_says() {
 }
 
 #[tokio::test]
-async fn what_cannot_sign_up_leaves_no_user_and_no_message() {
+async fn refused_sign_up_creates_no_user_and_sends_nothing() {
     let world = World::new();
     world.user(PHONE).await;
     let schema = "Attributes did not conform to the schema";
@@ -216,7 +216,7 @@ fn with_aliases() -> World {
 }
 
 #[tokio::test]
-async fn chosen_names_keep_verified_aliases_apart() {
+async fn verified_alias_belongs_to_one_user() {
     let world = with_aliases();
     let address = [("email", EMAIL)];
     let reply = world.ok("SignUp", sign_up("maya", &address)).await;

@@ -80,7 +80,7 @@ fn second_factor(world: &World) {
 }
 
 #[tokio::test]
-async fn a_proved_password_signs_in() {
+async fn srp_proof_signs_in() {
     let world = World::new();
     let username = world.user(PHONE).await;
     for name in [PHONE, &username] {
@@ -97,7 +97,7 @@ async fn a_proved_password_signs_in() {
 }
 
 #[tokio::test]
-async fn every_exchange_holds_whatever_its_numbers() {
+async fn srp_exchange_succeeds_for_any_secret_numbers() {
     let world = World::new();
     world.user(PHONE).await;
     for seed in 0..24_u8 {
@@ -114,7 +114,7 @@ async fn every_exchange_holds_whatever_its_numbers() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_a_changed_block_and_another_time_prove_nothing() {
+async fn altered_srp_proof_is_refused() {
     let world = World::new();
     world.user(PHONE).await;
     let old = "Wed May 18 03:28:19 UTC 2033";
@@ -159,7 +159,7 @@ async fn a_wrong_password_a_changed_block_and_another_time_prove_nothing() {
 }
 
 #[tokio::test]
-async fn a_proof_is_good_once_for_one_user_and_client_and_a_while() {
+async fn srp_proof_is_single_use_bound_and_expires() {
     let world = World::new();
     world.user(PHONE).await;
     let other = world.user(EMAIL).await;
@@ -192,7 +192,7 @@ async fn a_proof_is_good_once_for_one_user_and_client_and_a_while() {
 }
 
 #[tokio::test]
-async fn who_is_not_there_looks_like_who_mistypes() {
+async fn unknown_user_matches_wrong_password() {
     let world = World::new();
     world.user(PHONE).await;
     let unknown = "+15550100";
@@ -216,7 +216,7 @@ async fn who_is_not_there_looks_like_who_mistypes() {
 }
 
 #[tokio::test]
-async fn numbers_that_give_the_key_away_are_refused() {
+async fn unsafe_or_malformed_srp_a_is_refused() {
     let world = World::new();
     world.user(PHONE).await;
     for name in [PHONE, "+15550100"] {
@@ -232,7 +232,7 @@ async fn numbers_that_give_the_key_away_are_refused() {
 }
 
 #[tokio::test]
-async fn a_status_is_told_after_the_proof() {
+async fn user_status_is_revealed_only_after_the_proof() {
     let world = World::new();
     let mut body = pool_and(EMAIL);
     body["TemporaryPassword"] = json!("Temp0rary!");
@@ -249,7 +249,7 @@ async fn a_status_is_told_after_the_proof() {
 }
 
 #[tokio::test]
-async fn a_client_with_a_secret_proves_it_in_both_calls() {
+async fn secret_hash_is_required_in_both_srp_calls() {
     let world = World::with(|settings| {
         settings.pools[0].clients[2].explicit_auth_flows.insert(AuthFlow::UserSrp);
     });
@@ -268,7 +268,7 @@ async fn a_client_with_a_secret_proves_it_in_both_calls() {
 }
 
 #[tokio::test]
-async fn a_proof_goes_before_the_code_where_define_says_so() {
+async fn define_can_require_the_srp_proof_before_the_code() {
     let world = World::new();
     let username = world.user(PHONE).await;
     second_factor(&world);
@@ -365,7 +365,7 @@ async fn expired_temporary_password_proves_nothing() {
 }
 
 #[tokio::test]
-async fn a_wrong_proof_ends_the_sign_in_before_any_code() {
+async fn wrong_srp_proof_ends_the_sign_in_before_any_code() {
     let world = World::new();
     world.user(PHONE).await;
     second_factor(&world);
@@ -379,7 +379,7 @@ async fn a_wrong_proof_ends_the_sign_in_before_any_code() {
 }
 
 #[tokio::test]
-async fn define_may_pass_over_srp_and_may_not_make_it_up() {
+async fn define_can_skip_srp_but_not_require_it_without_srp_a() {
     let world = World::new();
     world.user(PHONE).await;
     let code = json!({ "challengeName": "CUSTOM_CHALLENGE" });

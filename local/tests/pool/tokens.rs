@@ -34,7 +34,7 @@ fn is_revoked(told: &Failure) -> bool {
 }
 
 #[tokio::test]
-async fn tokens_say_what_cognitos_say() {
+async fn token_claims_match_cognito() {
     let world = World::new();
     let username = world.user(PHONE).await;
     let result = world.sign_in(PHONE).await;
@@ -66,7 +66,7 @@ async fn tokens_say_what_cognitos_say() {
 }
 
 #[tokio::test]
-async fn the_pools_documents_are_found() {
+async fn discovery_document_and_keys_are_served_for_known_pools() {
     let world = World::new();
     let issuer = format!("{ISSUER_BASE}/{DEFAULT_POOL_ID}");
     let document = world.pools.openid_configuration(DEFAULT_POOL_ID).unwrap();
@@ -77,7 +77,7 @@ async fn the_pools_documents_are_found() {
 }
 
 #[tokio::test]
-async fn a_refresh_renews_the_tokens_and_keeps_the_sign_in() {
+async fn refresh_renews_tokens_and_keeps_origin_and_auth_time() {
     let world = World::new();
     world.user(PHONE).await;
     let first = world.sign_in(PHONE).await;
@@ -97,7 +97,7 @@ async fn a_refresh_renews_the_tokens_and_keeps_the_sign_in() {
 }
 
 #[tokio::test]
-async fn tokens_from_a_refresh_token_are_those_of_the_flow() {
+async fn get_tokens_from_refresh_token_matches_the_refresh_flow() {
     let world = World::new();
     world.user(PHONE).await;
     let first = world.sign_in(PHONE).await;
@@ -129,7 +129,7 @@ async fn tokens_from_a_refresh_token_are_those_of_the_flow() {
 }
 
 #[tokio::test]
-async fn refresh_tokens_that_do_not_hold_are_refused() {
+async fn invalid_or_expired_refresh_tokens_are_refused() {
     let world = World::new();
     world.user(PHONE).await;
     let token = world.sign_in(PHONE).await["RefreshToken"].take();
@@ -158,7 +158,7 @@ async fn refresh_tokens_that_do_not_hold_are_refused() {
 }
 
 #[tokio::test]
-async fn an_access_token_opens_its_users_account_alone() {
+async fn access_token_returns_only_its_own_user() {
     let world = World::new();
     let username = world.user(PHONE).await;
     world.user(EMAIL).await;
@@ -177,7 +177,7 @@ async fn an_access_token_opens_its_users_account_alone() {
 }
 
 #[tokio::test]
-async fn access_tokens_that_do_not_hold_are_refused() {
+async fn invalid_or_expired_access_tokens_are_refused() {
     let world = World::new();
     world.user(PHONE).await;
     let result = world.sign_in(PHONE).await;
@@ -218,7 +218,7 @@ async fn access_tokens_that_do_not_hold_are_refused() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_user_who_went_opens_nothing() {
+async fn access_token_of_disabled_or_deleted_user_is_refused() {
     let world = World::new();
     world.user(PHONE).await;
     let body = json!({ "AccessToken": world.sign_in(PHONE).await["AccessToken"] });
@@ -237,7 +237,7 @@ async fn a_token_of_a_user_who_went_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_global_sign_out_ends_every_sign_in_of_the_user() {
+async fn global_sign_out_ends_every_sign_in_of_the_user() {
     let world = World::new();
     world.user(PHONE).await;
     world.user(EMAIL).await;
@@ -261,7 +261,7 @@ async fn a_global_sign_out_ends_every_sign_in_of_the_user() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_ends_its_sign_in_alone() {
+async fn revoked_refresh_token_ends_only_its_sign_in() {
     let world = World::new();
     world.user(PHONE).await;
     let (gone, kept) = (world.sign_in(PHONE).await, world.sign_in(PHONE).await);
@@ -285,7 +285,7 @@ async fn a_revoked_token_ends_its_sign_in_alone() {
 }
 
 #[tokio::test]
-async fn only_its_client_revokes_a_token() {
+async fn token_of_another_client_cannot_be_revoked() {
     let world = World::with(|settings| {
         settings.pools[0].clients[3].enable_token_revocation = false;
     });

@@ -43,7 +43,7 @@ async fn attribute(world: &World, username: &str, name: &str) -> Option<String> 
 }
 
 #[tokio::test]
-async fn a_forgotten_password_is_replaced_with_a_code() {
+async fn forgotten_password_is_reset_with_a_code() {
     let world = World::with_recovery();
     world.user(PHONE).await;
     let reply = world.ok("ForgotPassword", forgot(PHONE)).await;
@@ -82,7 +82,7 @@ async fn a_forgotten_password_is_replaced_with_a_code() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_reached_or_is_not_there_gets_no_code() {
+async fn unknown_or_unreachable_user_gets_no_reset_code() {
     let world = World::with_recovery();
     world.user(PHONE).await;
     let legacy = |body| with(body, "/ClientId", LEGACY_CLIENT_ID);
@@ -209,7 +209,7 @@ async fn admin_only_recovery_refuses_everyone_alike() {
 }
 
 #[tokio::test]
-async fn an_administrators_reset_ends_the_old_password() {
+async fn admin_password_reset_invalidates_the_old_password() {
     let world = World::with_recovery();
     world.user(EMAIL).await;
     world.admin("AdminResetUserPassword", EMAIL).await;
@@ -230,7 +230,7 @@ async fn an_administrators_reset_ends_the_old_password() {
 }
 
 #[tokio::test]
-async fn a_password_is_changed_by_who_knows_it() {
+async fn password_change_requires_the_previous_password() {
     let world = World::new();
     world.user(PHONE).await;
     let token = world.sign_in(PHONE).await["AccessToken"].take();
@@ -259,7 +259,7 @@ async fn a_password_is_changed_by_who_knows_it() {
 }
 
 #[tokio::test]
-async fn five_wrong_passwords_lock_out_and_codes_do_not() {
+async fn five_wrong_passwords_lock_out_but_custom_auth_stays_open() {
     let world = World::new();
     world.user(PHONE).await;
     let exceeded = failure("NotAuthorized", "Password attempts exceeded");
@@ -292,7 +292,7 @@ async fn five_wrong_passwords_lock_out_and_codes_do_not() {
 }
 
 #[tokio::test]
-async fn a_changed_attribute_is_verified_again() {
+async fn changed_attribute_must_be_verified_again() {
     let world = World::new();
     world.user(PHONE).await;
     let token = world.sign_in(PHONE).await["AccessToken"].take();
@@ -325,7 +325,7 @@ async fn a_changed_attribute_is_verified_again() {
 }
 
 #[tokio::test]
-async fn a_code_sent_to_an_old_address_proves_nothing_of_the_new_one() {
+async fn code_sent_to_previous_contact_does_not_verify_the_new_one() {
     let world = World::with_recovery();
     let moved = |name: &str| {
         let number = json!([{ "Name": "phone_number", "Value": "+819099999999" }]);
@@ -359,7 +359,7 @@ async fn a_code_sent_to_an_old_address_proves_nothing_of_the_new_one() {
 }
 
 #[tokio::test]
-async fn an_alias_is_taken_by_who_verifies_it_first() {
+async fn alias_belongs_to_the_first_user_to_verify_it() {
     let world = World::with(|settings| {
         let mut config = PoolConfig::new("us-east-1_Aliases", "aliases");
         config.user_names = UserNames::Chosen { aliases: [Contact::Email].into() };
@@ -404,7 +404,7 @@ async fn an_alias_is_taken_by_who_verifies_it_first() {
 }
 
 #[tokio::test]
-async fn attributes_and_users_are_deleted() {
+async fn deleted_attributes_and_users_are_not_found() {
     let world = World::new();
     world.user(PHONE).await;
     let mut body = pool_and(PHONE);
@@ -434,7 +434,7 @@ async fn attributes_and_users_are_deleted() {
 }
 
 #[tokio::test]
-async fn an_administrator_signs_a_user_out_everywhere() {
+async fn admin_global_sign_out_revokes_every_token_of_the_user() {
     let world = World::with(|settings| {
         // One client whose tokens cannot be revoked one by one.
         let mut client = Client::new("unrevocable", "unrevocable");
@@ -467,7 +467,7 @@ async fn an_administrator_signs_a_user_out_everywhere() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_renewed_by_its_own_operation_too() {
+async fn get_tokens_from_refresh_token_renews_until_sign_out() {
     let world = World::new();
     world.user(PHONE).await;
     let first = world.sign_in(PHONE).await;

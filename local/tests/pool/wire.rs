@@ -27,7 +27,7 @@ fn value_of(field: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_required_field_is_named_when_it_is_missing() {
+async fn missing_required_fields_are_named() {
     let world = World::new();
     world.user(PHONE).await;
     let access = world.sign_in(PHONE).await["AccessToken"].take();
@@ -68,7 +68,7 @@ async fn every_required_field_is_named_when_it_is_missing() {
 }
 
 #[tokio::test]
-async fn every_parameter_of_a_flow_is_named_when_it_is_missing() {
+async fn missing_flow_parameters_are_named() {
     let world = World::new();
     world.user(PHONE).await;
     let session = world.start(PHONE).await["Session"].take();
@@ -107,7 +107,7 @@ async fn every_parameter_of_a_flow_is_named_when_it_is_missing() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused() {
+async fn malformed_requests_are_refused() {
     let world = World::new();
     for (target, body, exception) in [
         ("", "{}", "SerializationException"),
@@ -129,7 +129,7 @@ async fn what_is_no_request_is_refused() {
 }
 
 #[tokio::test]
-async fn wrong_types_are_refused_and_unknown_fields_are_not() {
+async fn wrong_types_are_refused_and_unknown_fields_ignored() {
     let world = World::new();
     world.user(PHONE).await;
     let good = with(pool_and(PHONE), "/FieldOfTheFuture", json!({ "a": [1] }));
@@ -158,7 +158,7 @@ async fn wrong_types_are_refused_and_unknown_fields_are_not() {
 }
 
 #[tokio::test]
-async fn fields_are_held_to_the_model() {
+async fn fields_violating_the_api_model_are_refused() {
     let world = World::new();
     let start = initiate("CUSTOM_AUTH", json!({ "USERNAME": PHONE }));
     for (operation, body, member) in [
@@ -188,7 +188,7 @@ async fn fields_are_held_to_the_model() {
 }
 
 #[tokio::test]
-async fn an_unknown_client_is_named() {
+async fn unknown_client_is_named() {
     let world = World::new();
     let expected = failure("ResourceNotFound", "User pool client nobodysclient does not exist.");
     let body = json!({
@@ -298,7 +298,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn no_bytes_make_it_panic(
+    fn arbitrary_bytes_do_not_panic(
         body in prop::collection::vec(any::<u8>(), 0..200),
         target in ".{0,40}",
     ) {
@@ -310,7 +310,7 @@ proptest! {
     }
 
     #[test]
-    fn no_fields_make_it_panic(bodies in prop::collection::vec(fields(), 1..6)) {
+    fn arbitrary_fields_do_not_panic(bodies in prop::collection::vec(fields(), 1..6)) {
         let world = World::new();
         for body in bodies {
             for operation in UserPools::operations() {

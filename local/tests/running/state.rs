@@ -122,7 +122,7 @@ async fn users_clients_tokens_and_keys_survive_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changes_are_written_while_it_runs() {
+async fn state_changes_are_written_while_running() {
     let folder = Folder::new("while-it-runs");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     run(listener, folder.file(), async |client| {
@@ -141,7 +141,7 @@ async fn changes_are_written_while_it_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_no_state_is_refused_and_left_alone() {
+async fn invalid_state_file_is_refused_and_left_unchanged() {
     let folder = Folder::new("refused");
     let file = folder.file();
     for (text, expected) in [

@@ -105,7 +105,7 @@ async fn sign_in(client: &Client, phone: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_clients_sign_in_at_once_and_none_as_another() {
+async fn two_hundred_concurrent_clients_sign_in_as_themselves() {
     const CLIENTS: usize = 200;
     let url = start().await;
     let phones: Vec<String> = (0..CLIENTS).map(|n| format!("+8190{n:08}")).collect();
@@ -251,7 +251,7 @@ impl Fuzzed {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_told_so() {
+fn body_over_the_size_limit_is_refused() {
     for size in [1024 * 1024 + 1, 3 * 1024 * 1024] {
         let (status, reply) =
             FUZZED.post("AWSCognitoIdentityProviderService.GetUser", &vec![b' '; size]);
@@ -270,7 +270,7 @@ fn a_body_that_is_too_large_is_told_so() {
 }
 
 #[test]
-fn a_body_that_is_too_deep_is_refused() {
+fn deeply_nested_body_is_refused() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         for depth in [200, 100_000] {
             let middle = if open == "[" { "" } else { "1" };
@@ -287,14 +287,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn bytes_that_are_no_request_do_nothing(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn arbitrary_bytes_reveal_no_user_and_leave_the_server_running(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         let reply = FUZZED.send(&bytes, true);
         FUZZED.names_nobody(&String::from_utf8_lossy(&reply));
         FUZZED.lives();
     }
 
     #[test]
-    fn any_target_and_any_body_get_an_error(
+    fn arbitrary_target_and_body_get_an_error(
         target in "[ -~]{0,60}",
         body in prop::collection::vec(any::<u8>(), 0..600),
     ) {
@@ -307,7 +307,7 @@ proptest! {
     }
 
     #[test]
-    fn unsigned_operations_name_no_other_user(
+    fn unsigned_operations_reveal_no_other_user(
         operation in prop::sample::select(vec![
             "SignUp", "ConfirmSignUp", "ResendConfirmationCode", "ForgotPassword",
             "ConfirmForgotPassword", "GetUser", "RevokeToken", "RespondToAuthChallenge",

@@ -158,7 +158,7 @@ class Change(AttachTest):
         changing = ("LambdaConfig", "LastModifiedDate")
         return {name: value for name, value in described.items() if name not in changing}
 
-    def test_only_the_triggers_change(self):
+    def test_attach_changes_only_the_triggers(self):
         before = self.describe(self.pool)
         self.assertFalse(before.get("LambdaConfig"))
         self.assert_attached(self.attach_as(PASSWORDLESS))
@@ -187,7 +187,7 @@ class Change(AttachTest):
         done = self.attach_as(PASSWORDLESS, cwd="/proc")
         self.assert_refused(done, "nothing is changed: cannot save what the pool is in user-pool-")
 
-    def test_nothing_changes_without_a_yes(self):
+    def test_attach_without_confirmation_changes_nothing(self):
         before = self.describe(self.pool)
         for answer in ["", "n\n", "yes, but no\n"]:
             done = self.attach_as(PASSWORDLESS, answer=answer)

@@ -7,7 +7,7 @@ from common import client_environment, mistype
 
 
 class Commands(CommandTest):
-    def test_a_phone_number_signs_in(self):
+    def test_phone_number_signs_up_in_and_out(self):
         phone = self.new_phone()
         self.admin_refused("UserNotFoundException", *self.of_user("admin-get-user", phone))
         self.sign_up(phone, mistyped=True)
@@ -38,7 +38,7 @@ class Commands(CommandTest):
             "NotAuthorizedException", "get-user", "--access-token", tokens["AccessToken"]
         )
 
-    def test_three_wrong_codes_end_a_sign_in(self):
+    def test_third_wrong_code_ends_the_sign_in(self):
         phone = self.new_phone()
         self.sign_up(phone)
         session, _ = self.challenge(self.aws(*self.initiate(phone)))
@@ -49,7 +49,7 @@ class Commands(CommandTest):
         self.assertIn("Incorrect username or password.", said)
         self.assertEqual(len(self.local.sent_to(phone)), 2)
 
-    def test_another_users_name_is_refused(self):
+    def test_session_with_another_username_is_refused(self):
         phone, other = self.new_phone(), self.new_phone()
         self.sign_up(phone)
         self.sign_up(other)
@@ -59,13 +59,13 @@ class Commands(CommandTest):
         # It cost the right user nothing.
         self.assertIn("AuthenticationResult", self.aws(*self.respond(phone, session, code)))
 
-    def test_who_has_not_confirmed_is_refused(self):
+    def test_unconfirmed_user_is_refused(self):
         phone = self.new_phone()
         self.aws(*self.client("sign-up", "--username", phone, "--password", PASSWORD))
         self.refused("UserNotConfirmedException", *self.initiate(phone))
         self.assertEqual(len(self.local.sent_to(phone)), 1)
 
-    def test_an_administrators_user_signs_in(self):
+    def test_admin_created_user_signs_in(self):
         phone = self.new_phone()
         pool = ("--user-pool-id", self.local.pool_id)
         self.create_user(phone)
@@ -81,7 +81,7 @@ class Commands(CommandTest):
         self.admin(*self.of_user("admin-delete-user", phone))
         self.admin_refused("UserNotFoundException", *self.of_user("admin-get-user", phone))
 
-    def test_the_exported_variables_are_enough(self):
+    def test_exported_variables_suffice_for_the_cli(self):
         environment = client_environment(self.home, **self.local.exports)
         script = """
             aws cognito-idp describe-user-pool --user-pool-id "$USER_POOL_ID" \

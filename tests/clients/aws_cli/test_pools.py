@@ -57,7 +57,7 @@ class PoolTest(CommandTest):
 
 
 class Pools(PoolTest):
-    def test_a_pool_is_made_changed_and_deleted(self):
+    def test_pool_is_created_updated_and_deleted(self):
         before = self.pools()
         self.assertIn(self.local.pool_id, before)
         functions = json.dumps(self.functions())
@@ -87,7 +87,7 @@ class Pools(PoolTest):
         self.admin_refused("ResourceNotFoundException", "describe-user-pool", *of_pool)
         self.assertEqual(self.pools(), {**before, by_attribute["Id"]: "by attribute"})
 
-    def test_a_pool_that_cannot_be_is_not_made(self):
+    def test_invalid_pool_is_not_created(self):
         before = self.pools()
         create = ("create-user-pool", "--pool-name", "refused")
         unknown = f"{self.functions()['DefineAuthChallenge']}-of-nobody"
@@ -104,7 +104,7 @@ class Pools(PoolTest):
         self.assertEqual(self.default_pool()["LambdaConfig"], self.functions())
         self.assertEqual(self.pools(), before)
 
-    def test_a_phone_number_signs_in_at_a_new_pool(self):
+    def test_phone_number_signs_in_at_new_pool(self):
         phone = self.new_phone()
         phones = ("--username-attributes", "phone_number")
         verified = ("--auto-verified-attributes", "phone_number")
@@ -131,7 +131,7 @@ class Pools(PoolTest):
         self.refused("ResourceNotFoundException", *self.initiate(phone, client_id))
         self.assertEqual(len(self.local.sent_to(phone)), 2)
 
-    def test_only_a_verified_alias_signs_in(self):
+    def test_only_verified_alias_signs_in(self):
         phone, unverified = self.new_phone(), self.new_phone()
         alias = ("--alias-attributes", "phone_number")
         functions = ("--lambda-config", json.dumps(self.functions()))
@@ -151,7 +151,7 @@ class Pools(PoolTest):
 
 
 class Clients(PoolTest):
-    def test_a_client_is_made_changed_and_deleted(self):
+    def test_client_is_created_updated_and_deleted(self):
         phone = self.new_phone()
         self.create_user(phone)
         pool_id = self.local.pool_id
@@ -186,7 +186,7 @@ class Clients(PoolTest):
         self.assertEqual(self.clients(pool_id), before)
         self.assertEqual(len(self.local.sent_to(phone)), 1)
 
-    def test_the_flows_of_a_client_are_enforced(self):
+    def test_explicit_auth_flows_are_enforced(self):
         phone = self.new_phone()
         self.create_user(phone)
         pool_id = self.local.pool_id
@@ -212,7 +212,7 @@ class Clients(PoolTest):
         self.assertEqual(described["ExplicitAuthFlows"], ["CUSTOM_AUTH_FLOW_ONLY"])
         self.assertEqual(self.clients(pool_id), before)
 
-    def test_scopes_are_built_in_or_of_a_resource_server(self):
+    def test_unknown_scopes_are_refused(self):
         pool_id = self.local.pool_id
         before = self.clients(pool_id)
         custom = "photos/read"

@@ -90,7 +90,7 @@ class Scripts(LocalTest):
 
 
 class SignIn(Scripts):
-    def test_a_phone_number_signs_up_and_in(self):
+    def test_phone_number_signs_up_and_in(self):
         phone = self.new_phone()
         self.sign_up(phone)
         script = self.start("sign-in.sh", phone)
@@ -101,7 +101,7 @@ class SignIn(Scripts):
         self.assertEqual(len(self.local.sent_to(phone)), 2)
         self.assertNotIn(phone, script.said)
 
-    def test_an_e_mail_address_with_special_characters_signs_up_and_in(self):
+    def test_email_address_with_special_characters_signs_up_and_in(self):
         for name in ["o'hara+a&b@example.com", "jane.doe@example.com"]:
             with self.subTest(name):
                 self.sign_up(name, **self.with_secret())
@@ -110,7 +110,7 @@ class SignIn(Scripts):
                 script.types(self.local.last_code(name))
                 self.assert_signed_in(script, name)
 
-    def test_the_name_is_asked_for(self):
+    def test_missing_argument_prompts_for_the_username(self):
         phone = self.new_phone()
         script = self.start("sign-up.sh")
         script.hears("Phone number (")
@@ -128,7 +128,7 @@ class SignIn(Scripts):
         script.types("")
         self.assert_refused(script, "sign-in.sh: no phone number or e-mail address given\n")
 
-    def test_wrong_twice_then_right(self):
+    def test_two_wrong_answers_then_correct_code_sign_in(self):
         phone = self.new_phone()
         self.sign_up(phone)
         script = self.start("sign-in.sh", phone)
@@ -142,7 +142,7 @@ class SignIn(Scripts):
         self.assert_signed_in(script, phone)
         self.assertEqual(len(self.local.sent_to(phone)), 2, "a wrong code sent another text")
 
-    def test_wrong_three_times(self):
+    def test_third_wrong_code_ends_the_sign_in(self):
         phone = self.new_phone()
         self.sign_up(phone)
         script = self.start("sign-in.sh", phone)
@@ -153,7 +153,7 @@ class SignIn(Scripts):
         self.assert_refused(script, f"sign-in.sh: {INCORRECT}")
         self.assertEqual(len(self.local.sent_to(phone)), 2)
 
-    def test_too_early_to_send_again(self):
+    def test_early_resend_sends_nothing(self):
         phone = self.new_phone()
         self.sign_up(phone)
         script = self.start("sign-in.sh", phone)
@@ -164,7 +164,7 @@ class SignIn(Scripts):
         script.types(self.local.last_code(phone))
         self.assert_signed_in(script, phone)
 
-    def test_the_input_ends(self):
+    def test_end_of_input_is_an_error(self):
         phone = self.new_phone()
         self.sign_up(phone)
         script = self.start("sign-in.sh", phone)
@@ -172,7 +172,7 @@ class SignIn(Scripts):
         script.hangs_up()
         self.assert_refused(script, "sign-in.sh: no answer: the input has ended\n")
 
-    def test_a_user_who_does_not_exist(self):
+    def test_unknown_user_is_refused_and_gets_no_message(self):
         phone = self.new_phone()
         script = self.start("sign-in.sh", phone)
         script.hears(PROMPT)
@@ -181,7 +181,7 @@ class SignIn(Scripts):
         self.assert_refused(script, f"sign-in.sh: {INCORRECT}")
         self.assert_nothing_sent(phone)
 
-    def test_hostile_names(self):
+    def test_hostile_usernames_are_refused(self):
         sent = self.local.outbox()
         for name in HOSTILE:
             with self.subTest(name):
@@ -195,7 +195,7 @@ class SignIn(Scripts):
                 self.assertEqual((status, out), (1, ""))
         self.assertEqual(self.local.outbox(), sent)
 
-    def test_hostile_answers(self):
+    def test_hostile_answers_are_wrong_answers(self):
         phone = self.new_phone()
         script = self.start("sign-up.sh", phone)
         script.hears(PROMPT)
@@ -212,7 +212,7 @@ class SignIn(Scripts):
                 script.types(answer)
             self.assert_refused(script, f"sign-in.sh: {INCORRECT}")
 
-    def test_a_sign_up_goes_on_after_an_interruption(self):
+    def test_interrupted_sign_up_can_be_resumed(self):
         phone = self.new_phone()
         script = self.start("sign-up.sh", phone)
         script.hears(PROMPT)
@@ -238,7 +238,7 @@ class SignIn(Scripts):
 class Choose(Scripts):
     settings = {"FIRST_ROUND": "choose"}
 
-    def test_the_code_goes_where_the_answer_says(self):
+    def test_chosen_medium_receives_the_code(self):
         phone = self.new_phone()
         self.sign_up(phone)
         script = self.start("sign-in.sh", phone)
@@ -257,7 +257,7 @@ class Choose(Scripts):
 class Settings(Scripts):
     SCRIPTS = ["sign-up.sh", "sign-in.sh"]
 
-    def test_a_missing_variable_is_named_with_an_example(self):
+    def test_missing_variable_is_named_with_an_example(self):
         for script in self.SCRIPTS:
             for name, example in [
                 ("CLIENT_ID", "1example23456789"),
@@ -270,7 +270,7 @@ class Settings(Scripts):
                             f"{script}: {name} is not set; for instance: export {name}={example}\n",
                         )
 
-    def test_a_missing_command_is_named(self):
+    def test_missing_command_is_named(self):
         tools = self.home / "tools"
         tools.mkdir()
         for tool in ["bash", "dirname"]:
@@ -281,7 +281,7 @@ class Settings(Scripts):
                 f"{script}: the command aws is not installed\n",
             )
 
-    def test_too_many_arguments(self):
+    def test_extra_arguments_print_the_usage(self):
         for script in self.SCRIPTS:
             for arguments in [("+819000000000", "x"), ("--help",)]:
                 conversation = self.start(script, *arguments)
@@ -290,7 +290,7 @@ class Settings(Scripts):
                     conversation.said, f"usage: {script} [PHONE-NUMBER-OR-E-MAIL]\n"
                 )
 
-    def test_an_endpoint_where_nothing_is(self):
+    def test_unreachable_endpoint_is_reported(self):
         for script in self.SCRIPTS:
             conversation = self.start(
                 script, "+819000000000", AWS_ENDPOINT_URL=NOWHERE, AWS_MAX_ATTEMPTS="1"
@@ -299,7 +299,7 @@ class Settings(Scripts):
             self.assertEqual(conversation.said.count("\n"), 1)
             self.assertIn("Could not connect to the endpoint", conversation.said)
 
-    def test_a_secret_that_is_missing_or_wrong(self):
+    def test_missing_or_wrong_client_secret_is_refused(self):
         phone = self.new_phone()
         for secret, message in [
             (None, "is configured with secret but SECRET_HASH was not received"),
@@ -316,7 +316,7 @@ class Settings(Scripts):
         self.assertIn("CLIENT_SECRET has more than 64 characters", conversation.said)
         self.assert_nothing_sent(phone)
 
-    def test_no_secret_is_in_a_list_of_processes(self):
+    def test_no_secret_appears_in_process_arguments(self):
         # Stand-ins that note what they are called with, then do what they stand in for.
         tools = self.home / "tools"
         tools.mkdir()
@@ -361,7 +361,7 @@ class Settings(Scripts):
 class Resend(Scripts):
     settings = {"RESEND_AFTER_SECONDS": "0"}
 
-    def test_the_code_is_sent_again(self):
+    def test_resend_sends_the_same_code_until_the_limit(self):
         phone = self.new_phone()
         self.sign_up(phone)
         script = self.start("sign-in.sh", phone)

@@ -51,7 +51,7 @@ class State(CommandTest):
         self.assertEqual(len(self.local.sent_to(phone)), 1)
         self.admin_refused("UserNotFoundException", *self.of_user("admin-get-user", deleted))
 
-    def test_a_damaged_file_is_refused_and_left_alone(self):
+    def test_damaged_state_file_is_refused_and_left_unchanged(self):
         self.local.stop()
         good = self.file.read_bytes()
         for damaged in [good[:-1], b"", good + good]:

@@ -28,7 +28,7 @@ class UserLife(CommandTest):
         made = self.admin("create-user-pool-client", *pool, *flows, *hidden)
         return made["UserPoolClient"]["ClientId"]
 
-    def test_a_disabled_user_is_refused_until_enabled(self):
+    def test_disabled_user_is_refused_until_enabled(self):
         phone = self.new_phone()
         self.create_user(phone)
         tokens = self.sign_in(phone)
@@ -47,7 +47,7 @@ class UserLife(CommandTest):
         self.assertIn("AccessToken", self.sign_in(phone))
         self.assertEqual(len(self.local.sent_to(phone)), 3)
 
-    def test_a_forgotten_password_is_replaced_with_a_code(self):
+    def test_forgotten_password_is_reset_with_a_code(self):
         client_id, phone = self.recovering_client(), self.new_phone()
         self.sign_up(phone, client_id)
 
@@ -96,7 +96,7 @@ class UserLife(CommandTest):
         said = self.refused("InvalidParameterException", *by_password)
         self.assertIn("flow not enabled for this client", said)
 
-    def test_a_password_is_changed_by_who_knows_it(self):
+    def test_password_change_requires_the_previous_password(self):
         phone = self.new_phone()
         self.sign_up(phone)
         tokens = self.aws(*self.by_password(phone, PASSWORD))["AuthenticationResult"]
@@ -112,7 +112,7 @@ class UserLife(CommandTest):
         self.assert_password(phone, right=NEW_PASSWORD, wrong=PASSWORD)
         self.assertEqual(len(self.local.sent_to(phone)), 1, "only the code to confirm")
 
-    def test_an_administrator_signs_a_user_out_everywhere(self):
+    def test_admin_global_sign_out_revokes_every_token_of_the_user(self):
         phone, other = self.new_phone(), self.new_phone()
         self.create_user(phone)
         self.create_user(other)
@@ -128,7 +128,7 @@ class UserLife(CommandTest):
         again = self.sign_in(phone)
         self.aws("get-user", "--access-token", again["AccessToken"])
 
-    def test_a_user_deletes_itself(self):
+    def test_deleted_user_is_treated_as_unknown(self):
         phone = self.new_phone()
         self.sign_up(phone)
         tokens = self.sign_in(phone)

@@ -112,7 +112,7 @@ class Boto3Test(LocalTest):
 
 
 class SignIn(Boto3Test):
-    def test_a_phone_number_signs_up_and_in(self):
+    def test_phone_number_signs_up_and_in(self):
         phone = self.new_phone()
         client_id = self.local.client_id
         reply = self.device.sign_up(ClientId=client_id, Username=phone, Password=PASSWORD)
@@ -145,7 +145,7 @@ class SignIn(Boto3Test):
         user = self.device.get_user(AccessToken=tokens["AccessToken"])
         self.assertEqual(user["Username"], reply["UserSub"])
 
-    def test_an_e_mail_address_signs_up_and_in(self):
+    def test_email_address_signs_up_and_in(self):
         name = "jane.o'doe+1@example.com"
         self.sign_up(name)
         identity = self.claims(self.sign_in(name)["IdToken"], audience=self.local.client_id)
@@ -153,7 +153,7 @@ class SignIn(Boto3Test):
         self.assertIs(identity["email_verified"], True)
         self.assertEqual([each["medium"] for each in self.local.sent_to(name)], ["EMAIL"] * 2)
 
-    def test_three_wrong_codes_end_a_sign_in(self):
+    def test_third_wrong_code_ends_the_sign_in(self):
         phone = self.new_phone()
         self.sign_up(phone)
         session = self.initiate(phone)
@@ -168,7 +168,7 @@ class SignIn(Boto3Test):
         self.assertEqual(said, "Incorrect username or password.")
         self.assertEqual(len(self.local.sent_to(phone)), 2)
 
-    def test_a_session_is_of_one_user_and_one_client(self):
+    def test_session_is_bound_to_user_and_client(self):
         phone, other = self.new_phone(), self.new_phone()
         self.sign_up(phone)
         self.sign_up(other)
@@ -186,7 +186,7 @@ class SignIn(Boto3Test):
             )
         self.assertIn("AuthenticationResult", self.respond(phone, session, code))
 
-    def test_a_resend_is_no_answer(self):
+    def test_resend_costs_no_attempt(self):
         phone = self.new_phone()
         self.sign_up(phone)
         session = self.initiate(phone)
@@ -204,7 +204,7 @@ class SignIn(Boto3Test):
         digest = hmac.digest(self.local.client_secret.encode(), message, hashlib.sha256)
         return base64.b64encode(digest).decode()
 
-    def test_a_client_with_a_secret_must_prove_it(self):
+    def test_client_with_secret_requires_the_secret_hash(self):
         phone = self.new_phone()
         self.sign_up(phone)
         client_id = self.local.secret_client_id
@@ -244,7 +244,7 @@ class SignIn(Boto3Test):
 
 
 class Tokens(Boto3Test):
-    def test_another_library_verifies_them(self):
+    def test_pyjwt_verifies_tokens_and_refuses_forged_ones(self):
         phone = self.new_phone()
         self.sign_up(phone)
         before = time.time()
@@ -285,13 +285,13 @@ class Tokens(Boto3Test):
             "NotAuthorizedException", self.device.get_user, AccessToken=tokens["IdToken"]
         )
 
-    def test_the_discovery_document_leads_to_the_keys(self):
+    def test_discovery_document_names_issuer_and_keys(self):
         path = f"/{self.local.pool_id}/.well-known"
         configuration = self.local.get(f"{path}/openid-configuration")
         self.assertEqual(configuration["issuer"], f"{self.local.url}/{self.local.pool_id}")
         self.assertEqual(configuration["jwks_uri"], f"{self.local.url}{path}/jwks.json")
 
-    def test_refresh_and_global_sign_out(self):
+    def test_global_sign_out_revokes_refreshed_tokens(self):
         phone = self.new_phone()
         self.sign_up(phone)
         tokens = self.sign_in(phone)
@@ -321,7 +321,7 @@ class Tokens(Boto3Test):
         self.assertEqual(said, "Refresh Token has been revoked")
         self.assertIn("AccessToken", self.sign_in(phone))
 
-    def test_a_revoked_refresh_token_takes_its_own_tokens_along(self):
+    def test_revoked_refresh_token_revokes_only_its_own_tokens(self):
         phone = self.new_phone()
         self.sign_up(phone)
         one, other = self.sign_in(phone), self.sign_in(phone)
@@ -350,7 +350,7 @@ class Administration(Boto3Test):
         )
         return reply["User"]
 
-    def test_a_back_end_creates_a_user_and_signs_it_in(self):
+    def test_back_end_creates_user_and_signs_it_in(self):
         phone = self.new_phone()
         user = self.create(phone, MessageAction="SUPPRESS")
         self.assertEqual(user["UserStatus"], "FORCE_CHANGE_PASSWORD")
@@ -362,7 +362,7 @@ class Administration(Boto3Test):
         access = self.claims(reply["AuthenticationResult"]["AccessToken"])
         self.assertEqual(access["username"], user["Username"])
 
-    def test_a_temporary_password_must_be_replaced(self):
+    def test_temporary_password_must_be_replaced(self):
         phone = self.new_phone()
         self.create(phone, TemporaryPassword=PASSWORD)
         self.assertEqual(len(self.local.sent_to(phone)), 1, "the invitation")
@@ -391,7 +391,7 @@ class Administration(Boto3Test):
         reply = self.device.initiate_auth(**start, **parameters(NEW_PASSWORD))
         self.assertIn("AccessToken", reply["AuthenticationResult"])
 
-    def test_users_are_listed(self):
+    def test_users_are_listed_in_pages_and_filtered(self):
         phones = [self.new_phone() for _ in range(5)]
         for phone in phones:
             self.create(phone, MessageAction="SUPPRESS")
@@ -447,7 +447,7 @@ class Administration(Boto3Test):
             "ResourceNotFoundException", self.server.list_user_pool_clients, UserPoolId=pools[0]
         )
 
-    def test_a_disabled_user_is_refused(self):
+    def test_disabled_user_is_refused_until_enabled(self):
         phone = self.new_phone()
         self.create(phone, MessageAction="SUPPRESS")
         self.server.admin_disable_user(**self.pool, Username=phone)
@@ -457,7 +457,7 @@ class Administration(Boto3Test):
         self.server.admin_enable_user(**self.pool, Username=phone)
         self.assertIn("AccessToken", self.sign_in(phone))
 
-    def test_each_fault_is_an_exception_of_its_own(self):
+    def test_each_error_raises_its_own_exception(self):
         phone, unverified = self.new_phone(), self.new_phone()
         self.create(phone, MessageAction="SUPPRESS")
         client = {"ClientId": self.local.client_id}
@@ -483,7 +483,7 @@ class Administration(Boto3Test):
         for name in (phone, unverified, new["Username"]):
             self.assert_nothing_sent(name)
 
-    def test_an_operation_that_is_not_there_is_a_client_error(self):
+    def test_unsupported_operation_raises_client_error(self):
         with self.assertRaises(ClientError) as caught:
             self.server.describe_risk_configuration(**self.pool)
         self.assertNotIn("Success", str(caught.exception))
@@ -565,7 +565,7 @@ class Federation(Boto3Test):
             "no token": "x.y.z",
         }
 
-    def test_a_signed_in_user_gets_credentials_of_the_users_role(self):
+    def test_authenticated_user_gets_authenticated_role_credentials(self):
         pool = self.create_pool()
         tokens = self.signed_in()
         logins = self.logins(tokens["IdToken"])
@@ -602,7 +602,7 @@ class Federation(Boto3Test):
         said = self.refused("NotAuthorizedException", get, **identity, **logins)
         self.assertIn("revoked", said)
 
-    def test_a_guest_gets_credentials_of_the_guests_role(self):
+    def test_guest_gets_guest_role_credentials(self):
         pool = self.create_pool(guests=True)
         identity = {"IdentityId": self.identities.get_id(**pool)["IdentityId"]}
         reply = self.identities.get_credentials_for_identity(**identity)
@@ -616,7 +616,7 @@ class Federation(Boto3Test):
                 self.refused("NotAuthorizedException", get, **identity, **logins)
                 self.refused("NotAuthorizedException", self.identities.get_id, **pool, **logins)
 
-    def test_a_token_that_does_not_hold_gets_no_credentials(self):
+    def test_invalid_token_gets_no_credentials(self):
         pool = self.create_pool()
         tokens = self.signed_in()
         identity = self.identities.get_id(**pool, **self.logins(tokens["IdToken"]))
@@ -634,7 +634,7 @@ class Federation(Boto3Test):
         # Good ones were not spoilt along.
         self.identities.get_credentials_for_identity(**identity, **self.logins(tokens["IdToken"]))
 
-    def test_sts_takes_an_id_token_for_as_long_as_asked(self):
+    def test_sts_accepts_id_token_for_the_requested_duration(self):
         tokens = self.signed_in()
         claims = self.claims(tokens["IdToken"], audience=self.local.client_id)
         assume = {"RoleArn": USER_ROLE, "RoleSessionName": "maya"}

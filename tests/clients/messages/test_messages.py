@@ -167,7 +167,7 @@ class MessageTest(LocalTest):
 
 
 class ByDefault(MessageTest):
-    def test_a_text_then_a_mail(self):
+    def test_default_sms_and_email_requests_match(self):
         self.create_user()
         reply = self.start()
         text = self.text()
@@ -229,7 +229,7 @@ class WithEverySetting(MessageTest):
         "MESSAGE_SMS_PT_BR": "{code}: {app} & {minutes} min + 100%",
     }
 
-    def test_a_text_then_a_mail(self):
+    def test_sms_and_email_requests_carry_every_setting(self):
         self.create_user(locale="pt-PT")
         reply = self.start()
         text = self.text()
@@ -266,7 +266,7 @@ class WithEverySetting(MessageTest):
         self.assertEqual(mail["EmailTags"], [{"Name": "message", "Value": "sign-in-code"}])
         self.signs_in(reply, code)
 
-    def test_a_language_that_there_is_not(self):
+    def test_unsupported_locale_uses_the_default(self):
         self.create_user(locale="tlh")
         self.start()
         text = self.text()["Message"]
@@ -276,7 +276,7 @@ class WithEverySetting(MessageTest):
 class WithAStoredTemplate(MessageTest):
     settings = {"MEDIA": "EMAIL", "EMAIL_TEMPLATE": "SignInCode", "APP_NAME": APP}
 
-    def test_its_fields(self):
+    def test_stored_template_receives_every_field(self):
         self.create_user(locale="ja")
         # moto has no stored templates in version 2 of SES, so it refuses what it has recorded.
         with self.assertRaises(ClientError) as caught:

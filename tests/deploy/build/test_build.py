@@ -77,12 +77,12 @@ class Build(unittest.TestCase):
         for name in NAMES.values():
             yield name, self.functions / f"{name}-auth-challenge" / "bootstrap"
 
-    def test_nothing_but_the_binary_is_packaged(self):
+    def test_package_contains_only_the_binary(self):
         for resource in NAMES:
             files = [file.name for file in (self.place / resource).rglob("*")]
             self.assertEqual(files, ["bootstrap"])
 
-    def test_amazon_linux_2023_has_what_they_need(self):
+    def test_binaries_need_only_amazon_linux_2023_libraries(self):
         for name, path in self.binaries():
             with self.subTest(name), path.open("rb") as file:
                 elf = ELFFile(file)
@@ -104,7 +104,7 @@ class Build(unittest.TestCase):
                 # Unwinding is what keeps one bad call from ending the process.
                 self.assertIsNotNone(elf.get_section_by_name(".eh_frame"))
 
-    def test_packages_are_small(self):
+    def test_packages_stay_below_their_size_limit(self):
         for name, path in self.binaries():
             package = BytesIO()
             with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -113,7 +113,7 @@ class Build(unittest.TestCase):
             print(f"{name}: a package of {size} bytes", flush=True)
             self.assertLess(size, MOST[name])
 
-    def test_cargo_lambda_makes_the_same(self):
+    def test_cargo_lambda_builds_identical_binaries(self):
         def digest(path):
             return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -123,7 +123,7 @@ class Build(unittest.TestCase):
             theirs = target_directory() / "lambda" / package / "bootstrap"
             self.assertEqual(digest(theirs), digest(path), name)
 
-    def test_a_person_signs_in_on_them(self):
+    def test_built_functions_sign_a_user_in(self):
         metrics = "Passwordless/test"
         local = Local("build", "--functions", str(self.functions), METRICS_NAMESPACE=metrics)
         try:

@@ -43,14 +43,14 @@ class Scan(unittest.TestCase):
             for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", []):
                 self.reasons[skip["id"], name] = skip["comment"]
 
-    def test_nothing_fails_without_a_reason(self):
+    def test_every_failed_check_is_skipped_with_a_reason(self):
         skipped, failed = scan(self.template)
         self.assertEqual(failed, set())
         self.assertEqual(skipped, set(self.reasons))
         for skip, reason in self.reasons.items():
             self.assertGreater(len(reason.split()), 5, skip)
 
-    def test_every_reason_is_needed(self):
+    def test_every_skip_reason_is_needed(self):
         for resource in self.template["Resources"].values():
             resource.get("Metadata", {}).pop("checkov", None)
         skipped, failed = scan(self.template)

@@ -165,7 +165,7 @@ class Commands(unittest.TestCase):
         known = {"--" + re.sub(r"(?<!^)(?=[A-Z])", "-", member).lower() for member in members}
         self.assertLessEqual(set(options), known | {"--query", "--output"}, operation)
 
-    def test_every_command(self):
+    def test_every_readme_command_runs_or_parses(self):
         blocks = BLOCK.findall(README)
         self.assertEqual(len(blocks), README.count("```sh\n"))
         done = {"ran": 0, "parsed": 0}

@@ -92,7 +92,7 @@ class Stack(unittest.TestCase):
         self.assertLessEqual(missing, NOT_IN_MOTO)
         return created, missing
 
-    def test_everything(self):
+    def test_full_stack_is_created_and_deleted(self):
         ids, missing = self.create(
             AlarmEmail="on-call@example.com",
             CreateEmailIdentity="true",
@@ -150,7 +150,7 @@ class Stack(unittest.TestCase):
         groups = boto3.client("logs", REGION).describe_log_groups()["logGroups"]
         self.assertEqual(groups, [])
 
-    def test_the_functions_alone(self):
+    def test_functions_only_stack_is_created(self):
         ids, missing = self.create(UserPoolId="us-east-1_abcDEF123")
         self.assertEqual(missing, {"AWS::CloudWatch::Alarm", "AWS::SecretsManager::Secret"})
         functions = boto3.client("lambda", REGION)

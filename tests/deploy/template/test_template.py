@@ -46,15 +46,15 @@ def run(*command):
 
 
 class Lint(unittest.TestCase):
-    def test_sam_validates_it(self):
+    def test_template_passes_sam_validate(self):
         status, said = run("sam", "validate", "--lint", "--template", str(TEMPLATE))
         self.assertEqual(status, 0, said)
         self.assertIn("is a valid SAM Template", said)
 
-    def test_cfn_lint_finds_nothing(self):
+    def test_template_passes_cfn_lint(self):
         self.assertEqual(run("cfn-lint", str(TEMPLATE)), (0, ""))
 
-    def test_cfn_lint_finds_what_is_wrong(self):
+    def test_cfn_lint_reports_a_broken_reference(self):
         broken = TEMPLATE.read_text().replace("!GetAtt Ledger.Arn", "!GetAtt Leger.Arn")
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory, "template.yaml")
@@ -69,7 +69,7 @@ class Combinations(unittest.TestCase):
         self.template = combinations.load()
         self.base = combinations.defaults(self.template)
 
-    def test_every_set_of_resources_lints(self):
+    def test_every_resource_combination_passes_cfn_lint(self):
         whole, parts = combinations.switches(self.template)
         self.assertIn("UserPoolId", whole)
         self.assertIn("SignIn", parts)
@@ -106,7 +106,7 @@ class Combinations(unittest.TestCase):
     def of(self, names):
         return {name: combinations.values(self.template, name) for name in names}
 
-    def test_the_rules_refuse_what_cannot_work(self):
+    def test_rules_refuse_invalid_parameter_combinations(self):
         for change, words in [
             ({"EmailFrom": ""}, "E-mails need EmailFrom"),
             ({"EmailIdentity": ""}, "E-mails need EmailIdentity"),
@@ -129,7 +129,7 @@ class Combinations(unittest.TestCase):
             with self.subTest(change=change):
                 self.assertIsNone(combinations.refusal(self.template, {**self.base, **change}))
 
-    def test_an_existing_pool_gets_the_functions_alone(self):
+    def test_existing_pool_gets_only_the_functions(self):
         given = {**self.base, "UserPoolId": "us-east-1_abcDEF123", "Alarms": "false"}
         made = combinations.made(self.template, {**given, "Dashboard": "false"})
         types = sorted({resource["Type"] for resource in made["Resources"].values()})
@@ -329,13 +329,13 @@ class Rights(unittest.TestCase):
         expected |= {("VerifyAuthChallengeRole", action): table for action in self.CONSUMES}
         self.assertEqual(tables, expected)
 
-    def test_texts_go_to_numbers_and_not_to_topics(self):
+    def test_sns_publish_excludes_topics(self):
         of_topics = {"not": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}}
         policies = self.policies()
         self.assertEqual(policies["CreateAuthChallengeRole"]["sns:Publish"], of_topics)
         self.assertEqual(policies["UserPoolSmsRole"], {"sns:Publish": of_topics})
 
-    def test_e_mail_is_sent_from_one_identity(self):
+    def test_ses_send_is_limited_to_one_identity(self):
         arn = "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:"
         identity = {"Fn::Sub": f"{arn}identity/${{EmailIdentity}}"}
         create = self.policies()["CreateAuthChallengeRole"]
@@ -350,7 +350,7 @@ class Rights(unittest.TestCase):
         self.assertEqual(create["ses:SendEmail"], sent_with)
         self.assertEqual(create["ses:SendTemplatedEmail"], sent_with)
 
-    def test_nothing_but_tracing_has_a_star(self):
+    def test_only_tracing_permissions_have_a_wildcard(self):
         tracing = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
         for traced in ["false", "true"]:
             policies = self.policies(Tracing=traced, IdentityPool="with-guests")
@@ -364,7 +364,7 @@ class Rights(unittest.TestCase):
             self.assertEqual(policies["GuestRole"], {})
             self.assertEqual(policies["SignedInRole"], {})
 
-    def test_what_is_allowed_is_what_the_code_calls(self):
+    def test_permissions_match_the_calls_in_the_code(self):
         roles = {"define": "DefineAuthChallengeRole", "verify": "VerifyAuthChallengeRole"}
         roles["create"] = "CreateAuthChallengeRole"
         policies = self.policies(EmailTemplate="T", EmailConfigurationSet="C")
@@ -394,7 +394,7 @@ class Rights(unittest.TestCase):
         }
         return {action for service, text in called.items() for action in actions(service, text)}
 
-    def test_only_the_pool_may_call(self):
+    def test_only_the_user_pool_may_invoke_the_functions(self):
         resources = combinations.load()["Resources"].values()
         permissions = [r for r in resources if r["Type"] == "AWS::Lambda::Permission"]
         self.assertEqual(len(permissions), 3)

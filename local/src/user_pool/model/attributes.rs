@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn phone_numbers_are_e164() {
+    fn phone_numbers_outside_e164_are_invalid() {
         for (value, right) in [
             ("+819012345678", true),
             ("+12", true),
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn e_mail_addresses_have_two_parts() {
+    fn malformed_email_addresses_are_invalid() {
         for (value, right) in [
             ("a@example.com", true),
             ("a.b+c@mail.example.com", true),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_show_the_ends() {
+    fn masked_contacts_show_only_their_ends() {
         assert_eq!(Contact::PhoneNumber.mask("+819012345678"), "+********5678");
         assert_eq!(Contact::PhoneNumber.mask("+123"), "+123");
         assert_eq!(Contact::Email.mask("maya@example.com"), "m***@e***");

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_bears_five_wrong_tries() {
+    fn sixth_attempt_at_a_code_exceeds_the_limit() {
         let mut rng = StdRng::seed_from_u64(3);
         let mut code = ConfirmationCode::generate(Contact::Email, Duration::ZERO, &mut rng);
         let right = code.code.clone();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_lives_a_day() {
+    fn confirmation_code_expires_after_one_day() {
         let mut rng = StdRng::seed_from_u64(3);
         let mut code = ConfirmationCode::generate(Contact::Email, Duration::ZERO, &mut rng);
         let right = code.code.clone();

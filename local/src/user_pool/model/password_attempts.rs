@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lockouts_double_up_to_a_quarter_of_an_hour() {
+    fn lockout_doubles_up_to_15_minutes() {
         let (mut attempts, who) = (PasswordAttempts::default(), Subject::Unknown("a".to_owned()));
         let mut now = Duration::from_secs(1_000_000);
         for n in 1..40_u32 {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_password_starts_again() {
+    fn correct_password_resets_the_attempt_count() {
         let (mut attempts, who) = (PasswordAttempts::default(), Subject::Unknown("a".to_owned()));
         for right in [false, false, false, false, true, false, false, false, false] {
             attempts.record(&who, right, Duration::ZERO);

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_demand_has_its_text() {
+    fn each_policy_violation_has_its_message() {
         let policy = PasswordPolicy::default();
         assert_eq!(policy.check("Passw0rd!"), Ok(()));
         for (password, fault) in [
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn made_passwords_meet_the_policy() {
+    fn generated_passwords_meet_the_policy() {
         let mut rng = StdRng::seed_from_u64(7);
         for minimum_length in [6, 8, 40] {
             let policy = PasswordPolicy { minimum_length, ..PasswordPolicy::default() };

@@ -263,7 +263,7 @@ mod tests {
 
     /// The formulas in Python's integers, `hashlib` and `hmac`, for fixed `a`, `b` and salt.
     #[test]
-    fn the_exchange_is_cognitos() {
+    fn srp_exchange_matches_cognito_vectors() {
         assert_eq!(
             GROUP.multiplier.to_str_radix(16),
             "538282c4354742d7cbbde2359fcf67f9f5b3a6b08791e5011b43b8a5b66d9ee6"
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_sent_as_it_is_matches_too() {
+    fn plain_password_matches_the_srp_verifier() {
         let verifier = verifier();
         assert!(verifier.matches(WHO, "Passw0rd!"));
         assert!(!verifier.matches(WHO, "passw0rd!"));
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_gives_the_key_away_is_refused() {
+    fn unsafe_or_malformed_srp_a_is_refused() {
         let b = BigUint::from_bytes_be(&[0xb2; 32]);
         let prime = std::str::from_utf8(N).unwrap();
         let twice = (&GROUP.prime * 2_u8).to_str_radix(16);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps_are_read() {
+    fn srp_timestamps_are_parsed_and_other_formats_refused() {
         let at = |text| timestamp(text).map(|time| time.as_secs());
         assert_eq!(at("Wed May 18 03:33:20 UTC 2033"), Some(2_000_000_000));
         assert_eq!(at("Thu Jan 1 00:00:00 UTC 1970"), Some(0));

@@ -161,7 +161,7 @@ mod tests {
     use crate::protocol::random::random_uuid;
 
     #[test]
-    fn a_ticket_opens_only_as_it_was_closed() {
+    fn altered_ticket_is_refused() {
         let mut rng = StdRng::seed_from_u64(1);
         let seal = Seal::generate(&mut rng);
         let other = Seal::generate(&mut rng);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn stand_ins_are_stable_and_apart() {
+    fn stand_in_identifiers_are_stable_and_distinct() {
         let seal = Seal::generate(&mut StdRng::seed_from_u64(1));
         assert_eq!(seal.placeholder_id("a"), seal.placeholder_id("a"));
         assert_ne!(seal.placeholder_id("a"), seal.placeholder_id("b"));

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn indexes_follow_every_change() {
+    fn contact_index_follows_every_change() {
         let (mut users, ids) = users(2);
         let found = |users: &Users, value: &str| {
             users.with_contact(Contact::Email, value).map(|(id, _)| id).collect::<Vec<_>>()
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_contact_is_not_verified() {
+    fn changed_contact_loses_its_verification() {
         let (mut users, ids) = users(1);
         let id = ids[0];
         let verified = [write("email", "a@example.com"), write("email_verified", "True")];
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_sign_in_once_verified() {
+    fn alias_is_found_only_once_verified() {
         let (mut users, ids) = users(2);
         let mut config = PoolConfig::new("us-east-1_Chosen", "chosen");
         config.user_names = UserNames::Chosen { aliases: [Contact::Email].into() };

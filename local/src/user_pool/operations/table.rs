@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_operations_are_in_order() {
+    fn operations_are_sorted_by_name() {
         assert!(OPERATIONS.is_sorted_by(|(a, _), (b, _)| a < b));
     }
 }
