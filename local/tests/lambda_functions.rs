@@ -479,7 +479,7 @@ async fn functions_end_when_their_host_is_killed() {
         return host(program.into()).await;
     }
     let mut host = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "no_function_outlives_a_host_that_is_killed", "--nocapture"])
+        .args(["--exact", "functions_end_when_their_host_is_killed", "--nocapture"])
         .env(IN_HOST, scripted_function())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
