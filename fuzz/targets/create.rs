@@ -1,6 +1,7 @@
 //! Create, from an event's bytes to its answer, over a ledger and an outbox in memory: it sends at
-//! most once a call and no more than the ledger's limit in all, to nobody but the event's own user,
-//! and what it answers fits what it sent and gives no code away.
+//! most once a call and no more than the ledger's limit for the account and for each destination, to
+//! nobody but the event's own user, and always the account's one live code. What it answers fits what
+//! it sent, is sealed for this user and gives no code away.
 
 #![no_main]
 
@@ -8,42 +9,37 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use create_auth_challenge::{Create, Destination, Message, MessageSender, SendError, Settings};
-use fuzz::{CODE_KEY, NOW, is_unknown, response, run, subject, tree};
-use ledger::{Item, ItemKey, Store, StoreError};
+use fuzz::{
+    CODE_KEY, LEDGER_KEY, NOW, Owner, code_key, extract_response, is_true, is_unknown_user,
+    item_names, parse_json, run, string_field,
+};
+use ledger::MemoryStore;
 use libfuzzer_sys::fuzz_target;
-use otp::{ChallengeMetadata, Code, CodeKey, CodeLength, PrivateChallengeParameters};
+use otp::{
+    ChallengeMetadata, CodeLength, CodeParameters, Medium, Nonce, PrivateChallengeParameters,
+};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha20Rng;
-use serde_json::Value;
+use serde_json::{Value, json};
 use trigger::{Fault, Trigger};
 
 /// How often the event comes; the ledger admits one message less.
 const CALLS: usize = 3;
 
-/// Where messages went, and their texts.
-#[derive(Default)]
-struct Outbox(RefCell<Vec<(String, String)>>);
+/// How many seconds a code lives.
+const LIFETIME: u64 = 300;
 
-impl MessageSender for &Outbox {
+/// A message: where it went, and its text.
+type Sent = (String, String);
+
+/// Keeps what is sent.
+#[derive(Default)]
+struct RecordingSender(RefCell<Vec<Sent>>);
+
+impl MessageSender for &RecordingSender {
     async fn send(&self, to: &Destination, message: &Message) -> Result<(), SendError> {
         let message = (to.expose().to_owned(), message.expose_text().to_owned());
         self.0.borrow_mut().push(message);
-        Ok(())
-    }
-}
-
-#[derive(Default)]
-struct Table(RefCell<BTreeMap<ItemKey, Item>>);
-
-impl Store for Table {
-    async fn load(&self, key: &ItemKey) -> Result<Item, StoreError> {
-        Ok(self.0.borrow().get(key).cloned().unwrap_or_default())
-    }
-
-    async fn store(&self, key: &ItemKey, item: &Item, _: u64) -> Result<(), StoreError> {
-        let before = self.load(key).await?.version;
-        assert_eq!(before + 1, item.version, "a store that skips a version");
-        self.0.borrow_mut().insert(key.clone(), item.clone());
         Ok(())
     }
 }
@@ -53,9 +49,11 @@ fn settings(first_round: &str) -> Settings {
         "CODE_KEY" => Some(CODE_KEY.to_owned()),
         // Longer than chance could have it in a time or a hash.
         "CODE_LENGTH" => Some("10".to_owned()),
+        "CODE_LIFETIME_SECONDS" => Some(LIFETIME.to_string()),
         "EMAIL_FROM" => Some("sign-in@example.com".to_owned()),
         "FIRST_ROUND" => Some(first_round.to_owned()),
         "ISSUE_LIMITS" => Some(format!("{}/15m", CALLS - 1)),
+        "LEDGER_KEY" => Some(LEDGER_KEY.to_owned()),
         "LEDGER_TABLE" => Some("ledger".to_owned()),
         "SMS_COUNTRIES" => Some("*".to_owned()),
         _ => None,
@@ -65,73 +63,144 @@ fn settings(first_round: &str) -> Settings {
 
 fuzz_target!(|event: &str| {
     for first_round in ["send", "choose"] {
-        call(event, settings(first_round));
+        check_calls(event, settings(first_round));
     }
 });
 
-fn call(event: &str, settings: Settings) {
-    let outbox = Outbox::default();
-    let create = Create::new(settings, &outbox, Table::default());
-    for call in 0..CALLS {
-        let mut generator = ChaCha20Rng::seed_from_u64(call as u64);
-        let before = outbox.0.borrow().len();
-        let respond =
-            async |event: &trigger::Event| create.respond(event, NOW * 1_000, &mut generator).await;
-        let result = run(trigger::answer(Trigger::Create, event, respond));
-        let sent = outbox.0.borrow()[before..].to_vec();
-        assert!(sent.len() <= 1, "two messages for one call");
-        match result {
-            Ok(answer) => check(event, &response(event, &answer), sent.first()),
-            Err(Fault::Unavailable | Fault::DeliveryFailed) => panic!("nothing was the matter"),
-            Err(_) => assert!(sent.is_empty(), "a message, and a fault"),
-        }
+fn check_calls(event: &str, settings: Settings) {
+    let (sender, store) = (RecordingSender::default(), MemoryStore::default());
+    let create = Create::new(settings, &sender, store.clone());
+    let of_one = call(&create, &sender, event);
+    let Some(mut value) = parse_json(event) else { return };
+    check_ledger(&value, &store, of_one);
+    // Another user with the same contacts, and a user who differs in one contact's case alone, are
+    // other accounts with the same destinations.
+    if of_one == 0 {
+        return;
     }
-    let sent = outbox.0.borrow();
-    for (to, _) in sent.iter() {
-        let there = sent.iter().filter(|(other, _)| other == to).count();
+    value["request"]["userAttributes"]["sub"] = json!("another sub");
+    call(&create, &sender, &value.to_string());
+    if let Some(email) = string_field(&value["request"], "userAttributes", "email") {
+        value["request"]["userAttributes"]["sub"] = json!("a third sub");
+        value["request"]["userAttributes"]["email"] = json!(email.to_ascii_uppercase());
+        call(&create, &sender, &value.to_string());
+    }
+    let mut counts = BTreeMap::new();
+    for (to, _) in sender.0.borrow().iter() {
+        *counts.entry(to.to_ascii_lowercase()).or_insert(0) += 1;
+    }
+    for (_, there) in counts {
         assert!(there < CALLS, "{there} messages to one destination");
     }
 }
 
-fn check(event: &str, response: &Value, sent: Option<&(String, String)>) {
-    let note =
-        response["challengeMetadata"].as_str().and_then(|text| ChallengeMetadata::parse(text).ok());
-    let public = response["publicChallengeParameters"].as_object().expect("public parameters");
-    assert!(public.values().all(Value::is_string));
-    let private = PrivateChallengeParameters::parse(|name| {
-        response["privateChallengeParameters"][name].as_str()
-    });
-    let record = match (note.expect("a note"), private.expect("private parameters")) {
-        (ChallengeMetadata::Code(record), PrivateChallengeParameters::Code(private)) => {
-            assert_eq!(private.nonce, record.nonce);
-            record
+/// Calls create with `event` again and again, and returns how many messages that sent.
+fn call(
+    create: &Create<&RecordingSender, MemoryStore>,
+    sender: &RecordingSender,
+    event: &str,
+) -> usize {
+    let mut nonces = Vec::new();
+    for call in 0..CALLS {
+        let mut generator = ChaCha20Rng::seed_from_u64(call as u64);
+        let before = sender.0.borrow().len();
+        let respond =
+            async |event: &trigger::Event| create.respond(event, NOW * 1_000, &mut generator).await;
+        let result = run(trigger::answer(Trigger::Create, event, respond));
+        let sent = sender.0.borrow()[before..].to_vec();
+        assert!(sent.len() <= 1, "two messages for one call");
+        match result {
+            Ok(answer) => {
+                let sent = sent.first();
+                let nonce = check_response(event, &extract_response(event, &answer), sent);
+                nonces.extend(nonce.filter(|_| sent.is_some()));
+            }
+            Err(Fault::Unavailable | Fault::DeliveryFailed) => panic!("fault without a failure"),
+            Err(_) => assert!(sent.is_empty(), "message sent despite a fault"),
         }
-        (ChallengeMetadata::Choice, PrivateChallengeParameters::Choice { .. }) => {
-            return assert!(sent.is_none(), "a message before the choice");
-        }
-        (note, private) => panic!("{note:?} and {private:?}"),
-    };
-
-    let Some(event) = tree(event) else { return };
-    let (pool, subject) = (event["userPoolId"].as_str(), subject(&event));
-    let (pool, subject) = (pool.expect("a pool"), subject.expect("a user"));
-    let key = CodeKey::new(CODE_KEY).expect("a key");
-    let code = Code::derive(&key, pool, &subject, &record.nonce, CodeLength::MAX);
-    assert!(!response.to_string().contains(code.expose()), "the code is in the response");
-    if let Some((to, text)) = sent {
-        assert!(text.contains(code.expose()), "another code was sent");
-        assert!(!is_unknown(&event["request"]), "a message for a user who does not exist");
-        let attributes = &event["request"]["userAttributes"];
-        let own = ["phone_number", "email"].map(|name| scalar(&attributes[name]));
-        assert!(own.contains(&Some(to.clone())), "a message to somebody else");
     }
+    assert!(nonces.windows(2).all(|pair| pair[0] == pair[1]), "two live codes of one account");
+    assert!(nonces.len() < CALLS, "{} messages to one account", nonces.len());
+    nonces.len()
 }
 
-/// A text, or what is read as one.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        _ => None,
+/// Checks a response, and returns the nonce of its code; none before the choice.
+fn check_response(event: &str, response: &Value, sent: Option<&Sent>) -> Option<Nonce> {
+    let metadata = response["challengeMetadata"].as_str().expect("metadata");
+    let metadata = ChallengeMetadata::parse(metadata).expect("metadata of this version");
+    let public = response["publicChallengeParameters"].as_object().expect("public parameters");
+    assert!(public.values().all(Value::is_string));
+    let private = |name: &str| response["privateChallengeParameters"][name].as_str();
+    let record = match metadata {
+        ChallengeMetadata::Code(record) => Some(record),
+        ChallengeMetadata::Choice => None,
+    };
+    let nonce = record.map(|record| record.code.nonce);
+    assert_eq!(private("nonce"), nonce.map(|nonce| nonce.encode()).as_deref());
+    assert!(nonce.is_some() || sent.is_none(), "message sent before the choice");
+
+    let Some(event) = parse_json(event) else { return nonce };
+    let request = &event["request"];
+    let owner = Owner::of(&event).expect("a pool and a user");
+    let open = |user_sub: &str| {
+        PrivateChallengeParameters::open(private, &code_key(), &owner.pool_id, user_sub)
+    };
+    assert!(open(&format!("{}x", owner.user_sub)).is_err(), "parameters of any user");
+    let media: Vec<Medium> = public["MEDIA"].as_str().and_then(Medium::from_list).expect("media");
+    match open(&owner.user_sub).expect("parameters sealed for the user") {
+        PrivateChallengeParameters::Code(CodeParameters {
+            nonce,
+            expires_at,
+            round: _,
+            media: bound,
+        }) => {
+            let code = record.expect("a code's record").code;
+            assert_eq!(nonce, code.nonce);
+            assert_eq!(expires_at, code.issued_at.saturating_add(LIFETIME));
+            assert_eq!(bound, media);
+            let digits = owner.code(nonce, CodeLength::MAX);
+            assert!(!response.to_string().contains(&digits), "the code is in the response");
+            assert!(sent.is_none_or(|(_, text)| text.contains(&digits)), "another code was sent");
+        }
+        PrivateChallengeParameters::Choice { alternative } => {
+            assert!(record.is_none());
+            assert_eq!(alternative, media.get(1).copied());
+        }
     }
+    if let Some((to, _)) = sent {
+        assert!(!is_unknown_user(request), "message sent for an unknown user");
+        let is_own = |medium: Medium| {
+            let (address, verified) = medium.attributes();
+            let address = string_field(request, "userAttributes", address);
+            address.as_ref() == Some(to) && is_true(request, verified)
+        };
+        let own = [Medium::Sms, Medium::Email].into_iter().find(|medium| is_own(*medium));
+        let medium = own.expect("message sent to another recipient");
+        assert_eq!(record.map(|record| record.medium), Some(medium));
+        assert!(media.contains(&medium));
+    }
+    nonce
+}
+
+/// Checks what the calls of `event` left in the ledger, after they sent so many messages: all of them
+/// are counted, and the items of an unknown user are not those of a user.
+fn check_ledger(event: &Value, store: &MemoryStore, sent: usize) {
+    let (Some(owner), items) = (Owner::of(event), store.items()) else { return };
+    assert!(items.values().all(|item| item.times.len() < CALLS));
+    let (names, pool_id) = (item_names(), &owner.pool_id);
+    let own: Vec<_> = [&owner.phone_number, &owner.email]
+        .into_iter()
+        .map(|address| names.destination(address))
+        .chain([names.account(pool_id, &owner.user_sub)])
+        .collect();
+    if is_unknown_user(&event["request"]) {
+        assert!(own.iter().all(|key| !items.contains_key(key)), "an unknown user's item");
+        return;
+    }
+    assert!(items.keys().all(|key| own.contains(key)), "another user's item");
+    let account = items.get(&names.account(pool_id, &owner.user_sub));
+    let counted = account.map_or(0, |item| item.times.len());
+    assert!(sent <= counted, "message sent without being counted");
+    let live = account.and_then(|item| item.codes.live.clone());
+    assert!(live.is_none_or(|live| live.key == code_key().tag()));
 }

@@ -4,7 +4,7 @@
 #![no_main]
 
 use define_auth_challenge::{Rules, SignInMode, respond};
-use fuzz::{is_resend, is_unknown, response, run, tree};
+use fuzz::{extract_response, is_resend, is_unknown_user, parse_json, run};
 use libfuzzer_sys::fuzz_target;
 use otp::Record;
 use serde_json::{Value, json};
@@ -19,8 +19,8 @@ fuzz_target!(|event: &str| {
         let respond = async |event: &trigger::Event| Ok(respond(&event.request, &rules));
         match run(trigger::answer(Trigger::Define, event, respond)) {
             Err(Fault::Internal(_)) => {}
-            Err(fault) => panic!("define says {fault}"),
-            Ok(answer) => check(event, &response(event, &answer), sign_in),
+            Err(fault) => panic!("define fails with {fault}"),
+            Ok(answer) => check(event, &extract_response(event, &answer), sign_in),
         }
     }
 });
@@ -34,15 +34,18 @@ fn check(event: &str, response: &Value, sign_in: SignInMode) {
         outcome(Value::Null, false, true),
     ];
     assert!(tokens || others.contains(response), "{response}");
-    let Some(event) = tree(event) else { return };
+    let Some(event) = parse_json(event) else { return };
     let request = &event["request"];
     if tokens {
-        assert!(deserves_tokens(request, sign_in), "tokens for {request}");
+        assert!(grammar_allows_tokens(request, sign_in), "tokens for {request}");
     }
     if *response == others[0] {
         // Each challenge so far was a choice, was answered wrong, or had a request to resend.
         let most = usize::from(LIMITS.attempts + 2 * LIMITS.sends);
-        assert!(session(request).len() - openings(request) <= most, "a sign-in without an end");
+        assert!(
+            session(request).len() - count_prior_challenges(request) <= most,
+            "sign-in exceeds its limits"
+        );
     }
 }
 
@@ -51,12 +54,12 @@ fn session(request: &Value) -> &[Value] {
 }
 
 /// How many steps come before the first code.
-fn openings(request: &Value) -> usize {
+fn count_prior_challenges(request: &Value) -> usize {
     session(request).iter().take_while(|entry| entry["challengeName"] != "CUSTOM_CHALLENGE").count()
 }
 
 /// The grammar of `docs/SECURITY.md`: allowed opening, choices, answers that were not right, a right one.
-fn deserves_tokens(request: &Value, sign_in: SignInMode) -> bool {
+fn grammar_allows_tokens(request: &Value, sign_in: SignInMode) -> bool {
     const FACTORS: [&str; 5] = [
         "SMS_MFA",
         "EMAIL_OTP",
@@ -64,7 +67,7 @@ fn deserves_tokens(request: &Value, sign_in: SignInMode) -> bool {
         "DEVICE_SRP_AUTH",
         "DEVICE_PASSWORD_VERIFIER",
     ];
-    let (opening, codes) = session(request).split_at(openings(request));
+    let (opening, codes) = session(request).split_at(count_prior_challenges(request));
     let names: Vec<&str> = opening.iter().filter_map(|e| e["challengeName"].as_str()).collect();
     let opened = match sign_in {
         SignInMode::Passwordless => matches!(names[..], [] | ["SRP_A"]),
@@ -76,7 +79,7 @@ fn deserves_tokens(request: &Value, sign_in: SignInMode) -> bool {
         },
     };
     let is_choice = |entry: &&Value| {
-        entry["challengeName"] == "CUSTOM_CHALLENGE" && entry["challengeMetadata"] == "v1.choice"
+        entry["challengeName"] == "CUSTOM_CHALLENGE" && entry["challengeMetadata"] == "v2.choice"
     };
     let codes = codes.get(codes.iter().take_while(is_choice).count()..).unwrap_or_default();
     let Some((last, before)) = codes.split_last() else { return false };
@@ -87,7 +90,7 @@ fn deserves_tokens(request: &Value, sign_in: SignInMode) -> bool {
         && codes.iter().all(ours)
         && before.iter().all(|entry| entry["challengeResult"] != true)
         && last["challengeResult"] == true
-        && record.is_some_and(|record| record.wrong < LIMITS.attempts)
-        && !is_unknown(request)
+        && record.is_some_and(|record| record.wrong_answers < LIMITS.attempts)
+        && !is_unknown_user(request)
         && !is_resend(request)
 }

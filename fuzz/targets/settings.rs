@@ -7,28 +7,33 @@ use std::collections::BTreeMap;
 
 use aws::{Environment, Service};
 use libfuzzer_sys::fuzz_target;
-use settings::{CodeSettings, SettingError};
+use settings::{CodeSettings, LedgerSettings, SettingError};
 
 /// What errors are made of, beside letters and digits. A value that were repeated would bring others.
-const MARKS: &str = " ,.;:=<>/@`_-()*+'{}";
+const ALLOWED_PUNCTUATION: &str = " ,.;:=<>/@`_-()*+'{}";
 
-/// What every key has and no error.
-const MARK_OF_KEYS: char = '~';
+/// What every secret has and no error.
+const SECRET_MARKER: char = '~';
+
+/// The variables that hold secrets.
+const SECRETS: [&str; 3] = ["CODE_KEY", "LEDGER_KEY", "AWS_SECRET_ACCESS_KEY"];
 
 fuzz_target!(|text: &str| {
     let variables: BTreeMap<&str, &str> =
         text.lines().filter_map(|line| line.split_once('=')).collect();
     let lookup = |name: &str| {
         let mut value = (*variables.get(name)?).to_owned();
-        if ["CODE_KEY", "AWS_SECRET_ACCESS_KEY"].contains(&name) && !value.is_empty() {
-            value.push(MARK_OF_KEYS);
+        if SECRETS.contains(&name) && !value.is_empty() {
+            value.push(SECRET_MARKER);
         }
         Some(value)
     };
     check(define_auth_challenge::read(&lookup).map(drop));
     check(create_auth_challenge::Settings::read(&lookup).map(drop));
-    check(Environment::read(&lookup, [Service::DynamoDb, Service::SesV2, Service::Sns]).map(drop));
     check(CodeSettings::read(&lookup).map(drop));
+    check(LedgerSettings::read(&lookup).map(drop));
+    check(Environment::read(&lookup, [Service::DynamoDb, Service::SesV2, Service::Sns]).map(drop));
+    check(Environment::read(&lookup, [Service::DynamoDb]).map(drop));
 });
 
 fn check(outcome: Result<(), SettingError>) {
@@ -37,6 +42,6 @@ fn check(outcome: Result<(), SettingError>) {
     assert!(text.starts_with(error.variable) && !error.variable.is_empty());
     let end = format!("; for example {}={}", error.variable, error.example);
     assert!(text.ends_with(&end), "{text}");
-    let ours = |c: char| c.is_ascii_alphanumeric() || MARKS.contains(c);
-    assert!(text.chars().all(ours), "{text}");
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || ALLOWED_PUNCTUATION.contains(c);
+    assert!(text.chars().all(is_allowed), "{text}");
 }
