@@ -16,15 +16,18 @@ use std::time::{Duration, Instant};
 use create_auth_challenge::{Language, Message, MessageCatalog};
 use define_auth_challenge::{Rules, SignInMode};
 use futures_util::FutureExt as _;
-use ledger::{Account, IssueLimit, UserTag, Wanted, admit};
+use ledger::{CodeRules, CodeState, IssueLimit, ItemNames, admit};
 use numbering::classify;
-use otp::{ClientRequest, Code, CodeKey, CodeLength, CodeParameters, Medium, Nonce, Record};
+use otp::{
+    ClientRequest, Code, CodeKey, CodeLength, CodeOwner, CodeParameters, IssuedCode, LedgerKey,
+    Medium, Nonce, PrivateChallengeParameters, Record, RoundId,
+};
 use serde_json::{Value, json};
 use settings::{CodeSettings, Limits};
 use trigger::Trigger;
-use verify_auth_challenge::{Subject, is_right};
+use verify_auth_challenge::{User, judge};
 
-type Failure = Box<dyn std::error::Error>;
+type BenchError = Box<dyn std::error::Error>;
 
 /// How long one sample takes at least, so that the clock's steps do not matter.
 const SAMPLE: Duration = Duration::from_millis(2);
@@ -33,11 +36,18 @@ const SAMPLE: Duration = Duration::from_millis(2);
 const SAMPLES: usize = 41;
 
 /// How often Valgrind runs a case: the difference of two such runs has nothing of start and end.
-const COUNTED: [u64; 2] = [10, 60];
+const VALGRIND_ITERATIONS: [u64; 2] = [10, 60];
 
+const KEY: &str = "an example key of some 40 different bytes";
 const POOL: &str = "us-east-1_LocalPool";
 const SUB: &str = "5d1c7f9e-0a63-4a0e-9c6e-2f1d3b7a8c90";
 const NOW: u64 = 1_767_225_600;
+const OWNER: CodeOwner<'static> = CodeOwner {
+    pool_id: POOL,
+    user_sub: SUB,
+    phone_number: "+819012345678",
+    email: "jane@example.com",
+};
 
 /// A case: its name, and the work.
 struct Case {
@@ -45,66 +55,82 @@ struct Case {
     work: Box<dyn Fn()>,
 }
 
-fn case<T>(name: impl Into<String>, work: impl Fn() -> T + 'static) -> Case {
+fn bench_case<T>(name: impl Into<String>, work: impl Fn() -> T + 'static) -> Case {
     Case { name: name.into(), work: Box::new(move || drop(black_box(work()))) }
 }
 
-fn main() -> Result<(), Failure> {
+fn main() -> Result<(), BenchError> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let cases = cases()?;
     if let Some(name) = arguments.next() {
         // As Valgrind runs us: one case, so often.
-        let times: u64 = arguments.next().ok_or("how often?")?.parse()?;
-        let case = cases.iter().find(|case| case.name == name).ok_or("no such case")?;
+        let times: u64 = arguments.next().ok_or("missing iteration count")?.parse()?;
+        let case = cases.iter().find(|case| case.name == name).ok_or("unknown case")?;
         (0..times).for_each(|_| (case.work)());
         return Ok(());
     }
     let mut out = io::stdout().lock();
     writeln!(out, "{:<40} {:>10} {:>13}", "", "ns", "instructions")?;
     for case in &cases {
-        let time = time(&case.work);
-        let count = instructions(&case.name)?;
+        let time = measure_nanoseconds(&case.work);
+        let count = count_instructions(&case.name)?;
         let count = count.map_or_else(|| "no valgrind".to_owned(), |count| count.to_string());
         writeln!(out, "{:<40} {time:>10.0} {count:>13}", case.name)?;
     }
     Ok(())
 }
 
-fn cases() -> Result<Vec<Case>, Failure> {
+fn cases() -> Result<Vec<Case>, BenchError> {
     let mut cases = Vec::new();
-    let key = CodeKey::new("an example key of some 40 different bytes")?;
+    let key = CodeKey::new(KEY)?;
     let length = CodeLength::MIN;
     let nonce = Nonce::from_bytes([7; 16]);
+    let issued = IssuedCode { nonce, issued_at: NOW };
     let record =
-        Record { nonce, issued_at: NOW, sent_at: NOW, medium: Medium::Sms, sends: 1, wrong: 1 };
+        Record { code: issued, sent_at: NOW, medium: Medium::Sms, sends: 1, wrong_answers: 1 };
+    let parameters = CodeParameters {
+        nonce,
+        expires_at: NOW + 300,
+        round: RoundId::from_bytes([9; 16]),
+        media: vec![Medium::Sms, Medium::Email],
+    };
 
     let own = key.clone();
-    cases.push(case("code: derive", move || Code::derive(&own, POOL, SUB, &nonce, length)));
-    let code = Code::derive(&key, POOL, SUB, &nonce, length).expose().to_owned();
-    let settings = CodeSettings { key, length };
-    cases.push(case("code: derive and compare", move || {
-        let challenge = CodeParameters { nonce, expires_at: NOW + 300 };
-        let subject = Subject { pool_id: POOL, user_sub: SUB, not_found: false };
-        is_right(
-            Some(&code),
-            ClientRequest::from_client_metadata(|_| None),
-            challenge,
-            subject,
-            &settings,
-            NOW,
-        )
+    cases.push(bench_case("code: derive", move || Code::derive(&own, OWNER, &nonce, length)));
+    let code = Code::derive(&key, OWNER, &nonce, length).expose().to_owned();
+    let wrong = if code.ends_with('0') { "1" } else { "0" };
+    let wrong = code.chars().take(length.digits() - 1).collect::<String>() + wrong;
+    let codes = CodeSettings { key: key.clone(), length };
+    for (name, answer) in [("right", code), ("wrong", wrong)] {
+        let (parameters, codes) = (parameters.clone(), codes.clone());
+        cases.push(bench_case(format!("code: judge a {name} answer"), move || {
+            let user = User { owner: OWNER, is_verified: &|_| true, not_found: false };
+            let asked = ClientRequest::from_client_metadata(|_| None);
+            judge(Some(&answer), asked, &parameters, user, &codes, NOW)
+        }));
+    }
+    let private = PrivateChallengeParameters::Code(parameters);
+    let sealed = private.seal(&key, POOL, SUB);
+    let own = key.clone();
+    cases.push(bench_case("private parameters: seal", move || private.seal(&own, POOL, SUB)));
+    let own = key.clone();
+    cases.push(bench_case("private parameters: open", move || {
+        let get = |wanted: &str| {
+            sealed.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str())
+        };
+        PrivateChallengeParameters::open(get, &own, POOL, SUB).is_ok()
     }));
-    cases.push(case("record: encode", move || record.encode()));
+    cases.push(bench_case("record: encode", move || record.encode()));
     let text = record.encode();
-    cases.push(case("record: parse", move || Record::parse(&text).is_ok()));
-    cases.push(case("number: +819012345678", || classify(black_box("+819012345678"))));
-    cases.push(case("number: +18765550123", || classify(black_box("+18765550123"))));
+    cases.push(bench_case("record: parse", move || Record::parse(&text).is_ok()));
+    cases.push(bench_case("number: +819012345678", || classify(black_box("+819012345678"))));
+    cases.push(bench_case("number: +18765550123", || classify(black_box("+18765550123"))));
 
     for entries in [0, 1, 2, 4, 8, 16, 32, 64] {
         let event = define_event(entries, &record).to_string();
         let rules =
             Rules { sign_in: SignInMode::Passwordless, limits: Limits { attempts: 5, sends: 10 } };
-        cases.push(case(format!("define: event with a history of {entries}"), move || {
+        cases.push(bench_case(format!("define: event with a history of {entries}"), move || {
             let answer = trigger::answer(Trigger::Define, &event, async |event| {
                 Ok(define_auth_challenge::respond(&event.request, &rules))
             });
@@ -112,36 +138,47 @@ fn cases() -> Result<Vec<Case>, Failure> {
         }));
     }
     for messages in [0, 4, 16, 64, 256, 1_024] {
-        let account =
-            Account { times: (0..messages).map(|n| NOW * 1_000 + n).collect(), open: None };
+        let times: Vec<u64> = (0..messages).map(|n| NOW * 1_000 + n).collect();
         let limits = [
             IssueLimit { count: 2_000, window: Duration::from_secs(900) },
             IssueLimit { count: 2_000, window: Duration::from_secs(86_400) },
         ];
-        let wanted = Wanted::New(UserTag("user".to_owned()), nonce);
-        cases.push(case(format!("ledger: admit after {messages} in the window"), move || {
-            admit(&account, &wanted, &limits, NOW * 1_000 + 2_000).is_ok()
+        cases
+            .push(bench_case(format!("ledger: admit after {messages} in the window"), move || {
+                admit(&times, &limits, NOW * 1_000 + 2_000).is_ok()
+            }));
+    }
+    let rules = CodeRules { key: key.tag(), lifetime: 300 };
+    let (state, _) = CodeState::default().issue(nonce, &rules, NOW);
+    let fresh = Nonce::from_bytes([8; 16]);
+    for (name, at) in [("the live code", NOW + 30), ("a new code", NOW + 299)] {
+        let (state, rules) = (state.clone(), rules.clone());
+        cases.push(bench_case(format!("ledger: issue {name}"), move || {
+            state.issue(fresh, &rules, black_box(at))
         }));
     }
+    let round = RoundId::from_bytes([9; 16]);
+    cases.push(bench_case("ledger: consume", move || state.consume(nonce, round)));
+    let names = ItemNames::new(LedgerKey::new(KEY)?);
+    cases.push(bench_case("ledger: name an account", move || names.account(POOL, SUB)));
     let languages: Vec<&'static Language> = Language::all().iter().collect();
     let ends = [languages.first(), languages.last()].into_iter().flatten().copied();
     for language in ends {
         for medium in [Medium::Sms, Medium::Email] {
             let words = MessageCatalog::default();
-            let code = Code::derive(&settings_key()?, POOL, SUB, &nonce, length);
+            let code = Code::derive(&key, OWNER, &nonce, length);
             let name = format!("message: {} in {}", medium.name(), language.tag);
-            cases.push(case(name, move || Message::new(&words, language, medium, &code, 299)));
+            cases
+                .push(bench_case(name, move || Message::new(&words, language, medium, &code, 299)));
         }
         let words = MessageCatalog::default();
         let name = format!("language: {} of {}", language.tag, languages.len());
-        cases.push(case(name, move || words.language([Some(language.tag)]).tag));
+        cases.push(bench_case(name, move || words.language([Some(language.tag)]).tag));
     }
-    cases.push(case("settings: all languages' words", || MessageCatalog::read(&|_| None).is_ok()));
+    cases.push(bench_case("settings: all languages' words", || {
+        MessageCatalog::read(&|_| None).is_ok()
+    }));
     Ok(cases)
-}
-
-fn settings_key() -> Result<CodeKey, Failure> {
-    Ok(CodeKey::new("an example key of some 40 different bytes")?)
 }
 
 /// Define's event after so many rounds in which the client asked for the code again.
@@ -171,7 +208,7 @@ fn define_event(entries: usize, record: &Record) -> Value {
 }
 
 /// How many nanoseconds `work` takes: the median of samples.
-fn time(work: &dyn Fn()) -> f64 {
+fn measure_nanoseconds(work: &dyn Fn()) -> f64 {
     let mut times = 1;
     let sample = |times: u32| {
         let started = now();
@@ -188,20 +225,20 @@ fn time(work: &dyn Fn()) -> f64 {
 }
 
 /// How many instructions the case takes; none where there is no Valgrind.
-fn instructions(name: &str) -> Result<Option<u64>, Failure> {
+fn count_instructions(name: &str) -> Result<Option<u64>, BenchError> {
     let mut counts = [0; 2];
-    for (times, count) in COUNTED.into_iter().zip(&mut counts) {
+    for (times, count) in VALGRIND_ITERATIONS.into_iter().zip(&mut counts) {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
         valgrind.arg(std::env::current_exe()?).args([name, &times.to_string()]);
         let Ok(said) = valgrind.output() else { return Ok(None) };
         let said = String::from_utf8(said.stderr)?;
         let collected = said.lines().find_map(|line| line.split_once("Collected : "));
-        let (_, number) = collected.ok_or("valgrind counts nothing")?;
+        let (_, number) = collected.ok_or("valgrind reported no instruction count")?;
         *count = number.trim().parse::<u64>()?;
     }
     let [few, many] = counts;
-    let [few_times, many_times] = COUNTED;
+    let [few_times, many_times] = VALGRIND_ITERATIONS;
     Ok(Some(many.saturating_sub(few) / (many_times - few_times)))
 }
 

@@ -1,10 +1,10 @@
-// Issues a code and sends it: the ledger admits it, SNS sends it, the ledger closes it.
+// Issues a code and sends it: the ledger admits it for the account and the destination, SNS sends it.
 import { randomBytes } from "node:crypto";
 
-import { DynamoDBClient, GetItemCommand, PutItemCommand } from "@aws-sdk/client-dynamodb";
+import { BatchGetItemCommand, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { PublishCommand, SNSClient } from "@aws-sdk/client-sns";
 
-import { code, mac } from "./code.mjs";
+import { accountKey, code, destinationKey, keyTag, owner, seal } from "./code.mjs";
 
 const dynamodb = new DynamoDBClient({});
 const sns = new SNSClient({});
@@ -16,17 +16,15 @@ const limits = [
 ];
 
 export async function handler(event) {
-  const { userPoolId, userName, request } = event;
-  const attributes = request.userAttributes ?? {};
+  const attributes = event.request.userAttributes ?? {};
   const to = attributes.phone_number;
   if (!to || attributes.phone_number_verified !== "true") {
     throw new Error("NO_DESTINATION");
   }
-  const sub = attributes.sub ?? userName;
-  const nonce = randomBytes(16).toString("base64url");
+  const user = owner(event);
   const now = Date.now();
-  const admitted = await admit(to, mac("user", userPoolId, sub).toString("base64url"), nonce, now);
-  const text = `${code(userPoolId, sub, nonce)} is your sign-in code. It expires in ${lifetime / 60} minutes.`;
+  const { nonce, issued } = await admit(user, to, now);
+  const text = `${code(user, nonce)} is your sign-in code. It expires in ${lifetime / 60} minutes.`;
   await sns.send(
     new PublishCommand({
       PhoneNumber: to,
@@ -36,59 +34,73 @@ export async function handler(event) {
       },
     }),
   );
-  await close(admitted, now);
-  const issued = Math.floor(now / 1000);
-  const expires = String(issued + lifetime);
+  const expires_at = String(issued + lifetime);
+  const media = attributes.email_verified === "true" ? "SMS,EMAIL" : "SMS";
+  const parameters = { nonce, expires_at, round: randomBytes(16).toString("base64url"), media };
   event.response = {
     publicChallengeParameters: {
       CODE_DELIVERY_DELIVERY_MEDIUM: "SMS",
-      CODE_DELIVERY_DESTINATION: `+${"*".repeat(to.length - 5)}${to.slice(-4)}`,
+      CODE_DELIVERY_DESTINATION: `+${"*".repeat(7)}${to.slice(-4)}`,
       CODE_LENGTH: process.env.CODE_LENGTH ?? "6",
-      EXPIRES_AT: expires,
+      EXPIRES_AT: expires_at,
     },
-    privateChallengeParameters: { nonce, expires_at: expires },
-    challengeMetadata: `v1.${nonce}.${issued}.SMS`,
+    privateChallengeParameters: { ...parameters, mac: seal(user, parameters) },
+    challengeMetadata: `v2.${nonce}.${issued}.${Math.floor(now / 1000)}.SMS.1.0`,
   };
   return event;
 }
 
-async function admit(to, user, nonce, now) {
-  const { key, item } = await load(to);
+async function admit(user, to, now) {
+  const keys = [accountKey(user), destinationKey(to)];
+  const [account, destination] = await load(keys);
+  const times = [account, destination].map((item) => admitted(item, now));
+  const codes = issue(account, Math.floor(now / 1000));
+  await store(keys[0], account, { times: times[0], ...codes }, now);
+  await store(keys[1], destination, { times: times[1] }, now);
+  return { nonce: codes.live.S, issued: Number(codes.live_issued_at.N) };
+}
+
+function admitted(item, now) {
   const times = (item.times?.L ?? []).map(({ N }) => Number(N)).filter((time) => now - time < limits[1].milliseconds);
   for (const { count, milliseconds } of limits) {
     if (times.filter((time) => now - time < milliseconds).length >= count) {
       throw new Error("TOO_MANY_CODES");
     }
   }
-  return await store(key, item, {
-    times: { L: [...times, now].map((time) => ({ N: String(time) })) },
-    open_nonce: { S: nonce },
-    open_user: { S: user },
-    open_at: { N: String(now) },
-    expires_at: { N: String(Math.floor(now / 1000) + 86_460) },
-  });
+  return { L: [...times, now].map((time) => ({ N: String(time) })) };
 }
 
-// With what is known of the item: somebody else's change since would be a conflict.
-async function close({ key, item }, now) {
-  const expires_at = { N: String(Math.floor(now / 1000) + 86_460) };
-  await store(key, item, { times: item.times, expires_at });
+// The live code again, if it has enough of its life left, or a new one.
+function issue({ live, live_issued_at, live_key, previous, used, used_by }, now) {
+  const kept = { ...(used && { used, used_by }) };
+  const left = Number(live_issued_at?.N ?? 0) + lifetime - now;
+  if (live && live_key.S === keyTag && left >= Math.min(60, lifetime / 2)) {
+    return { live, live_issued_at, live_key, ...(previous && { previous }), ...kept };
+  }
+  return {
+    live: { S: randomBytes(16).toString("base64url") },
+    live_issued_at: { N: String(now) },
+    live_key: { S: keyTag },
+    ...(live && { previous: live }),
+    ...kept,
+  };
 }
 
-async function load(to) {
-  const key = mac("destination", to).toString("base64url");
-  const { Item } = await dynamodb.send(
-    new GetItemCommand({ TableName: table, Key: { destination: { S: key } }, ConsistentRead: true }),
+async function load(keys) {
+  const Keys = keys.map((key) => ({ key: { S: key } }));
+  const { Responses } = await dynamodb.send(
+    new BatchGetItemCommand({ RequestItems: { [table]: { Keys, ConsistentRead: true } } }),
   );
-  return { key, item: Item ?? {} };
+  const items = Responses?.[table] ?? [];
+  return keys.map((key) => items.find((item) => item.key.S === key) ?? {});
 }
 
-async function store(key, before, fields) {
+async function store(key, before, fields, now) {
   const condition =
     before.version === undefined
       ? {
           ConditionExpression: "attribute_not_exists(#key)",
-          ExpressionAttributeNames: { "#key": "destination" },
+          ExpressionAttributeNames: { "#key": "key" },
         }
       : {
           ConditionExpression: "#version = :before",
@@ -96,7 +108,7 @@ async function store(key, before, fields) {
           ExpressionAttributeValues: { ":before": before.version },
         };
   const version = { N: String(Number(before.version?.N ?? 0) + 1) };
-  const Item = { destination: { S: key }, version, ...fields };
+  const expires_at = { N: String(Math.floor(now / 1000) + 86_460) };
+  const Item = { key: { S: key }, version, expires_at, ...fields };
   await dynamodb.send(new PutItemCommand({ TableName: table, Item, ...condition }));
-  return { key, item: Item };
 }

@@ -5,14 +5,16 @@
 //! cargo bench -p bench --bench functions [-- --json] [--runs COLD] [--warm CALLS] [--before DIR] [--only NAME]
 //! ```
 //!
-//! `--before` adds the functions that are built in that folder, to compare with. `--only create`
+//! `--before` adds the functions that are built in that folder, to compare with; one that answers this
+//! build's events otherwise is left out, which the report says. `--only create`
 //! measures that trigger alone, beside the floor.
 //!
-//! Each runs as on Lambda: a process with a Runtime API of its own. Create calls DynamoDB three
-//! times and SNS once over TLS (`cloud`). Ratios are what to look at: the absolute times are the machine's.
+//! Each runs as on Lambda: a process with a Runtime API of its own. Over TLS (`mock_aws`) create calls
+//! DynamoDB three times and SNS once, and verify DynamoDB once for a right answer and not at all for a
+//! wrong one. Ratios are what to look at: the absolute times are the machine's.
 
-mod cloud;
 mod measure;
+mod mock_aws;
 mod node;
 mod quota;
 mod report;
@@ -22,17 +24,17 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cloud::Cloud;
+use mock_aws::MockAws;
 use node::Node;
-use quota::Quota;
+use quota::CpuQuota;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+type BenchError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a build or an installation may take.
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// How long one start or one call may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// What the command line asks for.
 struct Options {
@@ -48,14 +50,14 @@ struct Options {
 }
 
 impl Options {
-    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
+    fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, BenchError> {
         let mut options = Self { json: false, cold: 40, warm: 600, before: None, only: None };
         while let Some(argument) = arguments.next() {
             let mut number = || {
                 let number = arguments.next().and_then(|number| number.parse().ok());
                 number
                     .filter(|number| *number > 0)
-                    .ok_or_else(|| format!("{argument} takes a number"))
+                    .ok_or_else(|| format!("{argument} requires a positive integer"))
             };
             match argument.as_str() {
                 "--json" => options.json = true,
@@ -67,7 +69,7 @@ impl Options {
                 "--bench" => {}
                 _ => {
                     return Err(format!(
-                        "{argument}: there are --json, --runs, --warm, --before and --only"
+                        "unknown argument {argument}: use --json, --runs, --warm, --before or --only"
                     )
                     .into());
                 }
@@ -78,28 +80,29 @@ impl Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Failure> {
+async fn main() -> Result<(), BenchError> {
     let options = Options::read(std::env::args().skip(1))?;
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(&folder)?;
-    let mut cloud = Cloud::start(&folder).await?;
+    let mut mock = MockAws::start(&folder).await?;
     let node = Node::find(&folder).await?;
-    let mut subjects = subject::all(&cloud, node.as_ref(), options.before.as_deref()).await?;
+    let mut subjects = subject::build_all(&mock, node.as_ref(), options.before.as_deref()).await?;
     if let Some(only) = &options.only {
-        subjects.retain(|subject| subject.is_of(only));
+        subjects.retain(|subject| subject.belongs_to(only));
         if subjects.len() == 1 {
-            return Err(format!("--only takes define, create or verify, not {only:?}").into());
+            return Err(format!("--only must be define, create or verify, not {only:?}").into());
         }
     }
-    let costs = measure::costs(&subjects, &mut cloud, &options).await?;
-    let quota = match Quota::new(&folder) {
+    let (subjects, left_out) = measure::leave_out_incompatible(subjects, &mut mock).await;
+    let costs = measure::measure_costs(&subjects, &mut mock, &options).await?;
+    let quota = match CpuQuota::new(&folder) {
         Ok(quota) => {
             // A start of Node.js within the quota takes seconds.
             let runs = options.cold.div_ceil(4);
-            Ok(measure::throttled(&subjects, &mut cloud, &quota, runs).await?)
+            Ok(measure::measure_throttled(&subjects, &mut mock, &quota, runs).await?)
         }
         Err(reason) => Err(reason),
     };
-    let report = report::Report::new(node.as_ref(), &subjects, &costs, quota)?;
+    let report = report::Report::new(node.as_ref(), &subjects, &costs, quota, left_out)?;
     report.print(options.json)
 }

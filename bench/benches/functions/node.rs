@@ -10,7 +10,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::subject::workspace;
-use crate::{BUILD_LIMIT, Failure, PATIENCE};
+use crate::{BUILD_LIMIT, BenchError, CALL_LIMIT};
 
 /// What is copied next to the packages.
 const FILES: [&str; 8] = [
@@ -37,12 +37,13 @@ pub(crate) struct Node {
 
 impl Node {
     /// Finds Node.js and installs the packages under `target`; none where there is no Node.js.
-    pub(crate) async fn find(target: &std::path::Path) -> Result<Option<Self>, Failure> {
+    pub(crate) async fn find(target: &std::path::Path) -> Result<Option<Self>, BenchError> {
         let mut ask = Command::new("node");
         ask.args(["-p", "process.version + ' ' + process.execPath"]).kill_on_drop(true);
-        let Ok(said) = timeout(PATIENCE, ask.output()).await? else { return Ok(None) };
-        let said = String::from_utf8(said.stdout)?;
-        let (version, executable) = said.trim().split_once(' ').ok_or("node says nothing")?;
+        let Ok(output) = timeout(CALL_LIMIT, ask.output()).await? else { return Ok(None) };
+        let output = String::from_utf8(output.stdout)?;
+        let (version, executable) =
+            output.trim().split_once(' ').ok_or("node printed no version")?;
 
         let folder = target.join("bench-node");
         fs::create_dir_all(&folder)?;
@@ -56,7 +57,7 @@ impl Node {
             npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder);
             npm.stdout(Stdio::null()).kill_on_drop(true);
             if !timeout(BUILD_LIMIT, npm.status()).await??.success() {
-                return Err("npm cannot install the Node.js triggers".into());
+                return Err("npm ci failed for the Node.js triggers".into());
             }
             fs::write(&stamp, lock)?;
         }
@@ -66,7 +67,7 @@ impl Node {
             ("AWS's Runtime Interface Client", client.join("bin/index.mjs"))
         } else {
             (
-                "our own loop, as AWS's Runtime Interface Client did not install",
+                "own Runtime API loop (AWS's Runtime Interface Client did not install)",
                 folder.join("runtime.mjs"),
             )
         };

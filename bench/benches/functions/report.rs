@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::Failure;
+use crate::BenchError;
 use crate::measure::{Cost, Throttled};
 use crate::node::Node;
-use crate::subject::{Kind, Subject};
+use crate::subject::{Implementation, Subject};
 
 /// A line of a table: its columns' names and values.
 type Row = Vec<(&'static str, Value)>;
@@ -19,6 +19,7 @@ pub(crate) struct Report {
     machine: Value,
     costs: Vec<Row>,
     throttled: Result<Vec<Row>, String>,
+    left_out: Vec<String>,
 }
 
 impl Report {
@@ -27,18 +28,23 @@ impl Report {
         subjects: &[Subject],
         costs: &[Cost],
         throttled: Result<Vec<Throttled>, String>,
-    ) -> Result<Self, Failure> {
+        left_out: Vec<String>,
+    ) -> Result<Self, BenchError> {
         let all: Vec<(&Subject, &Cost)> = subjects.iter().zip(costs).collect();
         let find = |kind, subject: &Subject| {
-            let same = |other: &Subject| kind == Kind::Floor || other.trigger == subject.trigger;
+            let same = |other: &Subject| {
+                let is_same = (other.trigger, other.case) == (subject.trigger, subject.case);
+                kind == Implementation::Floor || is_same
+            };
             let found = all.iter().find(|(other, _)| other.kind == kind && same(other));
             found.map(|(_, cost)| **cost)
         };
         let mut rows = Vec::new();
         for (subject, cost) in &all {
-            let floor = find(Kind::Floor, subject);
-            let node = find(Kind::Node, subject)
-                .filter(|_| matches!(subject.kind, Kind::Rust | Kind::Before));
+            let floor = find(Implementation::Floor, subject);
+            let node = find(Implementation::Node, subject).filter(|_| {
+                matches!(subject.kind, Implementation::Rust | Implementation::PreviousBuild)
+            });
             let times = |other: Option<Cost>, of: fn(&Cost) -> f64| {
                 other.map(|other| round(of(cost) / of(&other), 2))
             };
@@ -46,10 +52,10 @@ impl Report {
             let sizes = subject.sizes()?;
             rows.push(vec![
                 ("name", json!(subject.name())),
-                ("ready ms", json!(milliseconds(cost.ready))),
-                ("answer ms", json!(milliseconds(cost.answer))),
-                ("× floor", json!(times(floor, |cost| cost.answer.as_secs_f64()))),
-                ("Node ×", json!(faster(|cost| cost.answer.as_secs_f64()))),
+                ("ready ms", json!(milliseconds(cost.init_time))),
+                ("answer ms", json!(milliseconds(cost.first_response_time))),
+                ("× floor", json!(times(floor, |cost| cost.first_response_time.as_secs_f64()))),
+                ("Node ×", json!(faster(|cost| cost.first_response_time.as_secs_f64()))),
                 ("cpu ms", json!(milliseconds(cost.cpu))),
                 ("c × floor", json!(times(floor, |cost| cost.cpu.as_secs_f64()))),
                 ("warm ms", json!(milliseconds(cost.warm))),
@@ -67,23 +73,23 @@ impl Report {
             let rows = subjects.iter().zip(throttled).map(|(subject, throttled)| {
                 vec![
                     ("name", json!(subject.name())),
-                    ("call, free ms", json!(milliseconds(throttled.free))),
+                    ("call, free ms", json!(milliseconds(throttled.unthrottled_call))),
                     ("cpu ms", json!(milliseconds(throttled.free_cpu))),
                     ("call ms", json!(milliseconds(throttled.call))),
                     ("start and call ms", json!(milliseconds(throttled.start))),
-                    ("all throttled ms", json!(milliseconds(throttled.all))),
+                    ("all throttled ms", json!(milliseconds(throttled.fully_throttled_start))),
                 ]
             });
             rows.collect()
         });
         let node = node.map(|node| format!("{}, {}", node.version, node.runtime));
         let machine = json!({ "processor": processor(), "node": node });
-        Ok(Self { machine, costs: rows, throttled })
+        Ok(Self { machine, costs: rows, throttled, left_out })
     }
 
-    pub(crate) fn print(&self, as_json: bool) -> Result<(), Failure> {
+    pub(crate) fn print(&self, as_json: bool) -> Result<(), BenchError> {
         let mut out = io::stdout().lock();
-        let Self { machine, costs, throttled } = self;
+        let Self { machine, costs, throttled, left_out } = self;
         if as_json {
             let (throttled, why) = match throttled {
                 Ok(rows) => (Some(rows), None),
@@ -97,6 +103,7 @@ impl Report {
                 "costs": objects(costs),
                 "throttled": throttled.map(|rows| objects(rows)),
                 "not throttled": why,
+                "left out": left_out,
             });
             writeln!(out, "{all:#}")?;
             return Ok(());
@@ -110,6 +117,9 @@ impl Report {
         )?;
         writeln!(out, "warm calls (w, p99); peak resident memory (m).\n")?;
         write_table(&mut out, costs)?;
+        for reason in left_out {
+            writeln!(out, "\nLeft out: {reason}")?;
+        }
         match throttled {
             Ok(rows) => {
                 writeln!(
@@ -118,7 +128,7 @@ impl Report {
                 )?;
                 write_table(&mut out, rows)?;
             }
-            Err(reason) => writeln!(out, "\nNo run under a quota: {reason}")?,
+            Err(reason) => writeln!(out, "\nNo throttled run: {reason}")?,
         }
         Ok(())
     }

@@ -12,28 +12,39 @@ use test_support::fixtures::{self, CODE_KEY};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::cloud::{Cloud, Done};
+use crate::mock_aws::{CallCounts, MockAws};
 use crate::node::Node;
-use crate::{BUILD_LIMIT, Failure};
+use crate::{BUILD_LIMIT, BenchError};
 
 /// On what a subject runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Implementation {
     /// A function that does nothing.
     Floor,
     /// One of ours.
     Rust,
     /// One of ours, in another build.
-    Before,
+    PreviousBuild,
     /// The same work on Node.js.
     Node,
 }
 
+/// The answers that verify is asked to judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It calls nothing.
+    Wrong,
+    /// It uses the code up in DynamoDB.
+    Right,
+}
+
 /// What is measured.
 pub(crate) struct Subject {
-    pub(crate) kind: Kind,
+    pub(crate) kind: Implementation,
     /// None for the floor.
     pub(crate) trigger: Option<Trigger>,
+    /// What it is asked, if the trigger is measured with more than one event.
+    pub(crate) case: Option<Answer>,
     pub(crate) launch: Launch,
     event: Value,
 }
@@ -44,58 +55,87 @@ impl Subject {
         let name = self
             .trigger
             .map_or("floor", |trigger| trigger.function().split('-').next().unwrap_or_default());
-        let on = match self.kind {
-            Kind::Floor | Kind::Rust => "",
-            Kind::Before => " (before)",
-            Kind::Node => " (Node)",
+        let case = self.case.map(|case| match case {
+            Answer::Wrong => "wrong",
+            Answer::Right => "right",
+        });
+        let implementation = match self.kind {
+            Implementation::Floor | Implementation::Rust => None,
+            Implementation::PreviousBuild => Some("before"),
+            Implementation::Node => Some("Node"),
         };
-        format!("{name}{on}")
+        match [case, implementation] {
+            [None, None] => name.to_owned(),
+            [Some(case), Some(implementation)] => format!("{name} ({case}, {implementation})"),
+            [Some(one), None] | [None, Some(one)] => format!("{name} ({one})"),
+        }
     }
 
     /// Whether it is the floor, or of the trigger that is called `name` here.
-    pub(crate) fn is_of(&self, name: &str) -> bool {
-        self.kind == Kind::Floor || self.name().split(' ').next() == Some(name)
+    pub(crate) fn belongs_to(&self, name: &str) -> bool {
+        self.kind == Implementation::Floor || self.name().split(' ').next() == Some(name)
     }
 
-    /// The `number`th event. Create gets another user's each time: a first sign-in.
+    /// The `number`th event. Create gets another user's each time: a first sign-in. The other events
+    /// are always the same; the parameters of verify's are sealed for their user.
     pub(crate) fn event(&self, number: usize) -> Bytes {
         let mut event = self.event.clone();
-        if let Some(phone) = event.pointer_mut("/request/userAttributes/phone_number") {
-            *phone = json!(format!("+81901{number:07}"));
+        if self.trigger == Some(Trigger::CreateAuthChallenge)
+            && let Some(attributes) = event.pointer_mut("/request/userAttributes")
+            && let Some(attributes) = attributes.as_object_mut()
+        {
+            let sub = format!("{number:08}-0a63-4a0e-9c6e-2f1d3b7a8c90");
+            attributes.insert("sub".to_owned(), json!(sub));
+            attributes.insert("phone_number".to_owned(), json!(format!("+81901{number:07}")));
         }
         Bytes::from(event.to_string())
     }
 
-    /// Whether `answer` is right, and `done` what it takes.
-    pub(crate) fn check(&self, answer: &[u8], done: Done) -> Result<(), Failure> {
+    /// Whether `answer` is right, and `counts` what it takes.
+    pub(crate) fn verify_response(
+        &self,
+        answer: &[u8],
+        counts: CallCounts,
+    ) -> Result<(), BenchError> {
         let answer: Value = serde_json::from_slice(answer)?;
         let get = |name| answer.pointer("/response").and_then(|response| response.pointer(name));
         let (right, expected) = match self.trigger {
-            None => (get("/challengeName") == Some(&Value::Null), Done::default()),
+            None => (get("/challengeName") == Some(&Value::Null), CallCounts::default()),
             Some(Trigger::DefineAuthChallenge) => {
-                (get("/challengeName") == Some(&json!("CUSTOM_CHALLENGE")), Done::default())
+                (get("/challengeName") == Some(&json!("CUSTOM_CHALLENGE")), CallCounts::default())
             }
             Some(Trigger::VerifyAuthChallengeResponse) => {
-                (get("/answerCorrect") == Some(&json!(true)), Done::default())
+                let is_right = self.case == Some(Answer::Right);
+                // An earlier build may use nothing up.
+                let updates = match self.kind {
+                    Implementation::PreviousBuild => counts.updates,
+                    _ => u64::from(is_right),
+                };
+                let expected = CallCounts { updates, ..CallCounts::default() };
+                (get("/answerCorrect") == Some(&json!(is_right)), expected)
             }
             Some(Trigger::CreateAuthChallenge) => {
                 let nonce = get("/privateChallengeParameters/nonce").and_then(Value::as_str);
                 // An earlier build may read more often.
-                let gets = if self.kind == Kind::Before { done.gets } else { 1 };
-                let expected = Done { gets, puts: 2, sent: 1, other: 0 };
+                let gets = if self.kind == Implementation::PreviousBuild { counts.gets } else { 1 };
+                let expected = CallCounts { gets, puts: 2, sent: 1, ..CallCounts::default() };
                 (nonce.is_some_and(|nonce| nonce.len() == 22), expected)
             }
         };
-        if right && expected == (Done { other: 0, ..done }) {
+        if right && expected == (CallCounts { other: 0, ..counts }) {
             return Ok(());
         }
-        Err(format!("{} answered wrongly, or did {done:?}", self.name()).into())
+        Err(format!(
+            "{} returned an unexpected response or made unexpected calls: {counts:?}",
+            self.name()
+        )
+        .into())
     }
 
     /// The size of the program in bytes, and that of a ZIP file with it. Node.js and the AWS SDK are
     /// there on Lambda, so there is nothing to compare.
-    pub(crate) fn sizes(&self) -> Result<Option<(usize, usize)>, Failure> {
-        if self.kind == Kind::Node {
+    pub(crate) fn sizes(&self) -> Result<Option<(usize, usize)>, BenchError> {
+        if self.kind == Implementation::Node {
             return Ok(None);
         }
         /// The headers of a ZIP file with one entry, `bootstrap`.
@@ -107,54 +147,65 @@ impl Subject {
 }
 
 /// All of them, built; and those in `before`.
-pub(crate) async fn all(
-    cloud: &Cloud,
+pub(crate) async fn build_all(
+    mock: &MockAws,
     node: Option<&Node>,
     before: Option<&Path>,
-) -> Result<Vec<Subject>, Failure> {
+) -> Result<Vec<Subject>, BenchError> {
     let programs = timeout(BUILD_LIMIT, Programs::build(&Progress::stderr())).await??;
     let settings = [
         ("CODE_KEY", CODE_KEY.to_owned()),
         ("EMAIL_FROM", "sign-in@example.com".to_owned()),
+        ("LEDGER_KEY", "another example key of some 40 different bytes".to_owned()),
         ("LEDGER_TABLE", "ledger".to_owned()),
         ("SMS_COUNTRIES", "*".to_owned()),
     ];
     let environment: BTreeMap<String, String> = settings
         .into_iter()
-        .chain(cloud.environment())
+        .chain(mock.environment())
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
     let mut subjects = vec![Subject {
-        kind: Kind::Floor,
+        kind: Implementation::Floor,
         trigger: None,
+        case: None,
         launch: Launch::new("floor", floor().await?, BTreeMap::new()),
         // As much to carry as define has.
-        event: event(Trigger::DefineAuthChallenge),
+        event: fixtures::event("define-first-round"),
     }];
     let launches = |programs: Programs| programs.launches(|_| environment.clone());
     let mut before = before.map(Programs::in_directory).transpose()?.map(launches);
     let mut now = launches(programs);
     for trigger in Trigger::ALL {
         let all = [
-            (Kind::Before, before.as_mut().and_then(|before| before.remove(&trigger))),
-            (Kind::Rust, now.remove(&trigger)),
-            (Kind::Node, node.map(|node| node.launch(trigger, environment.clone()))),
+            (
+                Implementation::PreviousBuild,
+                before.as_mut().and_then(|before| before.remove(&trigger)),
+            ),
+            (Implementation::Rust, now.remove(&trigger)),
+            (Implementation::Node, node.map(|node| node.launch(trigger, environment.clone()))),
         ];
         for (kind, launch) in all {
             let Some(launch) = launch else { continue };
-            subjects.push(Subject { kind, trigger: Some(trigger), launch, event: event(trigger) });
+            for (case, event) in events(trigger) {
+                let (launch, event) = (launch.clone(), fixtures::event(event));
+                subjects.push(Subject { kind, trigger: Some(trigger), case, launch, event });
+            }
         }
     }
     Ok(subjects)
 }
 
-/// The event of a sign-in's first round, or the right answer to it.
-fn event(trigger: Trigger) -> Value {
-    fixtures::event(match trigger {
-        Trigger::DefineAuthChallenge => "define-first-round",
-        Trigger::CreateAuthChallenge => "create-first-round",
-        Trigger::VerifyAuthChallengeResponse => "verify-right-answer",
-    })
+/// The event of a sign-in's first round, or the answers to it.
+fn events(trigger: Trigger) -> Vec<(Option<Answer>, &'static str)> {
+    match trigger {
+        Trigger::DefineAuthChallenge => vec![(None, "define-first-round")],
+        Trigger::CreateAuthChallenge => vec![(None, "create-first-round")],
+        Trigger::VerifyAuthChallengeResponse => vec![
+            (Some(Answer::Wrong), "verify-wrong-answer"),
+            (Some(Answer::Right), "verify-right-answer"),
+        ],
+    }
 }
 
 /// The workspace's folder.
@@ -164,7 +215,7 @@ pub(crate) fn workspace() -> PathBuf {
 }
 
 /// Builds the floor, by itself as the functions are, and says where it is.
-async fn floor() -> Result<PathBuf, Failure> {
+async fn floor() -> Result<PathBuf, BenchError> {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--package", "bench", "--bin", "floor"]);
     cargo.args(["--message-format=json-render-diagnostics"]);
@@ -177,5 +228,5 @@ async fn floor() -> Result<PathBuf, Failure> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut executables =
         messages.filter_map(|message| Some(message.get("executable")?.as_str()?.into()));
-    executables.next().ok_or_else(|| "cargo built no floor".into())
+    executables.next().ok_or_else(|| "cargo built no floor binary".into())
 }

@@ -1,6 +1,6 @@
-//! AWS, as far as create needs it: DynamoDB, SNS and SES over TLS on loopback, each on a port of its
+//! AWS, as far as create and verify need it: DynamoDB, SNS and SES over TLS on loopback, each on a port of its
 //! own as on AWS each has its own host. They answer from memory at once, so that what is measured is
-//! the function, and count what they did, so that it is known to have done its work.
+//! the function, and count what they did, so that it is known to have counts its work.
 
 use std::collections::HashMap;
 use std::fs;
@@ -23,7 +23,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, pki_types::CertificateDer};
 
-use crate::Failure;
+use crate::BenchError;
 
 /// The variables that lead the AWS SDKs here.
 const ENDPOINTS: [&str; 3] =
@@ -31,11 +31,13 @@ const ENDPOINTS: [&str; 3] =
 
 /// What was asked of the services.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Done {
-    /// Items read.
+pub(crate) struct CallCounts {
+    /// Requests to read items.
     pub(crate) gets: u64,
     /// Items stored.
     pub(crate) puts: u64,
+    /// Items changed.
+    pub(crate) updates: u64,
     /// Messages sent.
     pub(crate) sent: u64,
     /// Whatever else: nothing, but for requests that only open a connection.
@@ -43,23 +45,23 @@ pub(crate) struct Done {
 }
 
 #[derive(Default)]
-struct State {
+struct MockState {
     items: HashMap<String, Value>,
-    done: Done,
+    counts: CallCounts,
 }
 
 /// The services, until this is dropped.
-pub(crate) struct Cloud {
-    state: Arc<Mutex<State>>,
+pub(crate) struct MockAws {
+    state: Arc<Mutex<MockState>>,
     certificate: PathBuf,
     ports: Vec<u16>,
     servers: tokio::task::JoinSet<()>,
 }
 
-impl Cloud {
+impl MockAws {
     /// Starts the services on free ports, with a certificate authority whose certificate is written
     /// to `folder`.
-    pub(crate) async fn start(folder: &Path) -> Result<Self, Failure> {
+    pub(crate) async fn start(folder: &Path) -> Result<Self, BenchError> {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // Another than the certificate's, or OpenSSL takes that for self-signed.
@@ -71,7 +73,7 @@ impl Cloud {
         fs::write(&certificate, authority.pem())?;
 
         let acceptor = acceptor(own.der().clone(), &key)?;
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(MockState::default()));
         let mut servers = tokio::task::JoinSet::new();
         let mut ports = Vec::new();
         for _ in ENDPOINTS {
@@ -94,19 +96,22 @@ impl Cloud {
     }
 
     /// What was asked since the last time, or an error when a service has ended.
-    pub(crate) fn take(&mut self) -> Result<Done, Failure> {
+    pub(crate) fn take_counts(&mut self) -> Result<CallCounts, BenchError> {
         if self.servers.try_join_next().is_some() {
-            return Err("a service has ended".into());
+            return Err("a mock AWS service has stopped".into());
         }
-        Ok(std::mem::take(&mut lock(&self.state).done))
+        Ok(std::mem::take(&mut lock(&self.state).counts))
     }
 }
 
-fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
+fn lock(state: &Mutex<MockState>) -> std::sync::MutexGuard<'_, MockState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> Result<TlsAcceptor, Failure> {
+fn acceptor(
+    certificate: CertificateDer<'static>,
+    key: &KeyPair,
+) -> Result<TlsAcceptor, BenchError> {
     let key = PrivateKeyDer::try_from(key.serialize_der())?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -116,26 +121,26 @@ fn acceptor(certificate: CertificateDer<'static>, key: &KeyPair) -> Result<TlsAc
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Mutex<State>>) {
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Mutex<MockState>>) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(connection(stream, acceptor.clone(), Arc::clone(&state)));
     }
 }
 
-/// A client that does not trust us, or goes away, is its own affair: what it did not get done shows
+/// A client that does not trust us, or goes away, is its own affair: what it did not get counts shows
 /// in its answer.
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<Mutex<State>>) {
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, state: Arc<Mutex<MockState>>) {
     let nodelay = stream.set_nodelay(true);
     let Ok(stream) = acceptor.accept(stream).await else { return };
-    let service = service_fn(|request| answer(request, &state));
+    let service = service_fn(|request| handle(request, &state));
     let served =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     drop((nodelay, served.await));
 }
 
-async fn answer(
+async fn handle(
     request: Request<Incoming>,
-    state: &Mutex<State>,
+    state: &Mutex<MockState>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let target = request.headers().get("x-amz-target").cloned();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -143,20 +148,22 @@ async fn answer(
     let mut state = lock(state);
     let (status, kind, answer) = match target.as_ref().and_then(|target| target.to_str().ok()) {
         Some("DynamoDB_20120810.GetItem") => state.get(&body),
+        Some("DynamoDB_20120810.BatchGetItem") => state.batch_get(&body),
         Some("DynamoDB_20120810.PutItem") => state.put(&body),
+        Some("DynamoDB_20120810.UpdateItem") => state.update(),
         None if method == Method::POST && path == "/v2/email/outbound-emails" => {
-            state.done.sent += 1;
+            state.counts.sent += 1;
             (StatusCode::OK, "application/json", json!({ "MessageId": "1" }).to_string())
         }
         None if method == Method::POST && body.starts_with(b"Action=Publish&") => {
-            state.done.sent += 1;
+            state.counts.sent += 1;
             let answer = "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\">\
                 <PublishResult><MessageId>1</MessageId></PublishResult>\
                 <ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></PublishResponse>";
             (StatusCode::OK, "text/xml", answer.to_owned())
         }
         _ => {
-            state.done.other += 1;
+            state.counts.other += 1;
             (StatusCode::NOT_FOUND, "text/plain", String::new())
         }
     };
@@ -166,26 +173,43 @@ async fn answer(
     Ok(response)
 }
 
-type Answer = (StatusCode, &'static str, String);
+type MockResponse = (StatusCode, &'static str, String);
 
 const JSON: &str = "application/x-amz-json-1.0";
 
-impl State {
-    fn get(&mut self, body: &[u8]) -> Answer {
-        self.done.gets += 1;
+impl MockState {
+    /// The one item, as earlier builds read.
+    fn get(&mut self, body: &[u8]) -> MockResponse {
+        self.counts.gets += 1;
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        let item = text(&request, "/Key/destination/S").and_then(|key| self.items.get(key));
+        let item = request.get("Key").and_then(|key| self.item(key));
         let answer = item.map_or_else(|| json!({}), |item| json!({ "Item": item }));
+        (StatusCode::OK, JSON, answer.to_string())
+    }
+
+    /// All items that are asked for and there, of one table.
+    fn batch_get(&mut self, body: &[u8]) -> MockResponse {
+        self.counts.gets += 1;
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let tables = request.get("RequestItems").and_then(Value::as_object);
+        let found = |wanted: &Value| -> Vec<&Value> {
+            let keys = wanted.get("Keys").and_then(Value::as_array);
+            keys.into_iter().flatten().filter_map(|key| self.item(key)).collect()
+        };
+        let items = tables.into_iter().flatten();
+        let responses: HashMap<&String, Vec<&Value>> =
+            items.map(|(table, wanted)| (table, found(wanted))).collect();
+        let answer = json!({ "Responses": responses, "UnprocessedKeys": {} });
         (StatusCode::OK, JSON, answer.to_string())
     }
 
     /// Stores an item if the one in its place has the version that the request expects: the two
     /// conditions that a ledger has.
-    fn put(&mut self, body: &[u8]) -> Answer {
-        self.done.puts += 1;
+    fn put(&mut self, body: &[u8]) -> MockResponse {
+        self.counts.puts += 1;
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        let (Some(key), Some(item)) = (text(&request, "/Item/destination/S"), request.get("Item"))
-        else {
+        let item = request.get("Item");
+        let Some((key, item)) = item.and_then(|item| Some((key(item)?, item))) else {
             return (StatusCode::BAD_REQUEST, JSON, json!({ "__type": "Other" }).to_string());
         };
         let found = self.items.get(key).and_then(|item| text(item, "/version/N"));
@@ -196,6 +220,21 @@ impl State {
         let error = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
         (StatusCode::BAD_REQUEST, JSON, json!({ "__type": error }).to_string())
     }
+
+    /// Uses a code: every one is live, so that the same event can be answered right again and again.
+    fn update(&mut self) -> MockResponse {
+        self.counts.updates += 1;
+        (StatusCode::OK, JSON, "{}".to_owned())
+    }
+
+    fn item(&self, key_of: &Value) -> Option<&Value> {
+        self.items.get(key(key_of)?)
+    }
+}
+
+/// The partition key in `attributes`; earlier builds had another.
+fn key(attributes: &Value) -> Option<&str> {
+    text(attributes, "/key/S").or_else(|| text(attributes, "/destination/S"))
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
