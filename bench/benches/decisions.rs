@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 use create_auth_challenge::{Language, Message, MessageCatalog};
 use define_auth_challenge::{Rules, SignInMode};
 use futures_util::FutureExt as _;
-use ledger::{CodeRules, CodeState, IssueLimit, ItemNames, admit};
+use ledger::{CodeBinding, CodeRules, CodeState, IssueLimit, ItemNames, admit};
 use numbering::classify;
 use otp::{
     ClientRequest, Code, CodeKey, CodeLength, CodeOwner, CodeParameters, IssuedCode, LedgerKey,
-    Medium, Nonce, PrivateChallengeParameters, Record, RoundId,
+    Medium, MediumSet, Nonce, PrivateChallengeParameters, Record, RoundId,
 };
 use serde_json::{Value, json};
 use settings::{CodeSettings, Limits};
@@ -86,14 +86,17 @@ fn cases() -> Result<Vec<Case>, BenchError> {
     let length = CodeLength::MIN;
     let nonce = Nonce::from_bytes([7; 16]);
     let issued = IssuedCode { nonce, issued_at: NOW };
-    let record =
-        Record { code: issued, sent_at: NOW, medium: Medium::Sms, sends: 1, wrong_answers: 1 };
-    let parameters = CodeParameters {
-        nonce,
-        expires_at: NOW + 300,
-        round: RoundId::from_bytes([9; 16]),
-        media: vec![Medium::Sms, Medium::Email],
+    let media: MediumSet = [Medium::Sms, Medium::Email].into_iter().collect();
+    let record = Record {
+        code: issued,
+        sent_at: NOW,
+        medium: Medium::Sms,
+        media,
+        sends: 1,
+        wrong_answers: 1,
     };
+    let parameters =
+        CodeParameters { nonce, expires_at: NOW + 300, round: RoundId::from_bytes([9; 16]), media };
 
     let own = key.clone();
     cases.push(bench_case("code: derive", move || Code::derive(&own, OWNER, &nonce, length)));
@@ -148,7 +151,7 @@ fn cases() -> Result<Vec<Case>, BenchError> {
                 admit(&times, &limits, NOW * 1_000 + 2_000).is_ok()
             }));
     }
-    let rules = CodeRules { key: key.tag(), lifetime: 300 };
+    let rules = CodeRules { binding: CodeBinding::new(&key.tag(), media), lifetime: 300 };
     let (state, _) = CodeState::default().issue(nonce, &rules, NOW);
     let fresh = Nonce::from_bytes([8; 16]);
     for (name, at) in [("the live code", NOW + 30), ("a new code", NOW + 299)] {

@@ -73,12 +73,19 @@ fn read(fields: &[(&str, &str)]) -> Option<PrivateChallengeParameters> {
             Some(PrivateChallengeParameters::Choice { alternative: Some(medium(name)?) })
         }
         [(_, nonce), (_, expires_at), (_, round), (_, media)] => {
-            let media = media.split(',').filter(|_| !media.is_empty()).map(medium);
+            // A set of media has one spelling.
+            let media = match media {
+                "" => vec![],
+                "SMS" => vec![Medium::Sms],
+                "EMAIL" => vec![Medium::Email],
+                "SMS,EMAIL" => vec![Medium::Sms, Medium::Email],
+                _ => return None,
+            };
             Some(PrivateChallengeParameters::Code(CodeParameters {
                 nonce: Nonce::decode(nonce)?,
                 expires_at: expires_at.parse().ok()?,
                 round: RoundId::decode(round)?,
-                media: media.collect::<Option<_>>()?,
+                media: media.into_iter().collect(),
             }))
         }
         _ => None,

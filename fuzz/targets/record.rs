@@ -19,7 +19,7 @@ fuzz_target!(|text: &str| {
     assert!(metadata.is_err() || text.starts_with("v2."));
     let Ok(record) = record else { return };
     assert_eq!(record.encode(), text);
-    assert!(record.sends > 0 && text.len() <= 81);
+    assert!(record.sends > 0 && text.len() <= 91);
     assert!(record.wrong_answers_after(ClientRequest::Answer) >= record.wrong_answers);
     let resend = ClientRequest::Resend { medium: None };
     assert_eq!(record.wrong_answers_after(resend), record.wrong_answers);

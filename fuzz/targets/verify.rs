@@ -9,7 +9,7 @@ use fuzz::{
     LEDGER_KEY, NOW, Owner, code_key, extract_response, is_resend, is_true, is_unknown_user,
     item_names, parse_json, run, seal, sealed_names, string_field,
 };
-use ledger::{CodeRules, CodeState, Item, MemoryStore, Store as _};
+use ledger::{CodeBinding, CodeRules, CodeState, Item, MemoryStore, Store as _};
 use libfuzzer_sys::fuzz_target;
 use otp::{CodeLength, LedgerKey, Medium, Nonce, RoundId};
 use serde_json::{Value, json};
@@ -208,7 +208,7 @@ fn store(event: &Value) -> MemoryStore {
 /// before it had almost expired.
 fn store_of(owner: &Owner, nonces: &[Nonce]) -> MemoryStore {
     const LIFETIME: u64 = 600;
-    let rules = CodeRules { key: code_key().tag(), lifetime: LIFETIME };
+    let rules = CodeRules { binding: CodeBinding("any".to_owned()), lifetime: LIFETIME };
     let mut codes = CodeState::default();
     for (nonce, at) in nonces.iter().zip((NOW..).step_by(LIFETIME as usize - 1)) {
         codes = codes.issue(*nonce, &rules, at).0;
