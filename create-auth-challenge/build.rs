@@ -93,13 +93,13 @@ fn catalogue(file: &Path, names: &mut BTreeSet<String>) -> Result<String, String
         "rtl" => true,
         _ => return Err("direction is neither \"ltr\" nor \"rtl\"".to_owned()),
     };
-    let aliases = table.get("aliases").and_then(Value::as_array).ok_or("aliases is no list")?;
+    let aliases = table.get("aliases").and_then(Value::as_array).ok_or("aliases is not a list")?;
     let aliases: Option<Vec<&str>> = aliases.iter().map(Value::as_str).collect();
     let aliases = aliases.filter(|aliases| aliases.iter().all(|alias| is_tag(alias)));
-    let aliases = aliases.ok_or("aliases has something other than BCP 47 tags")?;
+    let aliases = aliases.ok_or("aliases contains an invalid BCP 47 tag")?;
     for name in std::iter::once(&tag).chain(&aliases) {
         if !names.insert(name.to_ascii_lowercase()) {
-            return Err(format!("{name} is the tag or an alias of another file, too"));
+            return Err(format!("{name} is already the tag or an alias of another file"));
         }
     }
     let variable = tag.to_ascii_uppercase().replace('-', "_");
@@ -150,14 +150,14 @@ fn text_of<'a>(table: &'a Table, section: &str, key: &str) -> Result<&'a str, St
     let text = text.ok_or(format!("{section}.{key} is missing or empty"))?;
     // A person would see two blanks, and a text message would be billed for them.
     if text.trim() != text || text.contains("  ") {
-        return Err(format!("{section}.{key} has more blanks than it needs"));
+        return Err(format!("{section}.{key} has leading, trailing or repeated spaces"));
     }
     Ok(text)
 }
 
 fn only(table: &Table, section: &str, known: impl Fn(&str) -> bool) -> Result<(), String> {
     match table.keys().find(|key| !known(key)) {
-        Some(key) => Err(format!("{section}.{key} is no text of a message")),
+        Some(key) => Err(format!("{section}.{key} is an unknown key")),
         None => Ok(()),
     }
 }

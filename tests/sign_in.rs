@@ -400,7 +400,7 @@ async fn user_without_verified_destination_gets_no_destination_fault() {
         assert_eq!(
             message,
             "CreateAuthChallenge failed with error NO_DESTINATION: this account has no verified \
-             phone number or e-mail address."
+             phone number or email address."
         );
         assert!(t.messages().is_empty());
     })

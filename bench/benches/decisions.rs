@@ -105,7 +105,7 @@ fn cases() -> Result<Vec<Case>, BenchError> {
     let wrong = code.chars().take(length.digits() - 1).collect::<String>() + wrong;
     let codes = CodeSettings { key: key.clone(), length };
     for (name, answer) in [("right", code), ("wrong", wrong)] {
-        let (parameters, codes) = (parameters.clone(), codes.clone());
+        let codes = codes.clone();
         cases.push(bench_case(format!("code: judge a {name} answer"), move || {
             let user = User { owner: OWNER, is_verified: &|_| true, not_found: false };
             let asked = ClientRequest::from_client_metadata(|_| None);

@@ -12,7 +12,7 @@ const LIFETIME: u64 = 300;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tag = std::env::args().nth(1).unwrap_or_else(|| "en".to_owned());
-    let language = Language::find(&tag).ok_or("there are no messages in that language")?;
+    let language = Language::find(&tag).ok_or("unsupported locale")?;
     let catalog = MessageCatalog::read(&environment)?;
     // Always the same code, which signs nobody in.
     let key = CodeKey::new("an example key of some 40 different bytes")?;
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let owner = CodeOwner { pool_id: "pool", user_sub: "sub", phone_number: "", email: "" };
     let code = Code::derive(&key, owner, &nonce, CodeLength::MIN);
     let message = Message::new(&catalog, language, Medium::Email, &code, LIFETIME);
-    let email = message.email().ok_or("an e-mail without its parts")?;
+    let email = message.email().ok_or("message has no email parts")?;
     io::stdout().write_all(email.expose_html().as_bytes())?;
     Ok(())
 }

@@ -18,10 +18,10 @@ const EMAIL_FROM: Variable = Variable::new("EMAIL_FROM", "Example <sign-in@examp
 const ISSUE_LIMITS: Variable = Variable::new("ISSUE_LIMITS", DEFAULT_ISSUE_LIMITS);
 const DEFAULT_ISSUE_LIMITS: &str = "5/15m,20/1d";
 
-const NO_COUNTRIES: &str = "is not set, and MEDIA (by default SMS,EMAIL) has SMS: name the regions \
-                            that texts may go to, or * for all, or set MEDIA=EMAIL";
+const NO_COUNTRIES: &str = "is not set, but MEDIA (default SMS,EMAIL) includes SMS: list the \
+                            countries to send SMS to, or * for all, or set MEDIA=EMAIL";
 const NO_SENDER: &str =
-    "is not set, and MEDIA (by default SMS,EMAIL) has EMAIL: set it, or MEDIA=SMS";
+    "is not set, but MEDIA (default SMS,EMAIL) includes EMAIL: set it, or set MEDIA=SMS";
 
 /// What the function is told at start-up.
 #[derive(Debug)]
@@ -71,7 +71,9 @@ impl Settings {
             match &email_from {
                 None => return Err(EMAIL_FROM.error(NO_SENDER)),
                 Some(from) if !is_sender(from) => {
-                    return Err(EMAIL_FROM.error("is not an address or `Name <address>` in ASCII"));
+                    return Err(
+                        EMAIL_FROM.error("is not an email address or `Name <address>` in ASCII")
+                    );
                 }
                 Some(_) => {}
             }
@@ -108,9 +110,9 @@ fn media(lookup: &Lookup<'_>) -> Result<Vec<Medium>, SettingError> {
     let mut media = Vec::new();
     for name in value.split(',') {
         let medium = Medium::from_name(name.trim())
-            .ok_or_else(|| MEDIA.error("has something other than SMS and EMAIL"))?;
+            .ok_or_else(|| MEDIA.error("contains a value other than SMS and EMAIL"))?;
         if media.contains(&medium) {
-            return Err(MEDIA.error("names a medium twice"));
+            return Err(MEDIA.error("lists a medium twice"));
         }
         media.push(medium);
     }
@@ -142,8 +144,8 @@ fn issue_limits(lookup: &Lookup<'_>) -> Result<Vec<IssueLimit>, SettingError> {
     let limits: Option<Vec<IssueLimit>> = value.split(',').map(issue_limit).collect();
     limits.ok_or_else(|| {
         ISSUE_LIMITS.error(format_args!(
-            "is not a list of count/window, each a count from 1 to {MAX_ISSUES} and a time of at \
-             most 30 days such as 15m or 1d"
+            "is not a list of count/window pairs: counts from 1 to {MAX_ISSUES}, windows of up to \
+             30 days such as 15m or 1d"
         ))
     })
 }
@@ -209,14 +211,14 @@ mod tests {
     fn invalid_values_name_their_variable() {
         for (name, value, problem) in [
             ("EMAIL_FROM", "", NO_SENDER),
-            ("EMAIL_FROM", "nobody", "is not an address or `Name <address>` in ASCII"),
-            ("EMAIL_FROM", "a@b.c>", "is not an address or `Name <address>` in ASCII"),
-            ("EMAIL_FROM", "例 <a@b.c>", "is not an address or `Name <address>` in ASCII"),
-            ("EMAIL_FROM", "A <a@b.c", "is not an address or `Name <address>` in ASCII"),
-            ("EMAIL_FROM", "A\n<a@b.c>", "is not an address or `Name <address>` in ASCII"),
-            ("MEDIA", "PIGEON", "has something other than SMS and EMAIL"),
-            ("MEDIA", "SMS,", "has something other than SMS and EMAIL"),
-            ("MEDIA", "SMS,SMS", "names a medium twice"),
+            ("EMAIL_FROM", "nobody", "is not an email address or `Name <address>` in ASCII"),
+            ("EMAIL_FROM", "a@b.c>", "is not an email address or `Name <address>` in ASCII"),
+            ("EMAIL_FROM", "例 <a@b.c>", "is not an email address or `Name <address>` in ASCII"),
+            ("EMAIL_FROM", "A <a@b.c", "is not an email address or `Name <address>` in ASCII"),
+            ("EMAIL_FROM", "A\n<a@b.c>", "is not an email address or `Name <address>` in ASCII"),
+            ("MEDIA", "PIGEON", "contains a value other than SMS and EMAIL"),
+            ("MEDIA", "SMS,", "contains a value other than SMS and EMAIL"),
+            ("MEDIA", "SMS,SMS", "lists a medium twice"),
             ("CODE_KEY", "short", "is shorter than 32 bytes"),
             ("CODE_LENGTH", "5", "is not a whole number from 6 to 10"),
             ("CODE_LIFETIME_SECONDS", "59", "is not a whole number from 60 to 600"),
@@ -235,11 +237,11 @@ mod tests {
             ("ISSUE_LIMITS", "5/15m,", "is not a list of count/window"),
             ("ISSUE_LIMITS", "5/99999999999999999999d", "is not a list of count/window"),
             ("SMS_COUNTRIES", "", NO_COUNTRIES),
-            ("SMS_COUNTRIES", "*,US", "is neither * nor a list of regions"),
-            ("SMS_COUNTRIES", "jp", "is neither * nor a list of regions"),
-            ("SMS_COUNTRIES", "JP,", "is neither * nor a list of regions"),
-            ("SMS_COUNTRIES", "EU", "is neither * nor a list of regions"),
-            ("SMS_COUNTRIES", "001", "is neither * nor a list of regions"),
+            ("SMS_COUNTRIES", "*,US", "is neither * nor a list of two-letter country codes"),
+            ("SMS_COUNTRIES", "jp", "is neither * nor a list of two-letter country codes"),
+            ("SMS_COUNTRIES", "JP,", "is neither * nor a list of two-letter country codes"),
+            ("SMS_COUNTRIES", "EU", "is neither * nor a list of two-letter country codes"),
+            ("SMS_COUNTRIES", "001", "is neither * nor a list of two-letter country codes"),
             ("FIRST_ROUND", "ask", "is not one of: send, choose"),
             ("MAX_ATTEMPTS", "0", "is not a whole number from 1 to 5"),
             ("MAX_SENDS", "0", "is not a whole number from 1 to 10"),

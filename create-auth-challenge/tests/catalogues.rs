@@ -64,17 +64,29 @@ mod tests {
     #[test]
     fn invalid_catalog_entries_fail_the_build() {
         for (old, new, expected) in [
-            ("text = \"{code} is", "text = \"{pin} is", "sms.text has the placeholder {pin}"),
+            (
+                "text = \"{code} is",
+                "text = \"{pin} is",
+                "sms.text has the unknown placeholder {pin}",
+            ),
             ("warning = ", "# ", "sms.warning is missing or empty"),
-            ("enter = ", "entr = ", "email.entr is no text of a message"),
-            ("title = \"Your", "title = \"{code}: your", "email.title has the placeholder {code}"),
-            ("subject_app = \"{code}", "subject_app = \"", "email.subject_app has more blanks"),
+            ("enter = ", "entr = ", "email.entr is an unknown key"),
+            (
+                "title = \"Your",
+                "title = \"{code}: your",
+                "email.title has the unknown placeholder {code}",
+            ),
+            (
+                "subject_app = \"{code}",
+                "subject_app = \"",
+                "email.subject_app has leading, trailing",
+            ),
             (
                 "subject_app = \"{code} is your {app}",
                 "subject_app = \"{app}",
                 "lacks the placeholder",
             ),
-            ("valid for {time}.", "valid for time}.", "a brace that is no placeholder's"),
+            ("valid for {time}.", "valid for time}.", "a brace outside a placeholder"),
             ("other = \"{minutes} minutes\"", "other = \"minutes\"", "time.other lacks"),
             ("1 = \"1 minute\"", "11 = \"1 minute\"", "time.11 is neither 0 to 10 nor other"),
             ("1 = \"1 minute\"", "one = \"1 minute\"", "time.one is neither 0 to 10 nor other"),
@@ -83,10 +95,10 @@ mod tests {
             (
                 "aliases = []",
                 "aliases = [\"DE\"]",
-                "DE is the tag or an alias of another file, too",
+                "DE is already the tag or an alias of another file",
             ),
-            ("aliases = []", "aliases = [1]", "aliases has something other than BCP 47 tags"),
-            ("aliases = []", "alias = []", "alias is no text of a message"),
+            ("aliases = []", "aliases = [1]", "aliases contains an invalid BCP 47 tag"),
+            ("aliases = []", "alias = []", "alias is an unknown key"),
             ("name = \"English\"", "name = \"\"", "name is missing or empty"),
             ("name = \"English\"", "name = English", "en.toml: TOML parse error"),
             ("Your sign-in code\"", "Your sign-in\\ncode\"", "email.title has a control character"),

@@ -161,7 +161,7 @@ async fn sign_in(client: &Client, phone_number: &str, outbox: &Outbox) -> Result
     let challenge = client.call("InitiateAuth", &request).await?;
     let messages = outbox.messages();
     let message = messages.iter().rev().find(|message| message.to == phone_number);
-    let code = message.and_then(|message| message.body.split(' ').next()).ok_or("no text")?;
+    let code = message.and_then(|message| message.body.split(' ').next()).ok_or("no message")?;
     let response = json!({
         "ClientId": DEFAULT_CLIENT_ID,
         "ChallengeName": "CUSTOM_CHALLENGE",

@@ -46,10 +46,10 @@ pub struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// It starts with another version, or with none: another release wrote it.
-    #[error("the record is of an unknown version")]
+    #[error("unsupported record version")]
     UnknownVersion,
     /// This field is absent or not as [`Record::encode`] writes it.
-    #[error("the record's field `{0}` is malformed")]
+    #[error("record field `{0}` is malformed")]
     Malformed(&'static str),
 }
 

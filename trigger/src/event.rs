@@ -153,7 +153,7 @@ impl<'de> Deserialize<'de> for StringMap {
             type Value = StringMap;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of texts")
+                f.write_str("an object of strings")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StringMap, A::Error> {
@@ -180,7 +180,7 @@ impl<'de> Deserialize<'de> for Text {
             type Value = Option<SecretString>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
+                f.write_str("a JSON value")
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
@@ -250,27 +250,29 @@ where
     F: AsyncFnOnce(&Event) -> Result<R, Fault>,
 {
     let mut fields: BTreeMap<String, &RawValue> =
-        serde_json::from_str(event).map_err(|_| Fault::Internal("the event is no JSON object"))?;
+        serde_json::from_str(event).map_err(|_| Fault::Internal("event is not a JSON object"))?;
     let response = respond(&read(trigger, &fields)?).await?;
     let response = serde_json::value::to_raw_value(&response)
-        .map_err(|_| Fault::Internal("the response is no JSON"))?;
+        .map_err(|_| Fault::Internal("response cannot be serialized"))?;
     fields.insert("response".to_owned(), &response);
-    serde_json::value::to_raw_value(&fields).map_err(|_| Fault::Internal("the answer is no JSON"))
+    serde_json::value::to_raw_value(&fields)
+        .map_err(|_| Fault::Internal("event cannot be serialized"))
 }
 
 fn read(trigger: Trigger, fields: &BTreeMap<String, &RawValue>) -> Result<Event, Fault> {
-    let source: String = field(fields, "triggerSource")
-        .ok_or(Fault::Internal("the event has no `triggerSource`: it is no Cognito trigger's"))?;
+    let source: String = field(fields, "triggerSource").ok_or(Fault::Internal(
+        "event field `triggerSource` is missing: not a Cognito trigger event",
+    ))?;
     if !trigger.sources().contains(&source.as_str()) {
-        return Err(Fault::Internal("the event is of another trigger"));
+        return Err(Fault::Internal("event belongs to another trigger"));
     }
     Ok(Event {
         user_pool_id: field(fields, "userPoolId")
-            .ok_or(Fault::Internal("the event's `userPoolId` is absent or malformed"))?,
+            .ok_or(Fault::Internal("event field `userPoolId` is missing or malformed"))?,
         user_name: field(fields, "userName")
-            .ok_or(Fault::Internal("the event's `userName` is absent or malformed"))?,
+            .ok_or(Fault::Internal("event field `userName` is missing or malformed"))?,
         request: field(fields, "request")
-            .ok_or(Fault::Internal("the event's `request` is absent or malformed"))?,
+            .ok_or(Fault::Internal("event field `request` is missing or malformed"))?,
     })
 }
 

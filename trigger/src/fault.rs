@@ -10,7 +10,7 @@ use lambda_runtime::Diagnostic;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The user has no address that a code may go to.
-    #[error("NO_DESTINATION: this account has no verified phone number or e-mail address")]
+    #[error("NO_DESTINATION: this account has no verified phone number or email address")]
     NoDestination,
     /// The user's phone number is in a country, or of a kind, that texts do not go to.
     #[error("DESTINATION_NOT_ALLOWED: codes are not sent to this number")]

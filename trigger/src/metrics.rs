@@ -96,7 +96,8 @@ impl Metrics {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._#".contains(&b);
         match &namespace {
             Some(name) if name.len() > MAX_NAMESPACE || !name.bytes().all(plain) => {
-                Err(METRICS_NAMESPACE.error("is not a name of letters, digits and /-._#"))
+                Err(METRICS_NAMESPACE
+                    .error("is not a valid namespace: up to 255 letters, digits and /-._#"))
             }
             _ => Ok(Self { namespace }),
         }
@@ -227,7 +228,7 @@ mod tests {
         assert_eq!(read("A/b-c.d_e#1").unwrap().namespace.as_deref(), Some("A/b-c.d_e#1"));
         for bad in ["a b", "a\nb", "é", &"x".repeat(256)] {
             let error = read(bad).unwrap_err().to_string();
-            assert!(error.starts_with("METRICS_NAMESPACE is not a name"), "{error}");
+            assert!(error.starts_with("METRICS_NAMESPACE is not a valid namespace"), "{error}");
             assert!(!error.contains(bad));
         }
     }

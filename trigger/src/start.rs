@@ -54,19 +54,19 @@ where
         let result = AssertUnwindSafe(call)
             .catch_unwind()
             .await
-            .unwrap_or(Err(Fault::Internal("the function panicked")));
+            .unwrap_or(Err(Fault::Internal("function panicked")));
         let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let request_id = event.context.request_id.as_str();
         if let Err(fault) = &result {
             metrics.record(MetricEvent::Refused(*fault));
         }
         match &result {
-            Ok(_) => tracing::info!(request_id, duration_us, "answered"),
+            Ok(_) => tracing::info!(request_id, duration_us, "request handled"),
             Err(fault @ Fault::Internal(reason)) => {
                 tracing::error!(request_id, duration_us, code = fault.code(), "{reason}");
             }
             Err(fault) => {
-                tracing::warn!(request_id, duration_us, code = fault.code(), "not answered");
+                tracing::warn!(request_id, duration_us, code = fault.code(), "request refused");
             }
         }
         result

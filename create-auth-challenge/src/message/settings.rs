@@ -82,7 +82,7 @@ impl MessageCatalog {
                 ANDROID_APP_HASH,
                 lookup,
                 is_app_hash,
-                "is not the 11 characters of base64 that identify an app",
+                "is not an 11-character base64 app hash",
             )?,
             code_in_subject: EMAIL_CONFIGURATION_SET.optional(lookup).is_none(),
             custom: BTreeMap::new(),
@@ -95,7 +95,7 @@ impl MessageCatalog {
         let own = |language: &&Language| catalog.custom(language).is_some_and(|c| c.sms.is_some());
         for language in Language::all().iter().filter(own) {
             if catalog.sample(language, MAX_MINUTES, CodeLength::MAX).len() > MAX_SMS_BYTES {
-                let problem = format_args!("makes a text of more than {MAX_SMS_BYTES} bytes");
+                let problem = format_args!("produces an SMS of more than {MAX_SMS_BYTES} bytes");
                 return Err(sms_variable(language).error(problem));
             }
         }
@@ -152,12 +152,12 @@ impl MessageCatalog {
             check(&template, required, allowed).map_err(|problem| variable.error(problem))?;
             let has = |name| pieces(&template).contains(&Piece::Placeholder(name));
             if has("app") && self.app_name.is_none() {
-                return Err(variable.error("has the placeholder {app}, and APP_NAME is not set"));
+                return Err(variable.error("has the placeholder {app}, but APP_NAME is not set"));
             }
             if required.is_empty() && has("code") && !self.code_in_subject {
                 return Err(variable.error(
-                    "has the placeholder {code}, which the events of EMAIL_CONFIGURATION_SET would \
-                     tell",
+                    "has the placeholder {code}, which events of EMAIL_CONFIGURATION_SET would \
+                     reveal",
                 ));
             }
             Ok(Some(template))
@@ -202,10 +202,10 @@ impl SmsOptions {
             (Some(entity), Some(template)) => Some((entity, template)),
             (None, None) => None,
             (Some(_), None) => {
-                return Err(SMS_TEMPLATE_ID.error("is not set, and SMS_ENTITY_ID is"));
+                return Err(SMS_TEMPLATE_ID.error("is not set, but SMS_ENTITY_ID is"));
             }
             (None, Some(_)) => {
-                return Err(SMS_ENTITY_ID.error("is not set, and SMS_TEMPLATE_ID is"));
+                return Err(SMS_ENTITY_ID.error("is not set, but SMS_TEMPLATE_ID is"));
             }
         };
         Ok(Self {
@@ -213,7 +213,7 @@ impl SmsOptions {
                 SMS_SENDER_ID,
                 lookup,
                 is_sender_id,
-                "is not 1 to 11 letters and digits, a letter among them",
+                "is not 1 to 11 letters and digits with at least one letter",
             )?,
             origination_number: valid(
                 SMS_ORIGINATION_NUMBER,
@@ -418,9 +418,9 @@ mod tests {
             ("WEB_OTP_DOMAIN", "-a.example", "is not a domain name"),
             ("WEB_OTP_DOMAIN", "例.example", "is not a domain name"),
             ("WEB_OTP_DOMAIN", "a.example #1", "is not a domain name"),
-            ("ANDROID_APP_HASH", "FA+9qCX9VS", "is not the 11 characters"),
-            ("ANDROID_APP_HASH", "FA+9qCX9VSu=", "is not the 11 characters"),
-            ("ANDROID_APP_HASH", "FA-9qCX9VSu", "is not the 11 characters"),
+            ("ANDROID_APP_HASH", "FA+9qCX9VS", "is not an 11-character base64"),
+            ("ANDROID_APP_HASH", "FA+9qCX9VSu=", "is not an 11-character base64"),
+            ("ANDROID_APP_HASH", "FA-9qCX9VSu", "is not an 11-character base64"),
             ("SMS_SENDER_ID", "123456", "is not 1 to 11 letters and digits"),
             ("SMS_SENDER_ID", "My App", "is not 1 to 11 letters and digits"),
             ("SMS_SENDER_ID", "Example12345", "is not 1 to 11 letters and digits"),
@@ -435,14 +435,14 @@ mod tests {
             ("EMAIL_CONFIGURATION_SET", "a b", "is not 1 to 64 letters"),
             ("EMAIL_TEMPLATE", "a.b", "is not 1 to 64 letters"),
             ("MESSAGE_SMS_EN", "Hello", "lacks the placeholder {code}"),
-            ("MESSAGE_SMS_EN", "{code} {pin}", "has the placeholder {pin}, which is not known"),
-            ("MESSAGE_SMS_EN", "{code} {", "has a brace that is no placeholder's"),
-            ("MESSAGE_SMS_EN", "{code}}", "has a brace that is no placeholder's"),
-            ("MESSAGE_SMS_EN", "{Code}", "has a brace that is no placeholder's"),
+            ("MESSAGE_SMS_EN", "{code} {pin}", "has the unknown placeholder {pin}"),
+            ("MESSAGE_SMS_EN", "{code} {", "has a brace outside a placeholder"),
+            ("MESSAGE_SMS_EN", "{code}}", "has a brace outside a placeholder"),
+            ("MESSAGE_SMS_EN", "{Code}", "has a brace outside a placeholder"),
             ("MESSAGE_SMS_EN", "{code}\n", "has a control character"),
-            ("MESSAGE_SMS_EN", "{code} {app}", "has the placeholder {app}, and APP_NAME is not"),
-            ("MESSAGE_SMS_ZH_HANS", &endless, "makes a text of more than 1600 bytes"),
-            ("MESSAGE_EMAIL_SUBJECT_PT_BR", "{time}", "has the placeholder {time}, which is not"),
+            ("MESSAGE_SMS_EN", "{code} {app}", "has the placeholder {app}, but APP_NAME is not"),
+            ("MESSAGE_SMS_ZH_HANS", &endless, "produces an SMS of more than 1600 bytes"),
+            ("MESSAGE_EMAIL_SUBJECT_PT_BR", "{time}", "has the unknown placeholder {time}"),
             ("MESSAGE_EMAIL_SUBJECT_JA", "a\r\nBcc: b", "has a control character"),
         ] {
             let error = read(&[(name, value)]).unwrap_err();
@@ -458,7 +458,7 @@ mod tests {
             ),
             (
                 [("EMAIL_CONFIGURATION_SET", "x"), ("MESSAGE_EMAIL_SUBJECT_EN", "{code}")],
-                "MESSAGE_EMAIL_SUBJECT_EN has the placeholder {code}, which the events of",
+                "MESSAGE_EMAIL_SUBJECT_EN has the placeholder {code}, which events of",
             ),
         ] {
             let error = read(&pairs).unwrap_err();

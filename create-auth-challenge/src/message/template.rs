@@ -48,13 +48,13 @@ pub(crate) fn check(template: &str, required: &[&str], allowed: &[&str]) -> Resu
     for piece in &pieces {
         match piece {
             Piece::Text(text) if text.contains(['{', '}']) => {
-                return Err("has a brace that is no placeholder's".to_owned());
+                return Err("has a brace outside a placeholder".to_owned());
             }
             Piece::Text(text) if text.contains(char::is_control) => {
                 return Err("has a control character".to_owned());
             }
             Piece::Placeholder(name) if !required.contains(name) && !allowed.contains(name) => {
-                return Err(format!("has the placeholder {{{name}}}, which is not known here"));
+                return Err(format!("has the unknown placeholder {{{name}}}"));
             }
             Piece::Text(_) | Piece::Placeholder(_) => {}
         }

@@ -133,7 +133,7 @@ class Stack(unittest.TestCase):
         names = {role["RoleName"] for role in roles.list_roles()["Roles"]}
         self.assertEqual(len(names), 6)
         create = roles.list_role_policies(RoleName=ids["CreateAuthChallengeRole"])["PolicyNames"]
-        self.assertEqual(sorted(create), ["e-mails", "ledger", "logs", "texts", "tracing"])
+        self.assertEqual(sorted(create), ["email", "ledger", "logs", "sms", "tracing"])
         verify = roles.list_role_policies(RoleName=ids["VerifyAuthChallengeRole"])["PolicyNames"]
         self.assertEqual(sorted(verify), ["ledger", "logs", "tracing"])
 

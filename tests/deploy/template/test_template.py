@@ -108,13 +108,13 @@ class Combinations(unittest.TestCase):
 
     def test_rules_refuse_invalid_parameter_combinations(self):
         for change, words in [
-            ({"EmailFrom": ""}, "E-mails need EmailFrom"),
-            ({"EmailIdentity": ""}, "E-mails need EmailIdentity"),
-            ({"Media": "SMS", "CreateEmailIdentity": "true"}, "of no use while Media is SMS"),
-            ({"Media": "SMS", "SignUpEmail": "DEVELOPER"}, "needs EMAIL among Media"),
-            ({"SmsEntityId": "1101456789012345678"}, "go together"),
-            ({"Metrics": "false"}, "need Metrics"),
-            ({"UserPoolId": "us-east-1_abcDEF123", "WebAcl": "true"}, "that this stack makes"),
+            ({"EmailFrom": ""}, "Email requires EmailFrom"),
+            ({"EmailIdentity": ""}, "Email requires EmailIdentity"),
+            ({"Media": "SMS", "CreateEmailIdentity": "true"}, "CreateEmailIdentity requires EMAIL in Media"),
+            ({"Media": "SMS", "SignUpEmail": "DEVELOPER"}, "requires EMAIL in Media"),
+            ({"SmsEntityId": "1101456789012345678"}, "must be set together"),
+            ({"Metrics": "false"}, "require Metrics"),
+            ({"UserPoolId": "us-east-1_abcDEF123", "WebAcl": "true"}, "created by this stack"),
         ]:
             with self.subTest(change=change):
                 refusal = combinations.refusal(self.template, {**self.base, **change})
@@ -404,5 +404,5 @@ class Rights(unittest.TestCase):
             self.assertEqual(properties["SourceAccount"], {"Ref": "AWS::AccountId"})
             arn, names = properties["SourceArn"]["Fn::Sub"]
             self.assertTrue(arn.endswith(":userpool/${Pool}"), arn)
-            pool = {"Fn::If": ["MakesPool", {"Ref": "UserPool"}, {"Ref": "UserPoolId"}]}
+            pool = {"Fn::If": ["CreatesPool", {"Ref": "UserPool"}, {"Ref": "UserPoolId"}]}
             self.assertEqual(names, {"Pool": pool})
