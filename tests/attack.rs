@@ -25,7 +25,7 @@ use trigger::{Event, Fault, Request};
 use verify_auth_challenge::Verify;
 
 use crate::harness::{Challenge, Context, Reply, Setup, run_test};
-use crate::phone;
+use crate::inbox;
 
 const KEY: &str = "an example key of some 40 different bytes";
 const POOL: &str = "us-east-1_LocalPool";
@@ -78,7 +78,7 @@ struct Session {
 
 /// What a response came to.
 enum Outcome {
-    Goes(Session),
+    Continues(Session),
     Ended,
     Tokens,
 }
@@ -91,7 +91,7 @@ struct Guess {
 }
 
 /// Cognito in miniature around the functions' own code, for one user, with a clock to be set.
-struct World {
+struct Simulation {
     clock: ManualClock,
     create: Create<Phone, MemoryStore>,
     verify: Verify<MemoryStore>,
@@ -104,7 +104,7 @@ struct World {
     compared: usize,
 }
 
-impl World {
+impl Simulation {
     fn new(seed: u64) -> Self {
         Self::with_first_round(seed, "send")
     }
@@ -142,7 +142,7 @@ impl World {
         self.clock.now_ms()
     }
 
-    fn leap(&self, pause: u64) {
+    fn advance(&self, pause: u64) {
         self.clock.advance(Duration::from_millis(pause));
     }
 
@@ -175,7 +175,7 @@ impl World {
         let now = self.now();
         let response = self.create.respond(&event, now, &mut self.generator).await?;
         let response = serde_json::to_value(response).unwrap();
-        Ok(Outcome::Goes(Session {
+        Ok(Outcome::Continues(Session {
             entries,
             metadata: response["challengeMetadata"].as_str().unwrap().to_owned(),
             private: response["privateChallengeParameters"].clone(),
@@ -185,7 +185,7 @@ impl World {
 
     async fn start(&mut self) -> Result<Session, Fault> {
         match self.next(Vec::new(), &Value::Null).await? {
-            Outcome::Goes(session) => Ok(session),
+            Outcome::Continues(session) => Ok(session),
             _ => panic!("a sign-in that ends before it starts"),
         }
     }
@@ -262,7 +262,7 @@ impl World {
 }
 
 /// Whatever else a client may say with an answer; none of it asks for a resend.
-fn junk(generator: &mut ChaCha20Rng) -> Value {
+fn any_client_metadata(generator: &mut ChaCha20Rng) -> Value {
     match generator.random_range(0..6) {
         0 => json!({ "action": "resend!" }),
         1 => json!({ "action": null, "medium": "SMS" }),
@@ -274,14 +274,14 @@ fn junk(generator: &mut ChaCha20Rng) -> Value {
 }
 
 /// Starts as many sign-ins as it is given and guesses at once.
-async fn greedy(world: &mut World, days: u64) {
-    while world.now() < START + days * DAY {
-        match world.start().await {
-            Ok(session) => guess_all(world, session).await,
+async fn greedy(simulation: &mut Simulation, days: u64) {
+    while simulation.now() < START + days * DAY {
+        match simulation.start().await {
+            Ok(session) => guess_all(simulation, session).await,
             // The refusal tells the whole window only, so it asks again every minute.
             Err(Fault::TooManyCodes(seconds)) => {
                 assert!(WINDOWS.iter().any(|(_, window)| *window == seconds * SECOND));
-                world.leap(MINUTE);
+                simulation.advance(MINUTE);
             }
             Err(fault) => panic!("{fault}"),
         }
@@ -289,39 +289,40 @@ async fn greedy(world: &mut World, days: u64) {
 }
 
 /// Answers until the sign-in ends.
-async fn guess_all(world: &mut World, mut session: Session) {
+async fn guess_all(simulation: &mut Simulation, mut session: Session) {
     loop {
-        let (guess, metadata) = (world.guess(), junk(&mut world.generator));
-        match world.respond(session, &guess, &metadata).await {
-            Outcome::Goes(next) => session = next,
+        let (guess, metadata) =
+            (simulation.guess(), any_client_metadata(&mut simulation.generator));
+        match simulation.respond(session, &guess, &metadata).await {
+            Outcome::Continues(next) => session = next,
             Outcome::Ended => return,
             Outcome::Tokens => panic!("once in 10,000 days, and the seeds are fixed"),
         }
     }
 }
 
-/// Does anything at any time, with pauses shorter than `hurry`.
-async fn erratic(world: &mut World, days: u64, hurry: u64) {
+/// Does anything at any time, with pauses shorter than `max_pause`.
+async fn erratic(simulation: &mut Simulation, days: u64, max_pause: u64) {
     let mut sessions: Vec<Session> = Vec::new();
-    while world.now() < START + days * DAY {
-        let pause = world.generator.random_range(0..hurry);
-        world.leap(pause);
-        if sessions.is_empty() || world.generator.random_range(0..4) == 0 {
-            sessions.extend(world.start().await.ok());
+    while simulation.now() < START + days * DAY {
+        let pause = simulation.generator.random_range(0..max_pause);
+        simulation.advance(pause);
+        if sessions.is_empty() || simulation.generator.random_range(0..4) == 0 {
+            sessions.extend(simulation.start().await.ok());
             continue;
         }
-        let at = world.generator.random_range(0..sessions.len());
+        let at = simulation.generator.random_range(0..sessions.len());
         let session = sessions.swap_remove(at);
-        let medium = ["SMS", "EMAIL", "", "PIGEON"][world.generator.random_range(0..4)];
-        let resend = world.generator.random_range(0..3) == 0;
+        let medium = ["SMS", "EMAIL", "", "PIGEON"][simulation.generator.random_range(0..4)];
+        let resend = simulation.generator.random_range(0..3) == 0;
         let metadata = if resend {
             json!({ "action": "resend", "medium": medium })
         } else {
-            junk(&mut world.generator)
+            any_client_metadata(&mut simulation.generator)
         };
-        let guess = world.guess();
-        match world.respond(session, &guess, &metadata).await {
-            Outcome::Goes(next) => sessions.push(next),
+        let guess = simulation.guess();
+        match simulation.respond(session, &guess, &metadata).await {
+            Outcome::Continues(next) => sessions.push(next),
             Outcome::Ended => {}
             Outcome::Tokens => panic!("once in 10,000 days, and the seeds are fixed"),
         }
@@ -337,15 +338,15 @@ fn days(future: impl Future<Output = ()>) {
 fn greedy_attacker_gets_exactly_sixty_guesses_a_day() {
     const DAYS: u64 = 100;
     days(async {
-        let mut world = World::new(1);
-        greedy(&mut world, DAYS).await;
-        world.assert_bounded();
-        let guesses = world.guesses.len();
+        let mut simulation = Simulation::new(1);
+        greedy(&mut simulation, DAYS).await;
+        simulation.assert_bounded();
+        let guesses = simulation.guesses.len();
         // The bound is reached: the simulation finds all there is to find.
-        assert_eq!(world.messages().len(), 20 * 100);
+        assert_eq!(simulation.messages().len(), 20 * 100);
         assert_eq!(guesses, 60 * 100);
         // A thousand times as likely as the whole code are its first three digits.
-        let right = world.guesses.iter().filter(|guess| guess.right >= 3).count();
+        let right = simulation.guesses.iter().filter(|guess| guess.right >= 3).count();
         println!("{guesses} guesses in {DAYS} days: 3 digits right {right} times, 6 expected");
         // Six are expected: 20 or more come by chance once in 100,000 times, and the seed is fixed.
         assert!(right < 20, "{right}");
@@ -358,15 +359,15 @@ fn erratic_attackers_stay_within_the_daily_guess_limit() {
     days(async {
         let (mut guesses, mut compared, mut messages, mut most) = (0, 0, 0, 0);
         for seed in 0..ATTACKERS {
-            let mut world = World::new(seed);
-            let hurries = [MINUTE, LIFETIME + SECOND, SESSION_LIFETIME + SECOND];
-            erratic(&mut world, 2, hurries[seed as usize % hurries.len()]).await;
-            world.assert_bounded();
-            let times: Vec<u64> = world.guesses.iter().map(|guess| guess.at).collect();
+            let mut simulation = Simulation::new(seed);
+            let max_pauses = [MINUTE, LIFETIME + SECOND, SESSION_LIFETIME + SECOND];
+            erratic(&mut simulation, 2, max_pauses[seed as usize % max_pauses.len()]).await;
+            simulation.assert_bounded();
+            let times: Vec<u64> = simulation.guesses.iter().map(|guess| guess.at).collect();
             guesses += times.len();
-            compared += world.compared;
-            messages += world.messages().len();
-            most = most.max(World::most(&times, DAY));
+            compared += simulation.compared;
+            messages += simulation.messages().len();
+            most = most.max(Simulation::most(&times, DAY));
         }
         println!(
             "{ATTACKERS} attackers, 2 days each: {messages} messages, {compared} answers compared, \
@@ -381,28 +382,29 @@ fn erratic_attackers_stay_within_the_daily_guess_limit() {
 #[test]
 fn patient_attacker_carries_at_most_five_sign_ins_into_a_day() {
     days(async {
-        let mut world = World::new(2);
+        let mut simulation = Simulation::new(2);
         // Fifteen messages in good time, five at the end, whose answers wait four minutes.
         for _ in 0..3 {
             for _ in 0..5 {
-                let session = world.start().await.unwrap();
-                guess_all(&mut world, session).await;
+                let session = simulation.start().await.unwrap();
+                guess_all(&mut simulation, session).await;
             }
-            world.leap(15 * MINUTE);
+            simulation.advance(15 * MINUTE);
         }
-        world.leap(DAY - 45 * MINUTE - 4 * MINUTE);
+        simulation.advance(DAY - 45 * MINUTE - 4 * MINUTE);
         let mut kept = Vec::new();
         for _ in 0..5 {
-            kept.push(world.start().await.unwrap());
+            kept.push(simulation.start().await.unwrap());
         }
-        world.leap(4 * MINUTE);
-        let begins = world.now();
+        simulation.advance(4 * MINUTE);
+        let begins = simulation.now();
         for session in kept {
-            guess_all(&mut world, session).await;
+            guess_all(&mut simulation, session).await;
         }
-        greedy(&mut world, 2).await;
-        world.assert_bounded();
-        let first_day = world.guesses.iter().filter(|g| (begins..begins + DAY).contains(&g.at));
+        greedy(&mut simulation, 2).await;
+        simulation.assert_bounded();
+        let first_day =
+            simulation.guesses.iter().filter(|g| (begins..begins + DAY).contains(&g.at));
         assert_eq!(first_day.count(), 75);
     });
 }
@@ -412,27 +414,30 @@ fn patient_attacker_carries_at_most_five_sign_ins_into_a_day() {
 fn choosing_and_switching_media_gives_no_more_guesses() {
     const DAYS: u64 = 10;
     days(async {
-        let mut world = World::with_first_round(3, "choose");
+        let mut simulation = Simulation::with_first_round(3, "choose");
         let mut chosen = 0;
-        while world.now() < START + DAYS * DAY {
-            let choice = world.start().await.unwrap();
+        while simulation.now() < START + DAYS * DAY {
+            let choice = simulation.start().await.unwrap();
             let (answer, other) = if chosen % 2 == 0 { ("SMS", "EMAIL") } else { ("EMAIL", "SMS") };
             chosen += 1;
-            let Outcome::Goes(session) = world.respond(choice, answer, &Value::Null).await else {
+            let Outcome::Continues(session) =
+                simulation.respond(choice, answer, &Value::Null).await
+            else {
                 panic!("a choice that ends the sign-in")
             };
             if session.private["alternative"].is_null() {
                 let switch = json!({ "action": "resend", "medium": other });
-                world.leap(31 * SECOND);
-                if let Outcome::Goes(session) = world.respond(session, "-", &switch).await {
-                    guess_all(&mut world, session).await;
+                simulation.advance(31 * SECOND);
+                if let Outcome::Continues(session) = simulation.respond(session, "-", &switch).await
+                {
+                    guess_all(&mut simulation, session).await;
                 }
             } else {
-                world.leap(MINUTE);
+                simulation.advance(MINUTE);
             }
         }
-        world.assert_bounded();
-        let (messages, guesses) = (world.messages().len(), world.guesses.len());
+        simulation.assert_bounded();
+        let (messages, guesses) = (simulation.messages().len(), simulation.guesses.len());
         println!("{guesses} guesses after {messages} messages by two media in {DAYS} days");
         assert!(messages <= 20 * 10 && guesses <= 60 * 10);
         assert!(messages >= 15 * 10, "they got somewhere");
@@ -449,7 +454,7 @@ const SCALED: [(usize, u64); 2] = [(4, 2 * SECOND), (10, 20 * SECOND)];
 
 /// A guess that is none of the codes sent so far, so that no chance ends the test.
 fn wrong_guess(t: &Context, generator: &mut ChaCha20Rng) -> String {
-    let codes: Vec<String> = t.messages().iter().map(phone::code).collect();
+    let codes: Vec<String> = t.messages().iter().map(inbox::code).collect();
     loop {
         let guess = format!("{:06}", generator.random_range(0..1_000_000));
         if !codes.contains(&guess) {
@@ -479,7 +484,7 @@ async fn attack(t: &Context, seed: u64, over: &AtomicBool) -> usize {
             0 => &[("action", "resend")],
             1 => &[("action", " Resend "), ("medium", "EMAIL")],
             2 => &[("action", "resend!"), ("medium", "SMS")],
-            3 => &[("locale", "ja"), ("junk", &huge)],
+            3 => &[("locale", "ja"), ("any_client_metadata", &huge)],
             _ => &[],
         };
         let resend = metadata.iter().any(|(_, value)| value.trim().eq_ignore_ascii_case("resend"));
@@ -523,7 +528,10 @@ async fn concurrent_attackers_stay_within_the_guess_limit() {
         for times in &times {
             assert!(messages <= times.len(), "{messages} messages, {} admitted", times.len());
             for (count, window) in SCALED {
-                assert!(World::most(times, window) <= count, "{count} in {window} ms: {times:?}");
+                assert!(
+                    Simulation::most(times, window) <= count,
+                    "{count} in {window} ms: {times:?}"
+                );
             }
         }
         println!(
@@ -545,8 +553,8 @@ async fn resends(t: &Context, name: &str, right: bool) -> Vec<Vec<(String, Strin
     let mut challenge = t.start(name).await.unwrap();
     let messages = t.messages();
     let own = messages.iter().rfind(|message| message.to == name).unwrap();
-    let code = phone::code(own);
-    let answer = if right { code } else { phone::mistype(&code) };
+    let code = inbox::code(own);
+    let answer = if right { code } else { inbox::mistype(&code) };
     let user = challenge.parameter("USERNAME").to_owned();
     let mut replies = Vec::new();
     loop {

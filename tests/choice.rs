@@ -4,7 +4,7 @@ use local::outbox::Medium;
 use test_support::fixtures::{EMAIL, PHONE};
 
 use crate::harness::{Challenge, Context, Setup, not_authorized, run_test};
-use crate::phone;
+use crate::inbox;
 
 fn setup() -> Setup {
     Setup::with(&[("FIRST_ROUND", "choose"), ("RESEND_AFTER_SECONDS", "0")])
@@ -35,8 +35,8 @@ async fn chosen_medium_receives_the_code() {
         {
             let choice = ask(t, PHONE).await;
             assert_eq!(choice.parameter("MEDIA"), "SMS,EMAIL");
-            assert_eq!(choice.parameter("DESTINATION_SMS"), phone::masked(PHONE));
-            assert_eq!(choice.parameter("DESTINATION_EMAIL"), phone::masked(EMAIL));
+            assert_eq!(choice.parameter("DESTINATION_SMS"), inbox::masked(PHONE));
+            assert_eq!(choice.parameter("DESTINATION_EMAIL"), inbox::masked(EMAIL));
             let before = t.messages().len();
             let challenge = t.answer(&choice, answer).await.unwrap().challenge();
             let messages = t.messages();
@@ -44,7 +44,7 @@ async fn chosen_medium_receives_the_code() {
             let message = messages.last().unwrap();
             assert_eq!(message.medium, medium);
             assert_eq!(challenge.parameter("ATTEMPTS_LEFT"), "3", "a choice is no attempt");
-            let code = phone::code(message);
+            let code = inbox::code(message);
             t.answer(&challenge, &code).await.unwrap().access_token();
         }
     })
@@ -66,8 +66,8 @@ async fn choice_issues_no_tokens_and_medium_can_be_switched() {
         let sent = t.messages();
         let [mail, text] = sent.as_slice() else { panic!("{} sent", sent.len()) };
         assert_eq!((mail.medium, text.medium), (Medium::Email, Medium::Sms));
-        assert_eq!(phone::code(mail), phone::code(text));
-        t.answer(&switched, &phone::code(text)).await.unwrap().access_token();
+        assert_eq!(inbox::code(mail), inbox::code(text));
+        t.answer(&switched, &inbox::code(text)).await.unwrap().access_token();
     })
     .await;
 }
@@ -82,7 +82,7 @@ async fn unverified_medium_cannot_be_chosen() {
         assert!(!choice.parameters.contains_key("DESTINATION_EMAIL"));
         let challenge = t.answer(&choice, "EMAIL").await.unwrap().challenge();
         assert_eq!(challenge.parameter("CODE_DELIVERY_DELIVERY_MEDIUM"), "SMS");
-        assert_eq!(phone::texts(&t.messages()).len(), 1);
+        assert_eq!(inbox::texts(&t.messages()).len(), 1);
         assert_eq!(t.messages().len(), 1);
     })
     .await;
@@ -94,7 +94,7 @@ async fn unknown_user_gets_the_choice_and_no_message() {
         for answer in ["SMS", "EMAIL", "123456", ""] {
             let choice = ask(t, PHONE).await;
             assert!(choice.parameter("MEDIA").starts_with("SMS"));
-            assert_eq!(choice.parameter("DESTINATION_SMS"), phone::masked(PHONE));
+            assert_eq!(choice.parameter("DESTINATION_SMS"), inbox::masked(PHONE));
             let mut challenge = t.answer(&choice, answer).await.unwrap().challenge();
             for _ in 0..2 {
                 challenge = t.answer(&challenge, "000000").await.unwrap().challenge();

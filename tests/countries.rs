@@ -1,7 +1,7 @@
 //! Where texts go, and where they do not.
 
 use crate::harness::{Context, Setup, run_test};
-use crate::phone;
+use crate::inbox;
 
 const ALLOWED: &str = "+12065550123";
 
@@ -46,7 +46,7 @@ async fn premium_and_satellite_numbers_get_no_sms_with_all_countries() {
             let is_of_a_country = ["+18765550123", "+819012345678"].contains(&number);
             assert_eq!(started.is_ok(), is_of_a_country, "{number}");
         }
-        assert_eq!(phone::texts(&t.messages()).len(), 2);
+        assert_eq!(inbox::texts(&t.messages()).len(), 2);
     })
     .await;
 }
@@ -63,8 +63,8 @@ async fn disallowed_number_falls_back_to_email_and_cannot_switch_to_sms() {
         let switch = &[("action", "resend"), ("medium", "SMS")];
         let challenge = t.respond(&challenge, &name, "-", switch).await.unwrap().challenge();
         assert_eq!(challenge.parameter("CODE_DELIVERY_DELIVERY_MEDIUM"), "EMAIL");
-        assert!(phone::texts(&t.messages()).is_empty());
-        let code = phone::code(t.messages().last().unwrap());
+        assert!(inbox::texts(&t.messages()).is_empty());
+        let code = inbox::code(t.messages().last().unwrap());
         t.answer(&challenge, &code).await.unwrap().access_token();
     })
     .await;

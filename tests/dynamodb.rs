@@ -16,59 +16,59 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::aws::{closing, trickling};
+use crate::failing_aws::{closing, trickling};
 use crate::harness::{Context, Setup, run_test};
-use crate::phone;
+use crate::inbox;
 
 /// How long a slow answer takes: three of them leave a first round time to send.
-const SLOW: Duration = Duration::from_millis(200);
+const SLOW_RESPONSE_DELAY: Duration = Duration::from_millis(200);
 
 /// Longer than any call is waited for.
-const NEVER: Duration = Duration::from_secs(3_600);
+const NO_RESPONSE_DELAY: Duration = Duration::from_secs(3_600);
 
 /// What becomes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mood {
+enum InjectedFailure {
     /// It is answered.
-    Well,
+    None,
     /// It is answered after a while.
-    Slow,
+    SlowResponse,
     /// It is not answered.
-    Stalled,
+    NoResponse,
     /// The answer comes in drops and has no end.
-    Trickling,
+    EndlessBody,
     /// It is done, and the connection closed in the middle of the answer.
-    Closing,
+    ConnectionClosed,
     /// A body that is no JSON.
-    Raving,
+    InvalidJson,
     /// JSON of another shape.
-    Babbling,
+    UnexpectedJson,
     /// A fault inside, with no name.
-    Broken,
+    UnnamedError,
     /// This error, with this status.
-    Error(u16, &'static str),
+    ServiceError(u16, &'static str),
     /// There is an item, and it is not the ledger's (of reads).
-    Rubbish,
+    MalformedItem,
     /// Somebody else is always faster (of writes).
-    Outrun,
+    VersionConflict,
 }
 
 /// Those in which any call fails.
-const ILL: [Mood; 14] = [
-    Mood::Stalled,
-    Mood::Trickling,
-    Mood::Closing,
-    Mood::Raving,
-    Mood::Babbling,
-    Mood::Broken,
-    Mood::Error(400, "ProvisionedThroughputExceededException"),
-    Mood::Error(400, "ThrottlingException"),
-    Mood::Error(500, "InternalServerError"),
-    Mood::Error(400, "ExpiredTokenException"),
-    Mood::Error(400, "UnrecognizedClientException"),
-    Mood::Error(400, "AccessDeniedException"),
-    Mood::Error(400, "ResourceNotFoundException"),
-    Mood::Error(400, "RequestLimitExceeded"),
+const ALL_FAILURES: [InjectedFailure; 14] = [
+    InjectedFailure::NoResponse,
+    InjectedFailure::EndlessBody,
+    InjectedFailure::ConnectionClosed,
+    InjectedFailure::InvalidJson,
+    InjectedFailure::UnexpectedJson,
+    InjectedFailure::UnnamedError,
+    InjectedFailure::ServiceError(400, "ProvisionedThroughputExceededException"),
+    InjectedFailure::ServiceError(400, "ThrottlingException"),
+    InjectedFailure::ServiceError(500, "InternalServerError"),
+    InjectedFailure::ServiceError(400, "ExpiredTokenException"),
+    InjectedFailure::ServiceError(400, "UnrecognizedClientException"),
+    InjectedFailure::ServiceError(400, "AccessDeniedException"),
+    InjectedFailure::ServiceError(400, "ResourceNotFoundException"),
+    InjectedFailure::ServiceError(400, "RequestLimitExceeded"),
 ];
 
 /// The calls of a sign-in, in order.
@@ -90,21 +90,21 @@ enum Step {
 
 impl Step {
     /// What becomes of the calls before it: of create's, or of verify's.
-    fn before(self) -> VecDeque<Mood> {
+    fn before(self) -> VecDeque<InjectedFailure> {
         match self {
             Self::Read | Self::Consume => [].into(),
-            Self::WriteAccount => [Mood::Well].into(),
-            Self::WriteDestination => [Mood::Well; 2].into(),
-            Self::ReadAgain => [Mood::Well, Mood::Outrun].into(),
-            Self::ConsumeAgain => [Mood::Outrun].into(),
+            Self::WriteAccount => [InjectedFailure::None].into(),
+            Self::WriteDestination => [InjectedFailure::None; 2].into(),
+            Self::ReadAgain => [InjectedFailure::None, InjectedFailure::VersionConflict].into(),
+            Self::ConsumeAgain => [InjectedFailure::VersionConflict].into(),
         }
     }
 
     /// A failure that only this call knows.
-    fn own_failure(self) -> Option<Mood> {
+    fn own_failure(self) -> Option<InjectedFailure> {
         match self {
-            Self::Read | Self::ReadAgain => Some(Mood::Rubbish),
-            Self::WriteAccount | Self::WriteDestination => Some(Mood::Outrun),
+            Self::Read | Self::ReadAgain => Some(InjectedFailure::MalformedItem),
+            Self::WriteAccount | Self::WriteDestination => Some(InjectedFailure::VersionConflict),
             // There it is no failure: the code is used.
             Self::Consume | Self::ConsumeAgain => None,
         }
@@ -112,26 +112,29 @@ impl Step {
 }
 
 /// What will become of the calls to come: the next ones, and all others.
-struct Outlook {
-    next: VecDeque<Mood>,
-    then: Mood,
+struct FailurePlan {
+    next: VecDeque<InjectedFailure>,
+    then: InjectedFailure,
 }
 
-/// A DynamoDB that is not always well. What it answers when it is ill quotes the request.
+/// A DynamoDB with injected failures, which quote the request.
 #[derive(Clone)]
-pub(crate) struct Table {
+pub(crate) struct FailingDynamoDb {
     url: String,
     database: DynamoDb,
-    outlook: Arc<Mutex<Outlook>>,
+    outlook: Arc<Mutex<FailurePlan>>,
 }
 
-impl Table {
+impl FailingDynamoDb {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let table = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             database: DynamoDb::new(LEDGER_TABLE).unwrap(),
-            outlook: Arc::new(Mutex::new(Outlook { next: VecDeque::new(), then: Mood::Well })),
+            outlook: Arc::new(Mutex::new(FailurePlan {
+                next: VecDeque::new(),
+                then: InjectedFailure::None,
+            })),
         };
         let router = Router::new().fallback(take).with_state(table.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -142,20 +145,20 @@ impl Table {
         Setup::with(&[("AWS_ENDPOINT_URL_DYNAMODB", &self.url)])
     }
 
-    /// Lets a first round come to `step`, and from then on meets it in `mood`.
-    fn set(&self, step: Step, mood: Mood) {
-        *self.outlook.lock().unwrap() = Outlook { next: step.before(), then: mood };
+    /// Lets a first round come to `step`, and from then on meets it in `failure`.
+    fn set(&self, step: Step, failure: InjectedFailure) {
+        *self.outlook.lock().unwrap() = FailurePlan { next: step.before(), then: failure };
     }
 
     /// What becomes of this call.
-    fn mood(&self) -> Mood {
+    fn failure(&self) -> InjectedFailure {
         let mut outlook = self.outlook.lock().unwrap();
         outlook.next.pop_front().unwrap_or(outlook.then)
     }
 }
 
 async fn take(
-    State(table): State<Table>,
+    State(table): State<FailingDynamoDb>,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
@@ -175,27 +178,29 @@ async fn take(
         let error = json!({ "__type": format!("com.amazon#{name}"), "message": quoted });
         (StatusCode::from_u16(status).unwrap(), error.to_string()).into_response()
     };
-    match table.mood() {
-        Mood::Well => answer(),
-        Mood::Slow => {
-            sleep(SLOW).await;
+    match table.failure() {
+        InjectedFailure::None => answer(),
+        InjectedFailure::SlowResponse => {
+            sleep(SLOW_RESPONSE_DELAY).await;
             answer()
         }
-        Mood::Stalled => {
-            sleep(NEVER).await;
+        InjectedFailure::NoResponse => {
+            sleep(NO_RESPONSE_DELAY).await;
             answer()
         }
-        Mood::Trickling => trickling(),
-        Mood::Closing => {
+        InjectedFailure::EndlessBody => trickling(),
+        InjectedFailure::ConnectionClosed => {
             closing(String::from_utf8(table.database.call(&target, &body).body).unwrap())
         }
-        Mood::Raving => format!("\u{0}<<<{{] {quoted}").into_response(),
-        Mood::Babbling => {
+        InjectedFailure::InvalidJson => format!("\u{0}<<<{{] {quoted}").into_response(),
+        InjectedFailure::UnexpectedJson => {
             json!({ "Item": [quoted], "Attributes": [quoted] }).to_string().into_response()
         }
-        Mood::Broken => (StatusCode::INTERNAL_SERVER_ERROR, quoted).into_response(),
-        Mood::Error(status, name) => error(status, name),
-        Mood::Rubbish => {
+        InjectedFailure::UnnamedError => {
+            (StatusCode::INTERNAL_SERVER_ERROR, quoted).into_response()
+        }
+        InjectedFailure::ServiceError(status, name) => error(status, name),
+        InjectedFailure::MalformedItem => {
             let request: serde_json::Value = serde_json::from_slice(&body).unwrap();
             let keys = request["RequestItems"][LEDGER_TABLE]["Keys"].as_array().unwrap();
             let item = |key: &serde_json::Value| {
@@ -206,7 +211,7 @@ async fn take(
             let items: Vec<_> = keys.iter().map(item).collect();
             json!({ "Responses": { LEDGER_TABLE: items } }).to_string().into_response()
         }
-        Mood::Outrun => error(400, "ConditionalCheckFailedException"),
+        InjectedFailure::VersionConflict => error(400, "ConditionalCheckFailedException"),
     }
 }
 
@@ -224,12 +229,12 @@ const VERIFY_UNAVAILABLE: &str =
 
 /// The one call of `trigger` since there were `before` failed by itself, once, before Cognito gave it
 /// up.
-fn assert_failed_in_time(t: &Context, trigger: Trigger, before: usize, mood: Mood) {
+fn assert_failed_in_time(t: &Context, trigger: Trigger, before: usize, failure: InjectedFailure) {
     let calls = t.functions.calls().calls().split_off(before);
     let of_trigger: Vec<_> = calls.iter().filter(|call| call.trigger == trigger.name()).collect();
-    let [call] = of_trigger.as_slice() else { panic!("{mood:?}: {} calls", of_trigger.len()) };
-    assert_eq!(call.outcome, Outcome::Error, "{mood:?}");
-    assert!(call.duration_ms < 4_000.0, "{mood:?}: {} ms", call.duration_ms);
+    let [call] = of_trigger.as_slice() else { panic!("{failure:?}: {} calls", of_trigger.len()) };
+    assert_eq!(call.outcome, Outcome::Error, "{failure:?}");
+    assert!(call.duration_ms < 4_000.0, "{failure:?}: {} ms", call.duration_ms);
 }
 
 /// The log has the service's error codes, and neither its messages, nor the requests, nor codes.
@@ -247,20 +252,20 @@ fn assert_log(t: &Context, codes: &[String]) {
 
 /// Every failure at a call of create: nothing is sent, and the sign-in that is tried again works.
 async fn create_fails_at(step: Step) {
-    let table = Table::start().await;
+    let table = FailingDynamoDb::start().await;
     run_test(table.setup(), async |t| {
         let mut codes = Vec::new();
-        for (number, mood) in ILL.into_iter().chain(step.own_failure()).enumerate() {
+        for (number, failure) in ALL_FAILURES.into_iter().chain(step.own_failure()).enumerate() {
             let phone = user(t, number).await;
-            table.set(step, mood);
+            table.set(step, failure);
             let (calls, sent) = (t.functions.calls().calls().len(), t.messages().len());
             let (exception, message) = t.start(&phone).await.unwrap_err();
-            assert_eq!(exception, "UserLambdaValidationException", "{mood:?}");
-            assert_eq!(message, CREATE_UNAVAILABLE, "{mood:?}");
-            assert_eq!(t.messages().len(), sent, "{mood:?}: a message that was not admitted");
-            assert_failed_in_time(t, Trigger::CreateAuthChallenge, calls, mood);
+            assert_eq!(exception, "UserLambdaValidationException", "{failure:?}");
+            assert_eq!(message, CREATE_UNAVAILABLE, "{failure:?}");
+            assert_eq!(t.messages().len(), sent, "{failure:?}: a message that was not admitted");
+            assert_failed_in_time(t, Trigger::CreateAuthChallenge, calls, failure);
 
-            table.set(Step::Read, Mood::Well);
+            table.set(Step::Read, InjectedFailure::None);
             let (challenge, code) = t.start_and_read(&phone).await;
             t.answer(&challenge, &code).await.unwrap().access_token();
             codes.push(code);
@@ -292,21 +297,21 @@ async fn failed_read_after_a_conflict_sends_nothing() {
 
 /// Every failure at a call of verify: no tokens for the right code, and the next sign-in works.
 async fn verify_fails_at(step: Step) {
-    let table = Table::start().await;
+    let table = FailingDynamoDb::start().await;
     run_test(table.setup(), async |t| {
         let mut codes = Vec::new();
-        for (number, mood) in ILL.into_iter().enumerate() {
+        for (number, failure) in ALL_FAILURES.into_iter().enumerate() {
             let phone = user(t, number).await;
-            table.set(Step::Read, Mood::Well);
+            table.set(Step::Read, InjectedFailure::None);
             let (challenge, code) = t.start_and_read(&phone).await;
-            table.set(step, mood);
+            table.set(step, failure);
             let calls = t.functions.calls().calls().len();
             let (exception, message) = t.answer(&challenge, &code).await.unwrap_err();
-            assert_eq!(exception, "UserLambdaValidationException", "{mood:?}");
-            assert_eq!(message, VERIFY_UNAVAILABLE, "{mood:?}");
-            assert_failed_in_time(t, Trigger::VerifyAuthChallengeResponse, calls, mood);
+            assert_eq!(exception, "UserLambdaValidationException", "{failure:?}");
+            assert_eq!(message, VERIFY_UNAVAILABLE, "{failure:?}");
+            assert_failed_in_time(t, Trigger::VerifyAuthChallengeResponse, calls, failure);
 
-            table.set(Step::Read, Mood::Well);
+            table.set(Step::Read, InjectedFailure::None);
             let (challenge, code) = t.start_and_read(&phone).await;
             t.answer(&challenge, &code).await.unwrap().access_token();
             codes.push(code);
@@ -328,15 +333,15 @@ async fn failed_check_for_a_repeat_signs_nobody_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_answer_needs_no_ledger() {
-    let table = Table::start().await;
+    let table = FailingDynamoDb::start().await;
     run_test(table.setup(), async |t| {
         let phone = user(t, 0).await;
         let (challenge, code) = t.start_and_read(&phone).await;
-        table.set(Step::Consume, Mood::Broken);
-        let wrong = phone::mistype(&code);
+        table.set(Step::Consume, InjectedFailure::UnnamedError);
+        let wrong = inbox::mistype(&code);
         let challenge = t.answer(&challenge, &wrong).await.unwrap().challenge();
         // Create goes on with the code that the session has.
-        table.set(Step::Read, Mood::Well);
+        table.set(Step::Read, InjectedFailure::None);
         t.answer(&challenge, &code).await.unwrap().access_token();
         assert_eq!(t.messages().len(), 1);
     })
@@ -345,10 +350,10 @@ async fn wrong_answer_needs_no_ledger() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_ledger_is_waited_for() {
-    let table = Table::start().await;
+    let table = FailingDynamoDb::start().await;
     run_test(table.setup(), async |t| {
         let phone = user(t, 0).await;
-        table.set(Step::Read, Mood::Slow);
+        table.set(Step::Read, InjectedFailure::SlowResponse);
         let (challenge, code) = t.start_and_read(&phone).await;
         t.answer(&challenge, &code).await.unwrap().access_token();
         assert_eq!(t.messages().len(), 1);
@@ -359,25 +364,29 @@ async fn slow_ledger_is_waited_for() {
 /// A later round's message is not admitted: the sign-in lives on with the code that its user has.
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_ledger_at_a_resend_sends_nothing_and_keeps_the_sign_in() {
-    let table = Table::start().await;
+    let table = FailingDynamoDb::start().await;
     let mut setup = table.setup();
     setup.settings.push(("RESEND_AFTER_SECONDS", "0".to_owned()));
     run_test(setup, async |t| {
-        for (number, mood) in [Mood::Stalled, Mood::Raving, ILL[7]].into_iter().enumerate() {
+        for (number, failure) in
+            [InjectedFailure::NoResponse, InjectedFailure::InvalidJson, ALL_FAILURES[7]]
+                .into_iter()
+                .enumerate()
+        {
             let phone = user(t, number).await;
-            table.set(Step::Read, Mood::Well);
+            table.set(Step::Read, InjectedFailure::None);
             let (challenge, code) = t.start_and_read(&phone).await;
             let sent = t.messages().len();
             let name = challenge.parameter("USERNAME").to_owned();
             let mut challenge = challenge;
             for step in [Step::Read, Step::WriteAccount, Step::WriteDestination] {
-                table.set(step, mood);
+                table.set(step, failure);
                 let reply = t.respond(&challenge, &name, "-", &[("action", "resend")]).await;
                 challenge = reply.unwrap().challenge();
-                assert_eq!(challenge.parameter("RESENDS_LEFT"), "2", "{mood:?}");
-                assert_eq!(t.messages().len(), sent, "{mood:?}");
+                assert_eq!(challenge.parameter("RESENDS_LEFT"), "2", "{failure:?}");
+                assert_eq!(t.messages().len(), sent, "{failure:?}");
             }
-            table.set(Step::Read, Mood::Well);
+            table.set(Step::Read, InjectedFailure::None);
             t.answer(&challenge, &code).await.unwrap().access_token();
         }
     })

@@ -11,9 +11,9 @@ use test_support::wait::until;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::aws::{Aws, Mood};
+use crate::failing_aws::{Aws, InjectedFailure};
 use crate::harness::{Context, Refused, Setup, exists, run_test};
-use crate::phone;
+use crate::inbox;
 
 /// How long to wait for something that happens soon.
 const SOON: Duration = Duration::from_secs(20);
@@ -33,7 +33,7 @@ async fn sign_in(t: &Context, aws: &Aws, name: &str) {
     let challenge = t.start(name).await.unwrap();
     let message = aws.last();
     assert_eq!(message.to, name);
-    t.answer(&challenge, &phone::code(&message)).await.unwrap().access_token();
+    t.answer(&challenge, &inbox::code(&message)).await.unwrap().access_token();
 }
 
 fn failed(trigger: Trigger, with: &str) -> Refused {
@@ -43,54 +43,56 @@ fn failed(trigger: Trigger, with: &str) -> Refused {
 
 /// A broken connection, a throttled service and a fault of its own are tried once more; what it
 /// says clearly, or not in time, is not.
-fn requests(mood: Mood) -> usize {
-    match mood {
-        Mood::Well
-        | Mood::Refusing
-        | Mood::Babbling
-        | Mood::Raving
-        | Mood::Stalled
-        | Mood::Trickling
-        | Mood::Expired => 1,
-        Mood::Throttling | Mood::Broken | Mood::Closing => 2,
+fn requests(failure: InjectedFailure) -> usize {
+    match failure {
+        InjectedFailure::None
+        | InjectedFailure::Rejected
+        | InjectedFailure::InvalidErrorBody
+        | InjectedFailure::InvalidSuccessBody
+        | InjectedFailure::NoResponse
+        | InjectedFailure::EndlessBody
+        | InjectedFailure::ExpiredCredentials => 1,
+        InjectedFailure::Throttled
+        | InjectedFailure::InternalError
+        | InjectedFailure::ConnectionClosed => 2,
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_send_returns_delivery_failed_without_details() {
-    let aws = Aws::start(Mood::Well).await;
+    let aws = Aws::start(InjectedFailure::None).await;
     run_test(setup(&aws), async |t| {
         create_users(t).await;
         let expected = "DELIVERY_FAILED: the code could not be sent; try again";
         let expected = failed(Trigger::CreateAuthChallenge, expected);
-        for mood in Mood::ILL {
-            aws.set(mood);
+        for failure in InjectedFailure::ALL {
+            aws.set(failure);
             let (calls, taken) = (t.functions.calls().calls().len(), aws.taken().len());
             for refused in join_all([PHONE, EMAIL].map(|name| t.start(name))).await {
-                assert_eq!(refused.unwrap_err(), expected, "{mood:?}");
+                assert_eq!(refused.unwrap_err(), expected, "{failure:?}");
             }
             // Create failed by itself, before Cognito gave it up and called again.
             let calls = t.functions.calls().calls().split_off(calls);
             let is_create = |name| name == Trigger::CreateAuthChallenge.name();
             let create: Vec<_> = calls.iter().filter(|call| is_create(call.trigger)).collect();
-            assert_eq!(create.len(), 2, "{mood:?}");
+            assert_eq!(create.len(), 2, "{failure:?}");
             for call in create {
-                assert_eq!(call.outcome, Outcome::Error, "{mood:?}");
-                assert!(call.duration_ms < 4_000.0, "{mood:?}: {} ms", call.duration_ms);
+                assert_eq!(call.outcome, Outcome::Error, "{failure:?}");
+                assert!(call.duration_ms < 4_000.0, "{failure:?}: {} ms", call.duration_ms);
             }
             // However often a message is tried, it has one code.
             let taken = aws.taken().split_off(taken);
             for medium in [Medium::Sms, Medium::Email] {
                 let tries: Vec<_> = taken.iter().filter(|taken| taken.medium == medium).collect();
-                assert_eq!(tries.len(), requests(mood), "{mood:?} {medium:?}");
-                assert!(tries.windows(2).all(|two| two[0] == two[1]), "{mood:?} {medium:?}");
+                assert_eq!(tries.len(), requests(failure), "{failure:?} {medium:?}");
+                assert!(tries.windows(2).all(|two| two[0] == two[1]), "{failure:?} {medium:?}");
             }
         }
-        aws.set(Mood::Well);
+        aws.set(InjectedFailure::None);
         for name in [PHONE, EMAIL] {
             let taken = aws.taken().len();
             sign_in(t, &aws, name).await;
-            assert_eq!(aws.taken().len(), taken + requests(Mood::Well));
+            assert_eq!(aws.taken().len(), taken + requests(InjectedFailure::None));
         }
         assert!(t.messages().is_empty());
         let log = String::from_utf8(t.output.bytes()).unwrap();
@@ -150,8 +152,8 @@ fn assert_killed(trigger: Trigger, pid: u32, refused: Refused) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn function_killed_while_sending_fails_only_that_sign_in() {
-    let aws = Aws::start(Mood::Stalled).await;
-    run_test(Setup { functions_may_die: true, ..setup(&aws) }, async |t| {
+    let aws = Aws::start(InjectedFailure::NoResponse).await;
+    run_test(Setup { functions_may_exit: true, ..setup(&aws) }, async |t| {
         create_users(t).await;
         let create = Trigger::CreateAuthChallenge;
         let pid = pid(t, create);
@@ -160,7 +162,7 @@ async fn function_killed_while_sending_fails_only_that_sign_in() {
             signal("-KILL", pid).await;
         });
         assert_killed(create, pid, refused.unwrap_err());
-        aws.set(Mood::Well);
+        aws.set(InjectedFailure::None);
         sign_in(t, &aws, PHONE).await;
         assert_eq!(aws.taken().len(), 2, "the one in vain, the one that signed in");
     })
@@ -170,8 +172,8 @@ async fn function_killed_while_sending_fails_only_that_sign_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn function_killed_during_a_call_fails_only_that_sign_in() {
     for trigger in Trigger::ALL {
-        let aws = Aws::start(Mood::Well).await;
-        run_test(Setup { functions_may_die: true, ..setup(&aws) }, async |t| {
+        let aws = Aws::start(InjectedFailure::None).await;
+        run_test(Setup { functions_may_exit: true, ..setup(&aws) }, async |t| {
             create_users(t).await;
             // Functions answer in microseconds, so it is stopped before its first call, when it
             // waits for its event and has nothing else to read.
@@ -179,7 +181,7 @@ async fn function_killed_during_a_call_fails_only_that_sign_in() {
             signal("-STOP", pid).await;
             let call = async {
                 let challenge = t.start(PHONE).await?;
-                t.answer(&challenge, &phone::code(&aws.last())).await.map(drop)
+                t.answer(&challenge, &inbox::code(&aws.last())).await.map(drop)
             };
             let (refused, ()) = tokio::join!(call, async {
                 until(SOON, "it has its event", || has_unread(pid)).await;
@@ -218,14 +220,14 @@ const CALLS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unresponsive_function_is_called_three_times() {
-    let aws = Aws::start(Mood::Stalled).await;
+    let aws = Aws::start(InjectedFailure::NoResponse).await;
     run_test(setup(&aws), async |t| {
         create_users(t).await;
         // As many processes as there will be calls, all at rest.
         let start = join_all([PHONE; CALLS].map(|name| t.start(name)));
         let (started, ()) = tokio::join!(start, async {
             until(SOON, "each calls SNS", || aws.taken().len() == CALLS).await;
-            aws.set(Mood::Well);
+            aws.set(InjectedFailure::None);
         });
         assert!(started.iter().all(Result::is_ok));
         let create = Trigger::CreateAuthChallenge;

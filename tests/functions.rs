@@ -14,7 +14,7 @@ use test_support::fixtures::{CODE_KEY, EMAIL, LEDGER_KEY, PHONE, UNKNOWN, event,
 use tokio::time::timeout;
 
 use crate::harness::{Context, Setup, now, run_test};
-use crate::phone;
+use crate::inbox;
 
 /// Calls the function behind `trigger` and gives its answer, or its fault's code.
 pub(crate) async fn invoke(
@@ -55,7 +55,7 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         Ok(json!({
             "publicChallengeParameters": {
                 "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-                "CODE_DELIVERY_DESTINATION": phone::masked(destination),
+                "CODE_DELIVERY_DESTINATION": inbox::masked(destination),
                 "MEDIA": media,
                 "CODE_LENGTH": "6",
                 "EXPIRES_AT": "*",

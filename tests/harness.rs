@@ -21,8 +21,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::phone;
-use crate::table::Ledger;
+use crate::inbox;
+use crate::ledger_table::LedgerTable;
 
 /// How long building and starting the functions may take, on a slow machine and from clean.
 const START_LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -43,7 +43,7 @@ pub(crate) struct Context {
     pub(crate) outbox: Outbox,
     pub(crate) functions: Functions,
     pub(crate) output: Capture,
-    pub(crate) ledger: Option<Ledger>,
+    pub(crate) ledger: Option<LedgerTable>,
 }
 
 /// What a test starts with: the functions' settings, and where they find SNS and SES if not in
@@ -53,7 +53,7 @@ pub(crate) struct Setup {
     pub(crate) settings: Vec<(&'static str, String)>,
     pub(crate) senders: Option<String>,
     /// The test kills functions; otherwise one that dies fails it.
-    pub(crate) functions_may_die: bool,
+    pub(crate) functions_may_exit: bool,
 }
 
 impl Setup {
@@ -67,7 +67,7 @@ impl Setup {
 pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let output = Capture::default();
-    let Setup { settings, senders, functions_may_die } = setup;
+    let Setup { settings, senders, functions_may_exit } = setup;
     // Only the tests of the ledger have to do with its limits.
     let mut variables = BTreeMap::from([("ISSUE_LIMITS", "100/1s".to_owned())]);
     for name in ["AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_SESV2"] {
@@ -75,7 +75,7 @@ pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
     }
     variables.extend(settings);
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let ledger = Ledger::for_test(&url, &mut variables).await;
+    let ledger = LedgerTable::for_test(&url, &mut variables).await;
     let config = Config {
         variables: variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         output: Output::Capture(output.clone()),
@@ -103,14 +103,14 @@ pub(crate) async fn run_test(setup: Setup, test: impl AsyncFnOnce(&Context)) {
     }
     let calls = context.functions.calls().calls();
     let died = calls.iter().any(|call| call.outcome == Outcome::Died);
-    assert!(functions_may_die || !died, "a function died");
+    assert!(functions_may_exit || !died, "a function died");
     // Once `local` has ended it knows of none of them.
     let mut pids = Trigger::ALL.map(|trigger| context.functions.pids(trigger)).concat();
     pids.extend(calls.iter().filter_map(|call| call.pid));
     end.send(()).unwrap();
     timeout(END_LIMIT, server).await.expect("local ends in time").unwrap().unwrap();
     until(END_LIMIT, "the functions are gone", || !pids.iter().any(|pid| exists(*pid))).await;
-    assert_started(&context.output, functions_may_die);
+    assert_started(&context.output, functions_may_exit);
 }
 
 /// Fails if `local` wrote that a function could not start or, unless it may, that one ended: also
@@ -209,7 +209,7 @@ impl Context {
         let message = self.messages().pop().unwrap();
         assert_eq!(message.to, name);
         let confirm = self.cognito.confirm_sign_up().client_id(DEFAULT_CLIENT_ID).username(name);
-        confirm.confirmation_code(phone::code(&message)).send().await.unwrap();
+        confirm.confirmation_code(inbox::code(&message)).send().await.unwrap();
     }
 
     /// Creates a confirmed user with these attributes as an administrator does; nothing is sent.
@@ -247,7 +247,7 @@ impl Context {
         assert_eq!(messages.len(), before + 1);
         let message = messages.last().unwrap();
         assert_eq!(message.to, name);
-        (challenge, phone::code(message))
+        (challenge, inbox::code(message))
     }
 
     /// Answers `challenge`.

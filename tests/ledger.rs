@@ -9,9 +9,9 @@ use test_support::fixtures::PHONE;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
-use crate::aws::{Aws, Mood};
+use crate::failing_aws::{Aws, InjectedFailure};
 use crate::harness::{Context, Setup, run_test};
-use crate::phone;
+use crate::inbox;
 
 fn limits(limits: &str) -> Setup {
     Setup::with(&[("ISSUE_LIMITS", limits)])
@@ -121,12 +121,12 @@ async fn rate_limit_response_is_the_same_for_known_and_unknown_user() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn next_sign_in_after_stalled_send_repeats_the_code_once() {
-    let aws = Aws::start(Mood::Stalled).await;
+    let aws = Aws::start(InjectedFailure::NoResponse).await;
     let setup = Setup { senders: Some(aws.url.clone()), ..limits("5/15m") };
     run_test(setup, async |t| {
         create_user(t).await;
         t.start(PHONE).await.unwrap_err();
-        let stalled = phone::code(&aws.last());
+        let stalled = inbox::code(&aws.last());
         assert_same_code_then_another(t, &aws, &stalled).await;
     })
     .await;
@@ -136,9 +136,9 @@ async fn next_sign_in_after_stalled_send_repeats_the_code_once() {
 async fn next_sign_in_after_killed_function_repeats_the_code_once() {
     /// How long the function may take to send.
     const SENT_WITHIN: Duration = Duration::from_secs(20);
-    let aws = Aws::start(Mood::Stalled).await;
+    let aws = Aws::start(InjectedFailure::NoResponse).await;
     let senders = Some(aws.url.clone());
-    let setup = Setup { senders, functions_may_die: true, ..limits("5/15m") };
+    let setup = Setup { senders, functions_may_exit: true, ..limits("5/15m") };
     run_test(setup, async |t| {
         create_user(t).await;
         let kill = async {
@@ -154,7 +154,7 @@ async fn next_sign_in_after_killed_function_repeats_the_code_once() {
         };
         let (refused, ()) = tokio::join!(t.start(PHONE), kill);
         refused.unwrap_err();
-        let sent = phone::code(&aws.last());
+        let sent = inbox::code(&aws.last());
         assert_same_code_then_another(t, &aws, &sent).await;
     })
     .await;
@@ -163,12 +163,12 @@ async fn next_sign_in_after_killed_function_repeats_the_code_once() {
 /// The sign-in after one that failed with `code` on its way goes on with that code, and it works.
 /// The sign-in after that has a code of its own.
 async fn assert_same_code_then_another(t: &Context, aws: &Aws, code: &str) {
-    aws.set(Mood::Well);
+    aws.set(InjectedFailure::None);
     let challenge = t.start(PHONE).await.unwrap();
-    assert_eq!(phone::code(&aws.last()), code);
+    assert_eq!(inbox::code(&aws.last()), code);
     t.answer(&challenge, code).await.unwrap().access_token();
     let next = t.start(PHONE).await.unwrap();
-    assert_ne!(phone::code(&aws.last()), code, "one of a million: run it again");
+    assert_ne!(inbox::code(&aws.last()), code, "one of a million: run it again");
     t.answer(&next, code).await.unwrap().challenge();
 }
 

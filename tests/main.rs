@@ -3,19 +3,19 @@
 #![cfg(test)]
 
 mod attack;
-mod aws;
 mod choice;
 mod countries;
 mod dynamodb;
+mod failing_aws;
 mod faults;
 mod functions;
 mod harness;
+mod inbox;
 mod ledger;
+mod ledger_table;
+mod messages;
 mod one_code;
 mod panics;
-mod phone;
 mod second_factor;
 mod secrecy;
 mod sign_in;
-mod table;
-mod words;

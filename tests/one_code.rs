@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use test_support::fixtures::{EMAIL, LEDGER_KEY, PHONE, UNKNOWN, event};
 use tokio::time::sleep;
 
-use crate::dynamodb::Table;
+use crate::dynamodb::FailingDynamoDb;
 use crate::functions::invoke;
 use crate::harness::{Challenge, Context, Reply, Setup, not_authorized, run_test};
-use crate::phone;
+use crate::inbox;
 
 const OTHER_PHONE: &str = "+819087654321";
 
@@ -30,7 +30,7 @@ const BOTH: &[(&str, &str)] = &[
 const SETTINGS: &[(&str, &str)] = &[("CODE_LENGTH", "10"), ("RESEND_AFTER_SECONDS", "0")];
 
 fn codes(messages: &[Message]) -> Vec<String> {
-    messages.iter().map(phone::code).collect()
+    messages.iter().map(inbox::code).collect()
 }
 
 /// The one code in every message so far.
@@ -290,7 +290,7 @@ async fn forged_or_replayed_private_parameters_are_not_believed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changed_code_key_keeps_limits_and_decoys_and_replaces_the_code() {
-    let table = Table::start().await;
+    let table = FailingDynamoDb::start().await;
     let setup = |code_key: &'static str| {
         let mut setup = table.setup();
         for (name, value) in [

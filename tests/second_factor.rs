@@ -10,7 +10,7 @@ use test_support::fixtures::PHONE;
 use test_support::srp::{self, SrpClient};
 
 use crate::harness::{Challenge, Context, Refused, Setup, not_authorized, refused, run_test};
-use crate::phone;
+use crate::inbox;
 
 const PASSWORD: &str = "Proved-n0t-sent";
 
@@ -205,8 +205,8 @@ async fn correct_password_and_code_sign_in() {
         let challenge = prove(t, PHONE, PASSWORD).await.unwrap();
         let messages = t.messages();
         assert_eq!(messages.len(), 1);
-        let code = phone::code(&messages[0]);
-        let second = t.answer(&challenge, &phone::mistype(&code)).await.unwrap().challenge();
+        let code = inbox::code(&messages[0]);
+        let second = t.answer(&challenge, &inbox::mistype(&code)).await.unwrap().challenge();
         let token = t.answer(&second, &code).await.unwrap().access_token();
         assert_eq!(t.who(&token).await["phone_number"], PHONE);
         assert_eq!(t.messages(), messages);

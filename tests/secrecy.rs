@@ -12,10 +12,10 @@ use test_support::fixtures::{
     CODE_KEY, EMAIL as EMAIL_OF_EVENTS, LEDGER_KEY, PHONE, UNKNOWN, event,
 };
 
-use crate::aws::{Aws, Mood};
+use crate::failing_aws::{Aws, InjectedFailure};
 use crate::functions::invoke;
 use crate::harness::{Context, Setup, run_test};
-use crate::phone;
+use crate::inbox;
 
 const EMAIL: &str = "jane.doe@example.com";
 
@@ -61,7 +61,7 @@ impl Secrets {
     /// Adds the code of each message that `aws` took, sent or not.
     fn add_codes(&mut self, aws: &Aws) {
         for message in aws.taken() {
-            self.add("code of a send", phone::code(&message));
+            self.add("code of a send", inbox::code(&message));
         }
     }
 
@@ -128,7 +128,7 @@ async fn everything(t: &Context, secrets: &mut Secrets) {
 
     let (challenge, code) = t.start_and_read(PHONE).await;
     let user = challenge.parameter("USERNAME").to_owned();
-    let wrong = phone::mistype(&code);
+    let wrong = inbox::mistype(&code);
     let challenge = t.answer(&challenge, &wrong).await.unwrap().challenge();
     let resend = &[("action", "resend"), ("medium", "EMAIL")];
     let challenge = t.respond(&challenge, &user, &code, resend).await.unwrap().challenge();
@@ -157,7 +157,7 @@ async fn everything(t: &Context, secrets: &mut Secrets) {
     secrets.add_nonce(parameters["round"].as_str().unwrap());
     secrets.add("seal", parameters["mac"].as_str().unwrap());
     secrets.add("record", created["response"]["challengeMetadata"].as_str().unwrap());
-    secrets.add("code of a bare call", phone::code(&t.messages()[sent]));
+    secrets.add("code of a bare call", inbox::code(&t.messages()[sent]));
 
     let mut malformed = event("verify-right-answer");
     malformed["request"]["challengeAnswer"] = json!("the answer of an event");
@@ -195,13 +195,13 @@ async fn invoke_no_json(t: &Context, trigger: Trigger, text: String) {
 }
 
 /// Sends that fail: the first of a sign-in, a resend and the one in place of an expired code, by
-/// text and by e-mail, in every mood. Whether a later round fails for it does not matter here.
+/// text and by e-mail, in every failure. Whether a later round fails for it does not matter here.
 async fn failed_sends(t: &Context, aws: &Aws, secrets: &mut Secrets) {
     let create = |event: Value| async move {
         invoke(&t.functions, Trigger::CreateAuthChallenge, &event.to_string()).await
     };
     for event in [event("create-first-round"), event("create-email-only")] {
-        aws.set(Mood::Well);
+        aws.set(InjectedFailure::None);
         let created = create(event.clone()).await.unwrap();
         let record = created["response"]["challengeMetadata"].as_str().unwrap();
         secrets.add("record", record);
@@ -222,8 +222,8 @@ async fn failed_sends(t: &Context, aws: &Aws, secrets: &mut Secrets) {
         let medium = medium["CODE_DELIVERY_DELIVERY_MEDIUM"].as_str().unwrap();
         let nonce = parameters["nonce"].as_str().unwrap();
         let expired = format!("v2.{nonce}.1767225600.1767225600.{medium}.{medium}.1.0");
-        for mood in Mood::ILL {
-            aws.set(mood);
+        for failure in InjectedFailure::ALL {
+            aws.set(failure);
             let taken = aws.taken().len();
             let events = [
                 event.clone(),
@@ -232,7 +232,7 @@ async fn failed_sends(t: &Context, aws: &Aws, secrets: &mut Secrets) {
             ];
             let results = join_all(events.map(create)).await;
             assert!(aws.taken().len() >= taken + results.len(), "each was tried");
-            assert_eq!(results[0], Err("DELIVERY_FAILED".to_owned()), "{mood:?}");
+            assert_eq!(results[0], Err("DELIVERY_FAILED".to_owned()), "{failure:?}");
             // A later round that goes on has a nonce, a new one in place of an expired code.
             for created in results.iter().flatten() {
                 let parameters = &created["response"]["privateChallengeParameters"];
@@ -295,7 +295,7 @@ async fn no_secret_is_logged_at_trace_level_in_any_format() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_logged_when_sends_fail() {
     join_all(FORMATS.map(async |format| {
-        let aws = Aws::start(Mood::Well).await;
+        let aws = Aws::start(InjectedFailure::None).await;
         let setup = Setup { senders: Some(aws.url.clone()), ..talkative(format) };
         run_test(setup, async |t| {
             let mut secrets = Secrets::new();

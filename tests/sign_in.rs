@@ -11,7 +11,7 @@ use serde_json::Value;
 use test_support::fixtures::{EMAIL, PHONE};
 
 use crate::harness::{Challenge, Context, Reply, Setup, not_authorized, run_test};
-use crate::phone;
+use crate::inbox;
 
 const OTHER_PHONE: &str = "+819012345679";
 
@@ -27,7 +27,7 @@ async fn phone_number_signs_in_by_sms() {
         t.sign_up(PHONE).await;
         let (challenge, code) = t.start_and_read(PHONE).await;
         assert_eq!(challenge.parameter("CODE_DELIVERY_DELIVERY_MEDIUM"), "SMS");
-        assert_eq!(challenge.parameter("CODE_DELIVERY_DESTINATION"), phone::masked(PHONE));
+        assert_eq!(challenge.parameter("CODE_DELIVERY_DESTINATION"), inbox::masked(PHONE));
         assert_eq!(challenge.parameter("CODE_LENGTH"), code.len().to_string());
         assert_eq!(challenge.parameter("ATTEMPTS_LEFT"), "3");
         // The client sees what it needs and nothing more.
@@ -67,12 +67,12 @@ async fn email_address_signs_in_by_email() {
         t.sign_up(EMAIL).await;
         let (challenge, code) = t.start_and_read(EMAIL).await;
         assert_eq!(challenge.parameter("CODE_DELIVERY_DELIVERY_MEDIUM"), "EMAIL");
-        assert_eq!(challenge.parameter("CODE_DELIVERY_DESTINATION"), phone::masked(EMAIL));
+        assert_eq!(challenge.parameter("CODE_DELIVERY_DESTINATION"), inbox::masked(EMAIL));
         let subject = t.messages().pop().unwrap().subject.unwrap();
         assert!(subject.starts_with(&code), "the notification shows the code");
         let token = t.answer(&challenge, &code).await.unwrap().access_token();
         assert_eq!(t.who(&token).await["email"], EMAIL);
-        assert!(phone::texts(&t.messages()).is_empty());
+        assert!(inbox::texts(&t.messages()).is_empty());
     })
     .await;
 }
@@ -83,7 +83,7 @@ async fn two_wrong_answers_then_correct_code_sign_in_with_one_message() {
         t.sign_up(PHONE).await;
         let (challenge, code) = t.start_and_read(PHONE).await;
         let sent = t.messages();
-        let second = t.answer(&challenge, &phone::mistype(&code)).await.unwrap().challenge();
+        let second = t.answer(&challenge, &inbox::mistype(&code)).await.unwrap().challenge();
         assert_eq!(second.parameter("ATTEMPTS_LEFT"), "2");
         let third = t.answer(&second, "not a code").await.unwrap().challenge();
         assert_eq!(third.parameter("ATTEMPTS_LEFT"), "1");
@@ -99,7 +99,7 @@ async fn third_wrong_answer_ends_the_sign_in() {
     run_test(Setup::default(), async |t| {
         t.sign_up(PHONE).await;
         let (challenge, code) = t.start_and_read(PHONE).await;
-        let wrong = phone::mistype(&code);
+        let wrong = inbox::mistype(&code);
         let second = t.answer(&challenge, &wrong).await.unwrap().challenge();
         let third = t.answer(&second, &wrong).await.unwrap().challenge();
         assert_eq!(t.answer(&third, &wrong).await.unwrap_err(), wrong_answer());
@@ -175,7 +175,7 @@ async fn resend_repeats_the_code_and_compares_no_answer() {
             challenge = t.respond(&challenge, &name, &code, RESEND).await.unwrap().challenge();
             assert_eq!(challenge.parameter("RESENDS_LEFT"), resends_left);
             assert_eq!(challenge.parameter("ATTEMPTS_LEFT"), "3");
-            assert_eq!(phone::code(&t.messages().pop().unwrap()), code);
+            assert_eq!(inbox::code(&t.messages().pop().unwrap()), code);
         }
         let sent = t.messages();
         assert_eq!(sent.len(), 4, "one to confirm, three to sign in");
@@ -221,10 +221,10 @@ async fn resend_switches_only_to_a_verified_medium() {
         let name = challenge.parameter("USERNAME").to_owned();
         let switch = &[("action", "resend"), ("medium", "EMAIL")];
         let challenge = t.respond(&challenge, &name, "-", switch).await.unwrap().challenge();
-        assert_eq!(challenge.parameter("CODE_DELIVERY_DESTINATION"), phone::masked(EMAIL));
+        assert_eq!(challenge.parameter("CODE_DELIVERY_DESTINATION"), inbox::masked(EMAIL));
         let message = t.messages().pop().unwrap();
         assert_eq!((message.medium, message.to.as_str()), (Medium::Email, EMAIL));
-        assert_eq!(phone::code(&message), code);
+        assert_eq!(inbox::code(&message), code);
         t.answer(&challenge, &code).await.unwrap().access_token();
 
         // Not verified: refused, and the sign-in goes on.
@@ -250,7 +250,7 @@ async fn full_width_digits_and_spaces_are_accepted() {
         t.sign_up(PHONE).await;
         let (challenge, code) = t.start_and_read(PHONE).await;
         let (head, tail) = code.split_at(3);
-        let typed = format!(" {} {}\u{3000}", phone::full_width(head), tail);
+        let typed = format!(" {} {}\u{3000}", inbox::full_width(head), tail);
         t.answer(&challenge, &typed).await.unwrap().access_token();
     })
     .await;
@@ -265,7 +265,7 @@ async fn settings_are_passed_to_the_functions() {
         assert_eq!(code.len(), 10);
         assert_eq!(challenge.parameter("ATTEMPTS_LEFT"), "1");
         assert!(t.messages().pop().unwrap().body.contains("Example"));
-        let refused = t.answer(&challenge, &phone::mistype(&code)).await.unwrap_err();
+        let refused = t.answer(&challenge, &inbox::mistype(&code)).await.unwrap_err();
         assert_eq!(refused, wrong_answer());
     })
     .await;
@@ -292,8 +292,8 @@ fn assert_alike((known, real): (&str, &Challenge), (unknown, decoy): (&str, &Cha
             }
             "USERNAME" => assert_eq!(shape(other), shape(value)),
             "CODE_DELIVERY_DESTINATION" => {
-                assert_eq!(*value, phone::masked(known));
-                assert_eq!(other, phone::masked(unknown));
+                assert_eq!(*value, inbox::masked(known));
+                assert_eq!(other, inbox::masked(unknown));
             }
             _ => assert_eq!(other, value, "{name}"),
         }
@@ -418,7 +418,7 @@ async fn expired_code_is_refused_and_replaced() {
         let challenge = t.answer(&challenge, &code).await.unwrap().challenge();
         let messages = t.messages();
         assert_eq!(messages.len(), 3, "one to confirm, the expired one, the new one");
-        let new_code = phone::code(messages.last().unwrap());
+        let new_code = inbox::code(messages.last().unwrap());
         assert_ne!(new_code, code, "one of a million: run it again");
         let challenge = t.answer(&challenge, &code).await.unwrap().challenge();
         t.answer(&challenge, &new_code).await.unwrap().access_token();

@@ -23,19 +23,19 @@ use tokio::time::{sleep, timeout};
 const TABLE_LIMIT: Duration = Duration::from_secs(20);
 
 /// How often to look whether it is.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The attribute that is the ledger's key.
 const KEY: &str = "key";
 
 /// A test's table.
-pub(crate) struct Ledger {
+pub(crate) struct LedgerTable {
     client: Client,
     table: String,
     is_local: bool,
 }
 
-impl Ledger {
+impl LedgerTable {
     /// The table in the `local` at `url`; or, if there is another DynamoDB, a new one there, to which
     /// `variables` point from now on. None for a test that has a ledger of its own making.
     pub(crate) async fn for_test(
@@ -95,7 +95,7 @@ impl Ledger {
                 if table.table_status == Some(TableStatus::Active) {
                     break;
                 }
-                sleep(LOOK_EVERY).await;
+                sleep(POLL_INTERVAL).await;
             }
         };
         timeout(TABLE_LIMIT, active).await.expect("the table is there in time");

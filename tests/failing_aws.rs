@@ -1,4 +1,4 @@
-//! An Amazon SNS and SES that are not always well, and remember what they took all the same.
+//! An Amazon SNS and SES with injected failures, which keep what they were asked all the same.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -22,64 +22,64 @@ const HALF_WAY: Duration = Duration::from_millis(20);
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub(crate) enum InjectedFailure {
     /// The message is sent.
-    Well,
-    /// It is taken, and not answered before the mood changes.
-    Stalled,
+    None,
+    /// It is taken, and not answered before the failure changes.
+    NoResponse,
     /// It is refused.
-    Refusing,
+    Rejected,
     /// There is too much to do.
-    Throttling,
+    Throttled,
     /// Something else is answered, as a refusal.
-    Babbling,
-    /// Something else is answered, as if all were well.
-    Raving,
+    InvalidErrorBody,
+    /// Something else is answered, as a success.
+    InvalidSuccessBody,
     /// The answer comes in drops and has no end.
-    Trickling,
+    EndlessBody,
     /// The credentials are no longer good.
-    Expired,
+    ExpiredCredentials,
     /// Something fails inside.
-    Broken,
+    InternalError,
     /// The connection is closed in the middle of the answer.
-    Closing,
+    ConnectionClosed,
 }
 
-impl Mood {
+impl InjectedFailure {
     /// Those in which a send fails.
-    pub(crate) const ILL: [Self; 9] = [
-        Self::Stalled,
-        Self::Refusing,
-        Self::Throttling,
-        Self::Babbling,
-        Self::Raving,
-        Self::Trickling,
-        Self::Expired,
-        Self::Broken,
-        Self::Closing,
+    pub(crate) const ALL: [Self; 9] = [
+        Self::NoResponse,
+        Self::Rejected,
+        Self::Throttled,
+        Self::InvalidErrorBody,
+        Self::InvalidSuccessBody,
+        Self::EndlessBody,
+        Self::ExpiredCredentials,
+        Self::InternalError,
+        Self::ConnectionClosed,
     ];
 }
 
-/// Both services behind one address. What they answer when they are ill quotes the message.
+/// Both services behind one address. Their failures quote the message.
 #[derive(Clone)]
 pub(crate) struct Aws {
     pub(crate) url: String,
-    mood: watch::Sender<Mood>,
+    failure: watch::Sender<InjectedFailure>,
     taken: Arc<Mutex<Vec<Message>>>,
 }
 
 impl Aws {
-    pub(crate) async fn start(mood: Mood) -> Self {
+    pub(crate) async fn start(failure: InjectedFailure) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let aws = Self { url, mood: watch::Sender::new(mood), taken: Arc::default() };
+        let aws = Self { url, failure: watch::Sender::new(failure), taken: Arc::default() };
         let router = Router::new().fallback(take).with_state(aws.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         aws
     }
 
-    pub(crate) fn set(&self, mood: Mood) {
-        self.mood.send_replace(mood);
+    pub(crate) fn set(&self, failure: InjectedFailure) {
+        self.failure.send_replace(failure);
     }
 
     /// The messages of the requests so far, oldest first, whatever became of them.
@@ -92,13 +92,13 @@ impl Aws {
         self.taken().pop().expect("a request")
     }
 
-    async fn mood(&self) -> Mood {
-        let mut mood = self.mood.subscribe();
-        if *mood.borrow() == Mood::Stalled {
+    async fn failure(&self) -> InjectedFailure {
+        let mut failure = self.failure.subscribe();
+        if *failure.borrow() == InjectedFailure::NoResponse {
             // The sender lives as long as `self`.
-            mood.wait_for(|mood| *mood != Mood::Stalled).await.unwrap();
+            failure.wait_for(|failure| *failure != InjectedFailure::NoResponse).await.unwrap();
         }
-        *mood.borrow()
+        *failure.borrow()
     }
 }
 
@@ -131,20 +131,26 @@ async fn take(State(aws): State<Aws>, method: Method, uri: Uri, body: Bytes) -> 
         }
     };
     aws.taken.lock().unwrap().push(message.clone());
-    match aws.mood().await {
-        Mood::Well | Mood::Stalled => sent.into_response(),
-        Mood::Refusing => refused(StatusCode::BAD_REQUEST, "InvalidParameter", "MessageRejected"),
-        Mood::Throttling => {
+    match aws.failure().await {
+        InjectedFailure::None | InjectedFailure::NoResponse => sent.into_response(),
+        InjectedFailure::Rejected => {
+            refused(StatusCode::BAD_REQUEST, "InvalidParameter", "MessageRejected")
+        }
+        InjectedFailure::Throttled => {
             refused(StatusCode::TOO_MANY_REQUESTS, "Throttling", "TooManyRequestsException")
         }
-        Mood::Babbling => {
+        InjectedFailure::InvalidErrorBody => {
             (StatusCode::BAD_REQUEST, format!("\u{0}<<<{{] {quoted}")).into_response()
         }
-        Mood::Raving => format!("\u{0}<<<{{] {quoted}").into_response(),
-        Mood::Trickling => trickling(),
-        Mood::Expired => refused(StatusCode::FORBIDDEN, "ExpiredToken", "ExpiredTokenException"),
-        Mood::Broken => (StatusCode::INTERNAL_SERVER_ERROR, quoted).into_response(),
-        Mood::Closing => closing(sent),
+        InjectedFailure::InvalidSuccessBody => format!("\u{0}<<<{{] {quoted}").into_response(),
+        InjectedFailure::EndlessBody => trickling(),
+        InjectedFailure::ExpiredCredentials => {
+            refused(StatusCode::FORBIDDEN, "ExpiredToken", "ExpiredTokenException")
+        }
+        InjectedFailure::InternalError => {
+            (StatusCode::INTERNAL_SERVER_ERROR, quoted).into_response()
+        }
+        InjectedFailure::ConnectionClosed => closing(sent),
     }
 }
 

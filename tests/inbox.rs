@@ -1,4 +1,4 @@
-//! What a person's phone does in these tests: it holds messages, and its owner reads codes in them.
+//! What recipients see: the messages sent, the codes in them, and masked destinations.
 
 use local::outbox::{Medium, Message};
 

@@ -6,7 +6,7 @@ use local::outbox::{Medium, Message};
 use serde_json::Value;
 
 use crate::harness::{Challenge, Context, Setup, run_test};
-use crate::phone;
+use crate::inbox;
 
 const APP: &str = "<b>&\"";
 
@@ -51,7 +51,7 @@ async fn resend(
 
 /// That nobody but a person who reads ASCII digits is needed to type the code.
 fn assert_readable(message: &Message, code: &str) {
-    assert_eq!(phone::code(message), code, "the same code in every message of a sign-in");
+    assert_eq!(inbox::code(message), code, "the same code in every message of a sign-in");
     let html = message.html.as_deref().unwrap_or_default();
     for part in [message.subject.as_deref().unwrap_or_default(), &message.body, html] {
         assert!(!part.chars().any(|c| c.is_numeric() && !c.is_ascii_digit()), "{part}");
