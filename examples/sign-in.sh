@@ -95,7 +95,7 @@ call initiate-auth "{
   }
 }" "$picks" || fail "$message"
 read_reply
-# The pool may ask first which way the code shall go; again, if it could not go there.
+# The pool may ask to choose SMS or email first, and again if the code could not be sent.
 while [[ $challenge == CUSTOM_CHALLENGE && $medium == - ]]; do
   say 'Where shall the code go?'
   [[ $by_sms == - ]] || say "  SMS    $by_sms"

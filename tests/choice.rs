@@ -1,4 +1,4 @@
-//! `FIRST_ROUND=choose`: the user is asked which way the code shall go.
+//! `FIRST_ROUND=choose`: the user is asked to choose SMS or email.
 
 use local::outbox::Medium;
 use test_support::fixtures::{EMAIL, PHONE};

@@ -18,7 +18,7 @@ use aws_smithy_http_client::{Builder, HttpClientError};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use settings::{Lookup, Variable};
 
-/// How long an idle connection is kept: those of before Lambda froze the process are dead.
+/// How long an idle connection is kept: those from before Lambda froze the process are dead.
 const IDLE_LIMIT: Duration = Duration::from_secs(20);
 
 /// The five roots of Amazon Trust Services. The first ends in December 2037.

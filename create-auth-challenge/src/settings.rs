@@ -55,7 +55,7 @@ pub struct Settings {
 pub enum FirstRound {
     /// A code, sent by the medium that is preferred among those of the user.
     Send,
-    /// The question which way the code shall go.
+    /// The question whether to use SMS or email.
     Choose,
 }
 

@@ -31,7 +31,7 @@ pub enum Step {
         /// Was it passed?
         passed: bool,
     },
-    /// A `CUSTOM_CHALLENGE` that asked which way the code shall go, and the response to it, which
+    /// A `CUSTOM_CHALLENGE` that asked the user to choose SMS or email, and the response to it, which
     /// is neither right nor wrong.
     Choice,
     /// A `CUSTOM_CHALLENGE` that asked for a code, or for nobody knows what, and the response to it.

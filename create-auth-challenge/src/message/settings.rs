@@ -102,7 +102,7 @@ impl MessageCatalog {
         Ok(catalog)
     }
 
-    /// The language that the first of `wishes` means that means one that there is.
+    /// The first supported locale among `wishes`, else the default.
     #[must_use]
     pub fn language<'a>(
         &self,

@@ -29,7 +29,7 @@ pub(crate) const ISSUER_BASE: &str = "http://127.0.0.1:9500";
 pub(crate) const ANSWER: &str = "246810";
 /// A client that is told of unknown users.
 pub(crate) const LEGACY_CLIENT_ID: &str = "legacyclient0000000000000";
-/// Sessions of the default pool's clients live for three minutes, the least that there is.
+/// Sessions of the default pool's clients live for three minutes, the minimum.
 const CODE_LIFETIME: Duration = Duration::from_secs(60);
 /// 2033-05-18T03:33:20Z.
 pub(crate) const START: Duration = Duration::from_secs(2_000_000_000);
