@@ -23,7 +23,7 @@ impl Policy {
     /// The first second at which `code` is no longer accepted.
     #[must_use]
     pub fn expires_at(&self, code: IssuedCode) -> UnixSeconds {
-        code.issued_at.saturating_add(self.lifetime)
+        code.expires_at(self.lifetime)
     }
 
     /// The first second at which, after a send at `sent_at`, another may be asked for.

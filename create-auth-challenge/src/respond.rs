@@ -5,7 +5,7 @@ use std::time::Duration;
 use ledger::{
     AdmissionError, CodeBinding, CodeRules, ItemNames, Ledger, RateLimited, Reading, Store,
 };
-use otp::{Code, IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
+use otp::{Code, CodeKeyTag, IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
 use rand::TryCryptoRng;
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout_at};
@@ -21,6 +21,7 @@ use crate::{Destination, Destinations, Message, MessageSender, SendError, Settin
 /// The function: its settings, what it sends with, and what bounds that.
 pub struct Create<M, S> {
     settings: Settings,
+    key: CodeKeyTag,
     sender: M,
     ledger: Ledger<S>,
     names: ItemNames,
@@ -65,6 +66,7 @@ impl<M: MessageSender, S: Store> Create<M, S> {
         Self {
             ledger: Ledger::new(store, settings.issue_limits.clone()),
             names: ItemNames::new(settings.ledger.key.clone()),
+            key: settings.codes.key.tag(),
             settings,
             sender,
             history: SendHistory::default(),
@@ -118,7 +120,7 @@ impl<M: MessageSender, S: Store> Create<M, S> {
         let medium = round.medium(&media).ok_or_else(|| destinations.fault())?;
         let destination = destinations.get(medium)?;
         let rules = CodeRules {
-            binding: CodeBinding::new(&codes.key.tag(), destinations.media_set()),
+            binding: CodeBinding::new(&self.key, destinations.media_set()),
             lifetime: policy.lifetime,
         };
         let reading = self.read(call, destination).await;

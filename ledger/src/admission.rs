@@ -99,7 +99,9 @@ impl<S: Store> Ledger<S> {
             let (version, codes) = (item.version.saturating_add(1), item.codes.clone());
             Ok((Item { version, times, codes }, ()))
         };
-        let refused = issue(&account.1).err().or(count(&destination.1).err());
+        let refusals = [issue(&account.1).err(), count(&destination.1).err()];
+        let refused =
+            refusals.into_iter().flatten().max_by_key(|refused: &RateLimited| refused.window);
         if let Some(refused) = refused {
             return Err(AdmissionError::RateLimited(refused));
         }

@@ -65,12 +65,6 @@ pub struct CodeRules {
 }
 
 impl CodeRules {
-    /// The first second at which `code` is no longer accepted.
-    #[must_use]
-    pub fn expires_at(&self, code: IssuedCode) -> UnixSeconds {
-        code.issued_at.saturating_add(self.lifetime)
-    }
-
     /// How many seconds a live code must have left to be sent again: a minute, or half its life if
     /// that is shorter.
     fn least_left(&self) -> u64 {
@@ -83,7 +77,7 @@ impl CodeState {
     #[must_use]
     pub fn current(&self, rules: &CodeRules, now: UnixSeconds) -> Option<IssuedCode> {
         let live = self.live.as_ref().filter(|live| live.binding == rules.binding)?;
-        (now < rules.expires_at(live.code)).then_some(live.code)
+        (now < live.code.expires_at(rules.lifetime)).then_some(live.code)
     }
 
     /// Issues a code at `now`: the live one again if it has enough of its life left, otherwise a new one

@@ -42,6 +42,14 @@ pub struct Record {
     pub wrong_answers: u8,
 }
 
+impl IssuedCode {
+    /// The first second at which a code that lives for `lifetime` seconds is no longer accepted.
+    #[must_use]
+    pub fn expires_at(self, lifetime: u64) -> UnixSeconds {
+        self.issued_at.saturating_add(lifetime)
+    }
+}
+
 /// Why a text is not a record. Says nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
