@@ -1,21 +1,13 @@
 //! The rule of sequence.
 
 use otp::{ClientRequest, Record};
-use settings::Limits;
-
-/// Which start of a sign-in is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignInMode {
-    /// The code alone. A first `SRP_A`, which old iOS SDKs send, is tolerated and proves nothing.
-    Passwordless,
-    /// The code after a password proved by SRP, and after the pool's own factors if it has any.
-    SecondFactor,
-}
+use settings::{Limits, SignInMode};
 
 /// What the decision depends on beside the sign-in itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// The mode.
+    /// Which start of a sign-in is allowed. In passwordless mode a first `SRP_A`, which old iOS SDKs
+    /// send, is tolerated and proves nothing.
     pub sign_in: SignInMode,
     /// What a sign-in may use up.
     pub limits: Limits,

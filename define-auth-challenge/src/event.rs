@@ -73,7 +73,7 @@ mod tests {
     use settings::Limits;
 
     use super::*;
-    use crate::SignInMode;
+    use settings::SignInMode;
 
     const RECORD: &str = "v2.AAAAAAAAAAAAAAAAAAAAAA.1767225600.1767225600.SMS.SMS.1.0";
 

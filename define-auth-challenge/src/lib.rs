@@ -10,6 +10,6 @@ mod decide;
 mod event;
 mod settings;
 
-pub use decide::{Decision, NextChallenge, PriorChallenge, Rules, SignInMode, Step, decide};
+pub use decide::{Decision, NextChallenge, PriorChallenge, Rules, Step, decide};
 pub use event::{Response, respond};
 pub use settings::read;

@@ -3,12 +3,12 @@
 
 #![no_main]
 
-use define_auth_challenge::{Rules, SignInMode, respond};
+use define_auth_challenge::{Rules, respond};
 use fuzz::{extract_response, is_resend, is_unknown_user, parse_json, run};
 use libfuzzer_sys::fuzz_target;
 use otp::Record;
 use serde_json::{Value, json};
-use settings::Limits;
+use settings::{Limits, SignInMode};
 use trigger::{Fault, Trigger};
 
 const LIMITS: Limits = Limits { attempts: 3, sends: 3 };

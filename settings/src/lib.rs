@@ -11,11 +11,13 @@
 mod codes;
 mod ledger;
 mod limits;
+mod modes;
 mod variable;
 
 pub use codes::CodeSettings;
 pub use ledger::LedgerSettings;
 pub use limits::Limits;
+pub use modes::{Modes, SignInMode, SignUpMode};
 pub use variable::{Lookup, SettingError, Variable};
 
 #[cfg(test)]
