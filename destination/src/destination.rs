@@ -1,11 +1,12 @@
-//! Where a code may go.
+//! One destination.
 
 use numbering::{AllowedCountries, E164, Region};
-use otp::{Medium, MediumSet};
+use otp::Medium;
 use secrecy::{ExposeSecret as _, SecretString};
-use trigger::{Fault, StringMap};
 
-/// A phone number or an e-mail address. Has no `Debug` and no `Display`; wiped when dropped.
+use crate::settings::is_email;
+
+/// A phone number or an email address. Has no `Debug` and no `Display`; wiped when dropped.
 #[derive(Clone)]
 pub struct Destination {
     medium: Medium,
@@ -14,7 +15,7 @@ pub struct Destination {
 
 impl Destination {
     /// `address` for `medium`, if it has the form: E.164 (ITU-T: `+`, then at most 15 digits) for
-    /// a phone number, something before and after one `@` for an e-mail address.
+    /// a phone number, something before and after one `@` for an email address.
     #[must_use]
     pub fn new(medium: Medium, address: &str) -> Option<Self> {
         let good = match medium {
@@ -43,8 +44,9 @@ impl Destination {
         number.region().map(Region::code)
     }
 
-    /// May a message go there, if texts go to `countries`?
-    pub(crate) fn is_allowed(&self, countries: &AllowedCountries) -> bool {
+    /// May a message go there, if SMS are sent to `countries`?
+    #[must_use]
+    pub fn is_allowed(&self, countries: &AllowedCountries) -> bool {
         match self.medium {
             Medium::Sms => {
                 E164::parse(self.expose()).is_some_and(|number| countries.allows(number))
@@ -69,78 +71,6 @@ impl Destination {
                 format!("{}***@{}***", initial(local), initial(domain))
             }
         }
-    }
-}
-
-/// The longest e-mail address (RFC 5321 §4.5.3.1.3, less its brackets).
-const MAX_EMAIL_BYTES: usize = 254;
-
-/// An address that SES can send to: it takes ASCII only, a domain in Punycode.
-pub(crate) fn is_email(text: &str) -> bool {
-    let forbidden = |c: char| c.is_whitespace() || c.is_control() || "<>,;@".contains(c);
-    text.len() <= MAX_EMAIL_BYTES
-        && text.is_ascii()
-        && text.split_once('@').is_some_and(|(local, domain)| {
-            [local, domain].iter().all(|part| !part.is_empty() && !part.contains(forbidden))
-        })
-}
-
-/// The destinations that a user has, in order of preference.
-pub struct Destinations {
-    reachable: Vec<Destination>,
-    /// There is one that a message may not go to.
-    has_other: bool,
-}
-
-impl Destinations {
-    /// The destinations among `attributes` for each of `media`: those that are well formed, of one
-    /// of `countries`, and verified.
-    #[must_use]
-    pub fn of_user(attributes: &StringMap, media: &[Medium], countries: &AllowedCountries) -> Self {
-        let destination = |medium: &Medium| {
-            let (name, verified) = medium.attributes();
-            let address = attributes.expose(name).filter(|_| attributes.is_true(verified))?;
-            Destination::new(*medium, address)
-        };
-        let all = media.iter().filter_map(destination);
-        Self::new(all, |destination| destination.is_allowed(countries))
-    }
-
-    /// Those of `all`, in order of preference, that are `allowed`.
-    pub(crate) fn new(
-        all: impl Iterator<Item = Destination>,
-        allowed: impl Fn(&Destination) -> bool,
-    ) -> Self {
-        let (reachable, others): (_, Vec<_>) = all.partition(allowed);
-        Self { reachable, has_other: !others.is_empty() }
-    }
-
-    /// Their media, in order of preference.
-    #[must_use]
-    pub fn media(&self) -> Vec<Medium> {
-        self.reachable.iter().map(Destination::medium).collect()
-    }
-
-    /// Their media, without an order.
-    #[must_use]
-    pub fn media_set(&self) -> MediumSet {
-        self.reachable.iter().map(Destination::medium).collect()
-    }
-
-    /// The destination for `medium`.
-    ///
-    /// # Errors
-    /// When there is none: `DESTINATION_NOT_ALLOWED` if there is nothing but a number that texts may
-    /// not go to, `NO_DESTINATION` otherwise.
-    pub fn get(&self, medium: Medium) -> Result<&Destination, Fault> {
-        let found = self.reachable.iter().find(|destination| destination.medium == medium);
-        found.ok_or_else(|| self.fault())
-    }
-
-    /// What is wrong with having no destination.
-    #[must_use]
-    pub fn fault(&self) -> Fault {
-        if self.has_other { Fault::DestinationNotAllowed } else { Fault::NoDestination }
     }
 }
 
@@ -189,58 +119,6 @@ mod tests {
             (Medium::Email, "JANE@Example.com", "j***@e***"),
         ] {
             assert_eq!(Destination::new(medium, address).unwrap().masked(), expected);
-        }
-    }
-
-    #[test]
-    fn user_destinations_are_enabled_verified_allowed_and_ordered() {
-        let (sms, email) = (Medium::Sms, Medium::Email);
-        let texts = |pairs: &[(&str, &str)]| -> StringMap {
-            pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).into())).collect()
-        };
-        let both = texts(&[
-            ("phone_number", "+819012345678"),
-            ("phone_number_verified", "true"),
-            ("email", "jane@example.com"),
-            ("email_verified", "True"),
-        ]);
-        let unverified = texts(&[
-            ("phone_number", "+819012345678"),
-            ("phone_number_verified", "false"),
-            ("email", "jane@example.com"),
-        ]);
-        let malformed = texts(&[("phone_number", "090"), ("phone_number_verified", "true")]);
-        let japan = AllowedCountries::Only(vec![Region::from_code("JP").unwrap()]);
-        let elsewhere = AllowedCountries::Only(vec![Region::from_code("US").unwrap()]);
-        let no_numbers =
-            texts(&[("phone_number", "+19002345678"), ("phone_number_verified", "true")]);
-        let (none, not_allowed) = (Fault::NoDestination, Fault::DestinationNotAllowed);
-        for (attributes, media, expected) in [
-            (&both, vec![sms, email], vec![sms, email]),
-            (&both, vec![email, sms], vec![email, sms]),
-            (&both, vec![email], vec![email]),
-            (&unverified, vec![sms, email], vec![]),
-            (&malformed, vec![sms, email], vec![]),
-            (&StringMap::default(), vec![sms, email], vec![]),
-        ] {
-            for countries in [&AllowedCountries::All, &japan] {
-                let destinations = Destinations::of_user(attributes, &media, countries);
-                assert_eq!(destinations.media(), expected);
-                assert_eq!(destinations.fault(), none);
-                for medium in [sms, email] {
-                    assert_eq!(destinations.get(medium).is_ok(), expected.contains(&medium));
-                }
-            }
-        }
-        for (attributes, countries, expected, fault) in [
-            (&both, &elsewhere, vec![email], not_allowed),
-            (&unverified, &elsewhere, vec![], none),
-            (&malformed, &elsewhere, vec![], none),
-            (&no_numbers, &elsewhere, vec![], not_allowed),
-            (&no_numbers, &AllowedCountries::All, vec![], not_allowed),
-        ] {
-            let destinations = Destinations::of_user(attributes, &[sms, email], countries);
-            assert_eq!((destinations.media(), destinations.fault()), (expected, fault));
         }
     }
 }

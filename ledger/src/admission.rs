@@ -23,11 +23,23 @@ pub enum AdmissionError {
     Unavailable,
 }
 
-/// The account and the destination as they were read.
+/// The items that a call of create is about.
+#[derive(Clone, Debug)]
+pub struct ItemKeys {
+    /// The account.
+    pub account: ItemKey,
+    /// The destination.
+    pub destination: ItemKey,
+    /// That a code proved a contact of the account; where that is asked.
+    pub proven: Option<ItemKey>,
+}
+
+/// The items as they were read.
 #[derive(Clone, Debug)]
 pub struct Reading {
     account: (ItemKey, Item),
     destination: (ItemKey, Item),
+    proven: Option<Item>,
 }
 
 impl Reading {
@@ -35,6 +47,12 @@ impl Reading {
     #[must_use]
     pub fn current_code(&self, rules: &CodeRules, now: UnixSeconds) -> Option<IssuedCode> {
         self.account.1.codes.current(rules, now)
+    }
+
+    /// Has a code proven a contact of the account? `None` where that was not asked.
+    #[must_use]
+    pub fn is_proven(&self) -> Option<bool> {
+        self.proven.as_ref().map(Item::is_noted)
     }
 }
 
@@ -50,21 +68,22 @@ impl<S: Store> Ledger<S> {
         Self { store, limits }
     }
 
-    /// Reads both items at once.
+    /// Reads the items at once.
     ///
     /// # Errors
     /// When the ledger cannot be reached. The caller bounds the time.
-    pub async fn read(
-        &self,
-        account: ItemKey,
-        destination: ItemKey,
-        now: UnixMillis,
-    ) -> Result<Reading, AdmissionError> {
-        let items = self.store.read([&account, &destination], now / 1_000).await;
-        let [account_item, destination_item] = items.map_err(|_| AdmissionError::Unavailable)?;
+    pub async fn read(&self, keys: ItemKeys, now: UnixMillis) -> Result<Reading, AdmissionError> {
+        let ItemKeys { account, destination, proven } = keys;
+        let all: Vec<&ItemKey> = [&account, &destination].into_iter().chain(&proven).collect();
+        let items = self.store.read(&all, now / 1_000).await;
+        let mut items = items.map_err(|_| AdmissionError::Unavailable)?.into_iter();
+        let mut next = || items.next().ok_or(AdmissionError::Unavailable);
+        let (account_item, destination_item) = (next()?, next()?);
+        let proven = proven.map(|_| next()).transpose()?;
         Ok(Reading {
             account: (account, account_item),
             destination: (destination, destination_item),
+            proven,
         })
     }
 
@@ -88,7 +107,7 @@ impl<S: Store> Ledger<S> {
         now: UnixMillis,
         jitter: u32,
     ) -> Result<IssuedCode, AdmissionError> {
-        let Reading { account, destination } = reading;
+        let Reading { account, destination, proven: _ } = reading;
         let issue = |item: &Item| {
             let times = admit(&item.times, &self.limits, now)?;
             let (codes, code) = item.codes.issue(fresh, rules, now / 1_000);
@@ -128,8 +147,9 @@ impl<S: Store> Ledger<S> {
                 Err(StoreError::Unavailable) => return Err(AdmissionError::Unavailable),
                 Err(StoreError::Conflict) => {
                     tokio::time::sleep(backoff.next()).await;
-                    let read = self.store.read([&key], now / 1_000).await;
-                    [item] = read.map_err(|_| AdmissionError::Unavailable)?;
+                    let read = self.store.read(&[&key], now / 1_000).await;
+                    let mut items = read.map_err(|_| AdmissionError::Unavailable)?;
+                    item = items.pop().ok_or(AdmissionError::Unavailable)?;
                 }
             }
         }

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use otp::{IssuedCode, Nonce, RoundId, UnixSeconds};
+use otp::{IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
 
 use crate::{
     CodeBinding, CodeState, Consumption, Item, ItemKey, LiveCode, Store, StoreError, UsedCode,
@@ -71,11 +71,7 @@ impl DynamoDb {
 }
 
 impl Store for DynamoDb {
-    async fn read<const N: usize>(
-        &self,
-        keys: [&ItemKey; N],
-        now: UnixSeconds,
-    ) -> Result<[Item; N], StoreError> {
+    async fn read(&self, keys: &[&ItemKey], now: UnixSeconds) -> Result<Vec<Item>, StoreError> {
         let mut wanted = KeysAndAttributes::builder().consistent_read(true);
         for key in keys {
             wanted = wanted.keys(HashMap::from([(KEY.to_owned(), string(&key.0))]));
@@ -92,20 +88,20 @@ impl Store for DynamoDb {
             tracing::warn!(service = "dynamodb", code = "NoResponses", "ledger unavailable");
             StoreError::Unavailable
         })?;
-        let mut items = keys.map(|_| Item::default());
-        for (key, item) in keys.into_iter().zip(&mut items) {
+        let item = |key: &&ItemKey| {
             let is_it = |attributes: &&Attributes| {
                 attributes.get(KEY).and_then(|key| key.as_s().ok()) == Some(&key.0)
             };
-            if let Some(attributes) = found.iter().find(is_it) {
+            match found.iter().find(is_it) {
+                None => Ok(Item::default()),
                 // An item that is not ours, or not as we write it, admits nothing.
-                *item = read(attributes, now).ok_or_else(|| {
+                Some(attributes) => read(attributes, now).ok_or_else(|| {
                     tracing::error!(service = "dynamodb", "ledger item is invalid");
                     StoreError::Unavailable
-                })?;
+                }),
             }
-        }
-        Ok(items)
+        };
+        keys.iter().map(item).collect()
     }
 
     async fn write(
@@ -115,7 +111,7 @@ impl Store for DynamoDb {
         expires_at: UnixSeconds,
     ) -> Result<(), StoreError> {
         let request = self.client.put_item().table_name(&self.table);
-        let request = request.set_item(Some(write(key, item, expires_at)));
+        let request = request.set_item(Some(write(key, item, Some(expires_at))));
         let request = if item.version == 1 {
             request
                 .condition_expression("attribute_not_exists(#key)")
@@ -131,6 +127,12 @@ impl Store for DynamoDb {
             Err(error) if is_condition_failure(&error) => Err(StoreError::Conflict),
             Err(error) => Err(unavailable(&error)),
         }
+    }
+
+    async fn note(&self, fact: &ItemKey, now: UnixMillis) -> Result<(), StoreError> {
+        let request = self.client.put_item().table_name(&self.table);
+        let request = request.set_item(Some(write(fact, &Item::noted(now), None)));
+        Box::pin(request.send()).await.map(drop).map_err(|error| unavailable(&error))
     }
 
     async fn consume(
@@ -186,15 +188,12 @@ fn string(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-fn write(key: &ItemKey, item: &Item, expires_at: UnixSeconds) -> Attributes {
+fn write(key: &ItemKey, item: &Item, expires_at: Option<UnixSeconds>) -> Attributes {
     let Item { version, times, codes: CodeState { live, previous, used } } = item;
     let times = times.iter().map(|time| number(*time)).collect();
-    let mut attributes = vec![
-        (KEY, string(&key.0)),
-        (VERSION, number(*version)),
-        (TIMES, AttributeValue::L(times)),
-        (EXPIRES_AT, number(expires_at)),
-    ];
+    let mut attributes =
+        vec![(KEY, string(&key.0)), (VERSION, number(*version)), (TIMES, AttributeValue::L(times))];
+    attributes.extend(expires_at.map(|at| (EXPIRES_AT, number(at))));
     if let Some(LiveCode { code: IssuedCode { nonce, issued_at }, binding }) = live {
         attributes.extend([
             (LIVE, string(nonce.encode())),
@@ -213,7 +212,11 @@ fn read(attributes: &Attributes, now: UnixSeconds) -> Option<Item> {
     let text = |name: &str| attributes.get(name).map(|value| value.as_s().ok());
     let number = |value: &AttributeValue| value.as_n().ok()?.parse::<u64>().ok();
     let version = number(attributes.get(VERSION)?)?;
-    if number(attributes.get(EXPIRES_AT)?)? <= now {
+    let expires_at = match attributes.get(EXPIRES_AT) {
+        None => UnixSeconds::MAX,
+        Some(value) => number(value)?,
+    };
+    if expires_at <= now {
         // DynamoDB deletes it in its own time.
         return Some(Item { version, ..Item::default() });
     }
@@ -266,7 +269,7 @@ mod tests {
         let key = ItemKey("key".to_owned());
         let destination = Item { codes: CodeState::default(), ..item() };
         for item in [destination, item()] {
-            let attributes = write(&key, &item, NOW + 1);
+            let attributes = write(&key, &item, Some(NOW + 1));
             assert_eq!(read(&attributes, NOW), Some(item));
             for name in attributes.keys().filter(|name| *name != KEY) {
                 let mut damaged = attributes.clone();
@@ -275,20 +278,30 @@ mod tests {
             }
         }
         let unsorted = Item { version: 1, times: vec![2, 1], ..Item::default() };
-        assert_eq!(read(&write(&key, &unsorted, NOW + 1), NOW), None);
+        assert_eq!(read(&write(&key, &unsorted, Some(NOW + 1)), NOW), None);
         assert_eq!(read(&Attributes::new(), NOW), None);
     }
 
     #[test]
     fn item_past_its_expiry_is_empty_but_for_its_version() {
-        let attributes = write(&ItemKey("key".to_owned()), &item(), NOW);
+        let attributes = write(&ItemKey("key".to_owned()), &item(), Some(NOW));
         assert_eq!(read(&attributes, NOW), Some(Item { version: 7, ..Item::default() }));
+    }
+
+    #[test]
+    fn fact_without_expiry_is_noted_for_ever() {
+        let item = Item::noted(NOW * 1_000);
+        let attributes = write(&ItemKey("key".to_owned()), &item, None);
+        assert!(read(&attributes, UnixSeconds::MAX - 1).unwrap().is_noted());
+        let expired = write(&ItemKey("key".to_owned()), &item, Some(NOW));
+        assert!(!read(&expired, NOW).unwrap().is_noted());
+        assert!(!Item::default().is_noted());
     }
 
     #[test]
     fn consumed_item_without_live_code_is_read() {
         // The update removes `live` and leaves what belongs to it.
-        let mut attributes = write(&ItemKey("key".to_owned()), &item(), NOW + 1);
+        let mut attributes = write(&ItemKey("key".to_owned()), &item(), Some(NOW + 1));
         attributes.remove(LIVE);
         attributes.remove(PREVIOUS);
         let codes = read(&attributes, NOW).unwrap().codes;

@@ -23,7 +23,7 @@ mod memory;
 mod names;
 mod store;
 
-pub use admission::{AdmissionError, Ledger, Reading};
+pub use admission::{AdmissionError, ItemKeys, Ledger, Reading};
 pub use code::{CodeBinding, CodeRules, CodeState, Consumption, LiveCode, UsedCode};
 pub use dynamodb::DynamoDb;
 pub use limits::{IssueLimit, RateLimited, admit};

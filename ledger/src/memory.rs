@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use otp::{Nonce, RoundId, UnixSeconds};
+use otp::{Nonce, RoundId, UnixMillis, UnixSeconds};
 
 use crate::{Consumption, Item, ItemKey, Store, StoreError};
 
@@ -53,19 +53,16 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    async fn read<const N: usize>(
-        &self,
-        keys: [&ItemKey; N],
-        now: UnixSeconds,
-    ) -> Result<[Item; N], StoreError> {
+    async fn read(&self, keys: &[&ItemKey], now: UnixSeconds) -> Result<Vec<Item>, StoreError> {
         self.0.reads.fetch_add(1, Ordering::SeqCst);
         self.turn().await?;
         Ok(self.locked(|items| {
-            keys.map(|key| match items.get(key) {
+            let read = keys.iter().map(|key| match items.get(key) {
                 Some((item, expires_at)) if now < *expires_at => item.clone(),
                 Some((item, _)) => Item { version: item.version, ..Item::default() },
                 None => Item::default(),
-            })
+            });
+            read.collect()
         }))
     }
 
@@ -84,6 +81,12 @@ impl Store for MemoryStore {
             items.insert(key.clone(), (item.clone(), expires_at));
             Ok(())
         })
+    }
+
+    async fn note(&self, fact: &ItemKey, now: UnixMillis) -> Result<(), StoreError> {
+        self.turn().await?;
+        self.locked(|items| items.insert(fact.clone(), (Item::noted(now), UnixSeconds::MAX)));
+        Ok(())
     }
 
     async fn consume(

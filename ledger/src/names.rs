@@ -51,6 +51,19 @@ impl ItemNames {
         self.name("destination", domain, &[pool_id, &name, &address])
     }
 
+    /// The fact that a code proved a contact of the user `sub` of the pool.
+    #[must_use]
+    pub fn proven(&self, pool_id: &str, sub: &str) -> ItemKey {
+        self.name("proven", b"cognito-otp ledger proven v2", &[pool_id, sub])
+    }
+
+    /// That fact of the unknown name `name`. It is never noted.
+    #[must_use]
+    pub fn unknown_proven(&self, pool_id: &str, name: &str) -> ItemKey {
+        let name = name.to_ascii_lowercase();
+        self.name("proven", b"cognito-otp ledger unknown proven v2", &[pool_id, &name])
+    }
+
     fn name(&self, kind: &str, domain: &[u8], parts: &[&str]) -> ItemKey {
         let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
         ItemKey(format!("{kind}#{}", URL_SAFE_NO_PAD.encode(*self.0.mac(domain, &parts))))
@@ -80,6 +93,9 @@ mod tests {
             names.unknown_destination("pool", phone, phone),
             names.unknown_destination("pool", phone, "jane@example.com"),
             names.unknown_destination("pool", "jane", phone),
+            names.proven("pool", "sub"),
+            names.proven("other", "sub"),
+            names.unknown_proven("pool", "sub"),
         ];
         for (i, a) in all.iter().enumerate() {
             assert!(!a.0.contains("8190") && !a.0.contains("jane"), "{a:?}");

@@ -6,26 +6,40 @@ use otp::{Nonce, RoundId, UnixMillis, UnixSeconds};
 
 use crate::{CodeState, Consumption, ItemKey};
 
-/// What is known of an account or a destination. A destination has no codes.
+/// What is known of an account, a destination or a fact. Only an account has codes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Item {
     /// How often it has been written; 0 when it does not exist.
     pub version: u64,
-    /// When messages were admitted, oldest first.
+    /// When messages were admitted, oldest first; of a fact, when it was noted.
     pub times: Vec<UnixMillis>,
     /// The codes of an account.
     pub codes: CodeState,
 }
 
+impl Item {
+    /// A fact that is noted at `now`.
+    #[must_use]
+    pub fn noted(now: UnixMillis) -> Self {
+        Self { version: 1, times: vec![now], codes: CodeState::default() }
+    }
+
+    /// Of a fact: was it noted, and has not expired?
+    #[must_use]
+    pub fn is_noted(&self) -> bool {
+        !self.times.is_empty()
+    }
+}
+
 /// Keeps items.
 pub trait Store {
-    /// Reads the items of `keys` as they are now, in this order. One that is absent or past its expiry
-    /// at `now` is empty, but for its version.
-    fn read<const N: usize>(
+    /// Reads the items of `keys` as they are now, in this order, in one request. One that is absent or
+    /// past its expiry at `now` is empty, but for its version.
+    fn read(
         &self,
-        keys: [&ItemKey; N],
+        keys: &[&ItemKey],
         now: UnixSeconds,
-    ) -> impl Future<Output = Result<[Item; N], StoreError>>;
+    ) -> impl Future<Output = Result<Vec<Item>, StoreError>>;
 
     /// Writes `item` in the place of the version before it, until `expires_at` at least.
     fn write(
@@ -34,6 +48,10 @@ pub trait Store {
         item: &Item,
         expires_at: UnixSeconds,
     ) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Notes a fact at `now`, whatever was there before, without an expiry.
+    fn note(&self, fact: &ItemKey, now: UnixMillis)
+    -> impl Future<Output = Result<(), StoreError>>;
 
     /// Uses the code of `nonce` in `round`, as [`CodeState::consume`] says, in one step.
     fn consume(

@@ -57,6 +57,12 @@ pub struct MediumSet {
 }
 
 impl MediumSet {
+    /// Is there none in it?
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
     /// The media in it.
     pub fn iter(self) -> impl Iterator<Item = Medium> {
         let sms = self.sms.then_some(Medium::Sms);

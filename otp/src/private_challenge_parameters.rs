@@ -36,8 +36,11 @@ pub struct CodeParameters {
     /// The challenge.
     pub round: RoundId,
     /// The media on which the user could be reached when the code was sent: it is no longer right once
-    /// one of these contacts is no longer verified.
+    /// one of these contacts is no longer verified. None if it was sent to the account's only
+    /// contact, which was not verified: then a right answer proves that contact.
     pub media: MediumSet,
+    /// Need no proof be noted? It is, of an earlier code, or nobody asks for one.
+    pub is_proven: bool,
 }
 
 /// These are not parameters that create sealed with this key for this user. Says nothing of them.
@@ -49,6 +52,7 @@ const NONCE: &str = "nonce";
 const EXPIRES_AT: &str = "expires_at";
 const ROUND: &str = "round";
 const MEDIA: &str = "media";
+const PROVEN: &str = "proven";
 const ALTERNATIVE: &str = "alternative";
 const MAC: &str = "mac";
 
@@ -62,11 +66,12 @@ impl PrivateChallengeParameters {
         user_sub: &str,
     ) -> Vec<(&'static str, String)> {
         let mut fields = match self {
-            Self::Code(CodeParameters { nonce, expires_at, round, media }) => vec![
+            Self::Code(CodeParameters { nonce, expires_at, round, media, is_proven }) => vec![
                 (NONCE, nonce.encode()),
                 (EXPIRES_AT, expires_at.to_string()),
                 (ROUND, round.encode()),
                 (MEDIA, media.encode()),
+                (PROVEN, is_proven.to_string()),
             ],
             Self::Choice { alternative } => {
                 vec![(ALTERNATIVE, alternative.map_or("", Medium::name).to_owned())]
@@ -90,7 +95,7 @@ impl PrivateChallengeParameters {
     ) -> Result<Self, NotSealed> {
         let names: &[&'static str] = match get(ALTERNATIVE) {
             Some(_) => &[ALTERNATIVE],
-            None => &[NONCE, EXPIRES_AT, ROUND, MEDIA],
+            None => &[NONCE, EXPIRES_AT, ROUND, MEDIA, PROVEN],
         };
         let fields: Option<Vec<_>> =
             names.iter().map(|name| get(name).map(|value| (*name, value))).collect();
@@ -109,12 +114,13 @@ impl PrivateChallengeParameters {
             [(_, name)] => {
                 Medium::from_name(name).map(|medium| Self::Choice { alternative: Some(medium) })
             }
-            [(_, nonce), (_, expires_at), (_, round), (_, media)] => {
+            [(_, nonce), (_, expires_at), (_, round), (_, media), (_, proven)] => {
                 Some(Self::Code(CodeParameters {
                     nonce: Nonce::decode(nonce)?,
                     expires_at: expires_at.parse().ok()?,
                     round: RoundId::decode(round)?,
                     media: MediumSet::decode(media)?,
+                    is_proven: proven.parse().ok()?,
                 }))
             }
             _ => None,
@@ -153,12 +159,19 @@ mod tests {
             expires_at: 1_767_225_900,
             round: RoundId::from_bytes([8; 16]),
             media: [Medium::Sms, Medium::Email].into_iter().collect(),
+            is_proven: true,
         })
+    }
+
+    fn unproven() -> PrivateChallengeParameters {
+        let PrivateChallengeParameters::Code(code) = code() else { unreachable!() };
+        let media = MediumSet::default();
+        PrivateChallengeParameters::Code(CodeParameters { media, is_proven: false, ..code })
     }
 
     fn all() -> Vec<PrivateChallengeParameters> {
         let choice = |alternative| PrivateChallengeParameters::Choice { alternative };
-        vec![code(), choice(None), choice(Some(Medium::Email))]
+        vec![code(), unproven(), choice(None), choice(Some(Medium::Email))]
     }
 
     fn open(
@@ -189,7 +202,9 @@ mod tests {
                 let mut missing = sealed.clone();
                 missing.remove(at);
                 assert_eq!(open(&missing, &key(), POOL, SUB), Err(NotSealed));
-                for value in ["", "-1", "SMS", "1767225901", "AAAAAAAAAAAAAAAAAAAAAA"] {
+                for value in
+                    ["", "-1", "SMS", "true", "false", "1767225901", "AAAAAAAAAAAAAAAAAAAAAA"]
+                {
                     let mut changed = sealed.clone();
                     if changed[at].1 == value {
                         continue;

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use otp::CodeOwner;
+use otp::{CodeOwner, Medium};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub enum Trigger {
     Create,
     /// Is this answer right?
     Verify,
+    /// May this user sign up?
+    PreSignUp,
 }
 
 impl Trigger {
@@ -43,15 +45,24 @@ impl Trigger {
                 "VerifyAuthChallengeResponse_Authentication",
                 "VerifyAuthChallenge_Authentication",
             ],
+            Self::PreSignUp => {
+                &[PRE_SIGN_UP, "PreSignUp_AdminCreateUser", "PreSignUp_ExternalProvider"]
+            }
         }
     }
 }
 
+/// The source of an event that is a user's own `SignUp`.
+const PRE_SIGN_UP: &str = "PreSignUp_SignUp";
+
 /// A trigger event, as much of it as the functions use.
 pub struct Event {
+    /// It is about a user's own `SignUp`, not one of an administrator or another provider.
+    pub is_self_sign_up: bool,
     /// The user pool, `us-east-1_abcDEF123`.
     pub user_pool_id: String,
-    /// The user's name; for an unknown user, what the client typed.
+    /// The user's name; for an unknown user, what the client typed. Empty if a PreSignUp event has
+    /// none.
     pub user_name: SecretString,
     /// What the trigger is asked.
     pub request: Request,
@@ -81,7 +92,7 @@ impl Event {
     }
 }
 
-/// The `request` of any of the three triggers. A field that this trigger does not have, or that is
+/// The `request` of any of the triggers. A field that this trigger does not have, or that is
 /// null, is empty.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -137,6 +148,38 @@ impl StringMap {
     #[must_use]
     pub fn is_true(&self, name: &str) -> bool {
         self.expose(name).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+    }
+}
+
+/// The contacts among a user's attributes, verified or not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Contacts<'a> {
+    /// Neither `phone_number` nor `email`, or both empty.
+    None,
+    /// One of them, with its value.
+    Only(Medium, &'a str),
+    /// Both.
+    Both,
+}
+
+impl StringMap {
+    /// Is the account linked with one of another provider?
+    #[must_use]
+    pub fn has_linked_identities(&self) -> bool {
+        self.expose("identities").is_some_and(|list| !matches!(list.trim(), "" | "[]"))
+    }
+
+    /// The contacts among these attributes.
+    #[must_use]
+    pub fn contacts(&self) -> Contacts<'_> {
+        let value =
+            |medium: Medium| self.expose(medium.attributes().0).filter(|value| !value.is_empty());
+        match (value(Medium::Sms), value(Medium::Email)) {
+            (None, None) => Contacts::None,
+            (Some(phone_number), None) => Contacts::Only(Medium::Sms, phone_number),
+            (None, Some(email)) => Contacts::Only(Medium::Email, email),
+            (Some(_), Some(_)) => Contacts::Both,
+        }
     }
 }
 
@@ -266,11 +309,17 @@ fn read(trigger: Trigger, fields: &BTreeMap<String, &RawValue>) -> Result<Event,
     if !trigger.sources().contains(&source.as_str()) {
         return Err(Fault::Internal("event belongs to another trigger"));
     }
+    let user_name = field(fields, "userName");
     Ok(Event {
+        is_self_sign_up: source == PRE_SIGN_UP,
         user_pool_id: field(fields, "userPoolId")
             .ok_or(Fault::Internal("event field `userPoolId` is missing or malformed"))?,
-        user_name: field(fields, "userName")
-            .ok_or(Fault::Internal("event field `userName` is missing or malformed"))?,
+        user_name: match (trigger, user_name) {
+            (_, Some(name)) => name,
+            // The user is not there yet.
+            (Trigger::PreSignUp, None) => SecretString::default(),
+            _ => return Err(Fault::Internal("event field `userName` is missing or malformed")),
+        },
         request: field(fields, "request")
             .ok_or(Fault::Internal("event field `request` is missing or malformed"))?,
     })

@@ -10,8 +10,16 @@ use lambda_runtime::Diagnostic;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The user has no address that a code may go to.
-    #[error("NO_DESTINATION: this account has no verified phone number or email address")]
+    #[error(
+        "NO_DESTINATION: this account has no phone number or email address that codes are sent to"
+    )]
     NoDestination,
+    /// A user who signs up has a phone number and an email address; one code can prove one contact.
+    #[error("ONE_CONTACT_ONLY: sign up with a phone number or an email address, not both")]
+    OneContactOnly,
+    /// Administrators create the users.
+    #[error("SIGN_UP_CLOSED: this application has no self-service sign-up")]
+    SignUpClosed,
     /// The user's phone number is in a country, or of a kind, that texts do not go to.
     #[error("DESTINATION_NOT_ALLOWED: codes are not sent to this number")]
     DestinationNotAllowed,
@@ -35,6 +43,8 @@ impl Fault {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoDestination => "NO_DESTINATION",
+            Self::OneContactOnly => "ONE_CONTACT_ONLY",
+            Self::SignUpClosed => "SIGN_UP_CLOSED",
             Self::DestinationNotAllowed => "DESTINATION_NOT_ALLOWED",
             Self::DeliveryFailed => "DELIVERY_FAILED",
             Self::TooManyCodes(_) => "TOO_MANY_CODES",
@@ -58,6 +68,8 @@ mod tests {
     fn fault_message_starts_with_its_code_and_hides_the_reason() {
         for fault in [
             Fault::NoDestination,
+            Fault::OneContactOnly,
+            Fault::SignUpClosed,
             Fault::DestinationNotAllowed,
             Fault::DeliveryFailed,
             Fault::TooManyCodes(7),

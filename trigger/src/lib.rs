@@ -1,4 +1,4 @@
-//! The Lambda skin that the three trigger functions share: Cognito's events in every shape they are
+//! What the trigger functions have of Lambda: Cognito's events in every shape they are
 //! seen in, the faults that a client may read, and the start-up.
 //!
 //! A function is `start(read its settings, serve(its trigger, event → response))`; everything
@@ -14,7 +14,7 @@ mod metrics;
 mod start;
 mod time;
 
-pub use event::{Event, Request, SessionEntry, StringMap, Trigger, answer};
+pub use event::{Contacts, Event, Request, SessionEntry, StringMap, Trigger, answer};
 pub use fault::Fault;
 pub use metrics::{MetricEvent, Metrics};
 pub use start::{TIME_LIMIT, now_millis, serve, start};

@@ -22,13 +22,15 @@ use tracing::{Event, Metadata};
 use crate::time::timestamp;
 
 /// The crates whose lines are written.
-const OWN_CRATES: [&str; 9] = [
+const OWN_CRATES: [&str; 11] = [
     "aws",
     "create_auth_challenge",
     "define_auth_challenge",
+    "destination",
     "ledger",
     "numbering",
     "otp",
+    "pre_sign_up",
     "settings",
     "trigger",
     "verify_auth_challenge",

@@ -45,6 +45,16 @@ pub enum MetricEvent {
     Wrong,
     /// An answer came after its code's life.
     Expired,
+    /// A new user was let in.
+    SignedUp,
+    /// A code proved a new user's contact, which is marked as verified.
+    ContactVerified,
+    /// A code proved a new user's contact, and this step of marking it as verified failed. The next
+    /// sign-in tries again.
+    ContactNotVerified {
+        /// The operation that failed.
+        step: &'static str,
+    },
 }
 
 impl MetricEvent {
@@ -64,6 +74,9 @@ impl MetricEvent {
             Self::Verified => one("Verified"),
             Self::Wrong => one("Wrong"),
             Self::Expired => one("Expired"),
+            Self::SignedUp => one("SignedUp"),
+            Self::ContactVerified => one("ContactVerified"),
+            Self::ContactNotVerified { .. } => one("ContactNotVerified"),
         }
     }
 
@@ -75,7 +88,13 @@ impl MetricEvent {
             }
             Self::Undelivered { medium } => vec![("Medium", medium.name())],
             Self::Refused(fault) => vec![("Reason", fault.code())],
-            Self::Issued | Self::Verified | Self::Wrong | Self::Expired => Vec::new(),
+            Self::ContactNotVerified { step } => vec![("Step", step)],
+            Self::Issued
+            | Self::Verified
+            | Self::Wrong
+            | Self::Expired
+            | Self::SignedUp
+            | Self::ContactVerified => Vec::new(),
         }
     }
 }
@@ -188,6 +207,12 @@ mod tests {
             (MetricEvent::Verified, &["Verified"]),
             (MetricEvent::Wrong, &["Wrong"]),
             (MetricEvent::Expired, &["Expired"]),
+            (MetricEvent::SignedUp, &["SignedUp"]),
+            (MetricEvent::ContactVerified, &["ContactVerified"]),
+            (
+                MetricEvent::ContactNotVerified { step: "AdminGetUser" },
+                &["ContactNotVerified", "Step"],
+            ),
         ] {
             let line = line(count);
             let fields: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
