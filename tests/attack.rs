@@ -22,7 +22,7 @@ use test_support::clock::ManualClock;
 use test_support::fixtures::{EMAIL, PHONE};
 use tokio::time::sleep;
 use trigger::{Event, Fault, Request};
-use verify_auth_challenge::Verify;
+use verify_auth_challenge::{Cognito, Verify};
 
 use crate::harness::{Challenge, Context, Reply, Setup, run_test};
 use crate::inbox;
@@ -94,7 +94,7 @@ struct Guess {
 struct Simulation {
     clock: ManualClock,
     create: Create<Phone, MemoryStore>,
-    verify: Verify<MemoryStore>,
+    verify: Verify<MemoryStore, Cognito>,
     rules: Rules,
     codes: CodeSettings,
     inbox: Inbox,
@@ -127,7 +127,7 @@ impl Simulation {
         let ledger = LedgerSettings::read(&lookup).unwrap();
         Self {
             create: Create::new(settings, sender, store.clone()),
-            verify: Verify::new(codes.clone(), ledger, store),
+            verify: Verify::new(codes.clone(), ledger, store, None),
             rules: define_auth_challenge::read(&lookup).unwrap(),
             codes,
             generator: ChaCha20Rng::seed_from_u64(seed),
@@ -155,7 +155,12 @@ impl Simulation {
             request[*name] = value.clone();
         }
         let request: Request = serde_json::from_value(request).unwrap();
-        Event { user_pool_id: POOL.to_owned(), user_name: SUB.into(), request }
+        Event {
+            is_self_sign_up: false,
+            user_pool_id: POOL.to_owned(),
+            user_name: SUB.into(),
+            request,
+        }
     }
 
     /// Define, and create if define wants a challenge.
@@ -199,7 +204,7 @@ impl Simulation {
             ("challengeAnswer", json!(answer)),
             ("clientMetadata", metadata.clone()),
         ]);
-        let verdict = self.verify.respond(&event, self.now()).await.unwrap();
+        let verdict = self.verify.respond(&event, self.now(), &mut self.generator).await.unwrap();
         let verdict = serde_json::to_value(verdict).unwrap()["answerCorrect"] == true;
         self.note(&session, answer, metadata);
         let Session { mut entries, metadata: record, .. } = session;

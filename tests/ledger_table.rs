@@ -70,7 +70,7 @@ impl LedgerTable {
     /// Makes the code of `nonce` the live one of `account`, issued just now.
     pub(crate) async fn make_live(&self, account: &ItemKey, nonce: Nonce, now: u64) {
         let store = DynamoDb::new(self.client.clone(), self.table.clone());
-        let [item] = store.read([account], now).await.unwrap();
+        let item = store.read(&[account], now).await.unwrap().remove(0);
         let code = IssuedCode { nonce, issued_at: now };
         let codes = CodeState {
             live: Some(LiveCode { code, binding: CodeBinding("a test".to_owned()) }),

@@ -23,6 +23,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// A service that a function calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
+    /// Amazon Cognito user pools.
+    CognitoIdentityProvider,
     /// Amazon DynamoDB.
     DynamoDb,
     /// Amazon SES, its second API.
@@ -35,6 +37,7 @@ impl Service {
     /// The variable that has another address for this service, as all of AWS's SDKs understand it.
     fn endpoint_variable(self) -> &'static str {
         match self {
+            Self::CognitoIdentityProvider => "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
             Self::DynamoDb => "AWS_ENDPOINT_URL_DYNAMODB",
             Self::SesV2 => "AWS_ENDPOINT_URL_SESV2",
             Self::Sns => "AWS_ENDPOINT_URL_SNS",

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use create_auth_challenge::{Language, Message, MessageCatalog};
-use define_auth_challenge::{Rules, SignInMode};
+use define_auth_challenge::Rules;
 use futures_util::FutureExt as _;
 use ledger::{CodeBinding, CodeRules, CodeState, IssueLimit, ItemNames, admit};
 use numbering::classify;
@@ -23,7 +23,7 @@ use otp::{
     Medium, MediumSet, Nonce, PrivateChallengeParameters, Record, RoundId,
 };
 use serde_json::{Value, json};
-use settings::{CodeSettings, Limits};
+use settings::{CodeSettings, Limits, SignInMode};
 use trigger::Trigger;
 use verify_auth_challenge::{User, judge};
 
@@ -95,8 +95,13 @@ fn cases() -> Result<Vec<Case>, BenchError> {
         sends: 1,
         wrong_answers: 1,
     };
-    let parameters =
-        CodeParameters { nonce, expires_at: NOW + 300, round: RoundId::from_bytes([9; 16]), media };
+    let parameters = CodeParameters {
+        nonce,
+        expires_at: NOW + 300,
+        round: RoundId::from_bytes([9; 16]),
+        media,
+        is_proven: true,
+    };
 
     let own = key.clone();
     cases.push(bench_case("code: derive", move || Code::derive(&own, OWNER, &nonce, length)));
@@ -107,7 +112,8 @@ fn cases() -> Result<Vec<Case>, BenchError> {
     for (name, answer) in [("right", code), ("wrong", wrong)] {
         let codes = codes.clone();
         cases.push(bench_case(format!("code: judge a {name} answer"), move || {
-            let user = User { owner: OWNER, is_verified: &|_| true, not_found: false };
+            let user =
+                User { owner: OWNER, is_verified: &|_| true, may_prove: false, not_found: false };
             let asked = ClientRequest::from_client_metadata(|_| None);
             judge(Some(&answer), asked, &parameters, user, &codes, NOW)
         }));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use destination::Destinations;
 use otp::{
     ChallengeMetadata, CodeParameters, Medium, PrivateChallengeParameters, Record, RoundId,
     UnixSeconds,
@@ -10,8 +11,8 @@ use serde::Serialize;
 use settings::CodeSettings;
 use trigger::Fault;
 
+use crate::Policy;
 use crate::plan::Fallback;
-use crate::{Destinations, Policy};
 
 /// `response` of the event.
 #[derive(Serialize)]
@@ -35,6 +36,8 @@ pub(crate) struct ChallengeContext<'a> {
     pub(crate) pool_id: &'a str,
     pub(crate) subject: &'a str,
     pub(crate) round: RoundId,
+    /// Need no proof of a contact be noted when the answer is right?
+    pub(crate) is_proven: bool,
 }
 
 /// A message that was asked for and not sent.
@@ -81,7 +84,8 @@ impl ChallengeContext<'_> {
             ("RESENDS_LEFT", self.policy.limits.sends.saturating_sub(sends).to_string()),
             ("RESEND_AT", resend_at.to_string()),
         ]);
-        let private = CodeParameters { nonce: code.nonce, expires_at, round: self.round, media };
+        let (nonce, round, is_proven) = (code.nonce, self.round, self.is_proven);
+        let private = CodeParameters { nonce, expires_at, round, media, is_proven };
         let private = PrivateChallengeParameters::Code(private);
         Ok(self.response(public, &private, ChallengeMetadata::Code(*record)))
     }

@@ -1,9 +1,7 @@
 //! The destinations that an unknown user seems to have.
 
-use numbering::AllowedCountries;
+use destination::{Destination, DestinationSettings, Destinations};
 use otp::{LedgerKey, Medium};
-
-use crate::{Destination, Destinations};
 
 const DOMAIN: &[u8] = b"cognito-otp decoy v2";
 
@@ -17,9 +15,9 @@ pub(crate) fn destinations(
     key: &LedgerKey,
     pool_id: &str,
     name: &str,
-    media: &[Medium],
-    countries: &AllowedCountries,
+    settings: &DestinationSettings,
 ) -> Destinations {
+    let media = &settings.media;
     let mac = key.mac(DOMAIN, &[pool_id.as_bytes(), name.to_ascii_lowercase().as_bytes()]);
     let number = mac.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
     let has_others = mac.last().is_some_and(|byte| byte & 1 == 1);
@@ -29,7 +27,7 @@ pub(crate) fn destinations(
     let all = has.filter_map(|medium| typed(medium).or_else(|| made_up(*medium, number)));
     Destinations::new(all, |destination| {
         // What nobody typed is where it may be.
-        destination.expose() != name || destination.is_allowed(countries)
+        destination.expose() != name || settings.allow(destination)
     })
 }
 
@@ -49,6 +47,8 @@ fn made_up(medium: Medium, number: u64) -> Option<Destination> {
 
 #[cfg(test)]
 mod tests {
+    use numbering::AllowedCountries;
+
     use super::*;
 
     const SMS: Medium = Medium::Sms;
@@ -56,7 +56,9 @@ mod tests {
 
     fn of(name: &str, media: &[Medium], countries: &AllowedCountries) -> Destinations {
         let key = LedgerKey::new("an example key of some 40 different bytes").unwrap();
-        destinations(&key, "us-east-1_LocalPool", name, media, countries)
+        let (media, sms_countries) = (media.to_vec(), countries.clone());
+        let settings = DestinationSettings { media, sms_countries };
+        destinations(&key, "us-east-1_LocalPool", name, &settings)
     }
 
     /// What the first challenge would show.

@@ -6,12 +6,11 @@
 //!
 //! Not responsible for: which step comes next (`define-auth-challenge`), comparing
 //! (`verify-auth-challenge`), which code is live and how many messages are admitted (`ledger`),
-//! deriving codes and the record's grammar (`otp`), the form of events (`trigger`), which region a
-//! number belongs to (`numbering`).
+//! deriving codes and the record's grammar (`otp`), the form of events (`trigger`), which destinations
+//! a user has (`destination`).
 
 mod challenge;
 mod decoy;
-mod destination;
 mod history;
 mod message;
 mod plan;
@@ -21,7 +20,7 @@ mod send_history;
 mod settings;
 
 pub use challenge::Response;
-pub use destination::{Destination, Destinations};
+pub use destination::Destination;
 pub use message::{
     Alphabet, Email, EmailOptions, Language, Message, MessageCatalog, Size, SmsOptions,
 };

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 
 /// Warns of the locales whose SMS cost more than they need, or are not read by the phone.
 fn warn_of_long_sms(settings: &Settings) {
-    if !settings.media.contains(&Medium::Sms) {
+    if !settings.destinations.media.contains(&Medium::Sms) {
         return;
     }
     let Settings { catalog, policy, codes, .. } = settings;

@@ -87,7 +87,7 @@ pub enum Plan {
 pub struct PlannedMessage {
     /// How it goes.
     pub medium: Medium,
-    /// The media on which the user can be reached.
+    /// The media whose contacts are verified: what its code is bound to.
     pub media: MediumSet,
     /// The sends of this sign-in, with this one.
     pub sends: u8,
@@ -137,8 +137,8 @@ impl PlannedMessage {
     }
 }
 
-/// Plans the next challenge for a user who can be reached by `media` (in order of preference) and
-/// whose account's live code is `current`; `None` when there is no medium.
+/// Plans the next challenge for a user who can be reached by `media` (in order of preference), with
+/// `verified` contacts, and whose account's live code is `current`; `None` when there is no medium.
 ///
 /// - The first round sends a message, to the medium chosen if there was a choice and the user has it.
 /// - A wrong answer sends nothing: the challenge goes on with the account's live code, which another
@@ -151,15 +151,15 @@ impl PlannedMessage {
 pub fn plan(
     round: Round,
     media: &[Medium],
+    verified: MediumSet,
     current: Option<IssuedCode>,
     policy: &Policy,
     now: UnixSeconds,
 ) -> Option<Plan> {
     let medium = round.medium(media)?;
-    let all: MediumSet = media.iter().copied().collect();
     let first = |fallback| {
         let (sends, wrong_answers) = (1, 0);
-        Some(Plan::Send(PlannedMessage { medium, media: all, sends, wrong_answers, fallback }))
+        Some(Plan::Send(PlannedMessage { medium, media: verified, sends, wrong_answers, fallback }))
     };
     let (record, request) = match round {
         Round::First => return first(Fallback::Fail),
@@ -170,7 +170,7 @@ pub fn plan(
     let kept = Record {
         code: current.unwrap_or(record.code),
         // What `current` is bound to; its own code stays bound to what it was sent for.
-        media: current.map_or(record.media, |_| all),
+        media: current.map_or(record.media, |_| verified),
         medium: answer.medium(media)?,
         wrong_answers: record.wrong_answers_after(request),
         ..record
@@ -187,7 +187,7 @@ pub fn plan(
     Some(if has_sends && (is_expired || may_resend) {
         Plan::Send(PlannedMessage {
             medium,
-            media: all,
+            media: verified,
             sends: record.sends.saturating_add(1),
             wrong_answers: kept.wrong_answers,
             fallback: Fallback::Keep(kept),
@@ -215,6 +215,17 @@ mod tests {
     const OWN: IssuedCode = IssuedCode { nonce: Nonce::from_bytes([7; 16]), issued_at: START };
     const NEWER: IssuedCode =
         IssuedCode { nonce: Nonce::from_bytes([8; 16]), issued_at: START + 250 };
+
+    /// The plan for a user whose contacts are all verified.
+    fn plan_verified(
+        round: Round,
+        media: &[Medium],
+        current: Option<IssuedCode>,
+        policy: &Policy,
+        now: UnixSeconds,
+    ) -> Option<Plan> {
+        plan(round, media, media.iter().copied().collect(), current, policy, now)
+    }
 
     fn policy() -> Policy {
         Policy { limits: Limits { attempts: 3, sends: 3 }, lifetime: 300, resend_after: 30 }
@@ -253,12 +264,12 @@ mod tests {
                     fallback,
                 };
                 assert_eq!(
-                    plan(round, media, current, &policy(), START),
+                    plan_verified(round, media, current, &policy(), START),
                     Some(Plan::Send(message))
                 );
             }
         }
-        assert_eq!(plan(Round::First, &[], None, &policy(), START), None);
+        assert_eq!(plan_verified(Round::First, &[], None, &policy(), START), None);
     }
 
     #[test]
@@ -359,11 +370,11 @@ mod tests {
                 }
             };
             let round = Round::Later { record, request };
-            let planned = plan(round, media, current, &policy(), START + after);
+            let planned = plan_verified(round, media, current, &policy(), START + after);
             assert_eq!(planned, Some(expected), "{case}");
         }
         let round = Round::Later { record: record(), request: RESEND };
-        assert_eq!(plan(round, &[], own, &policy(), START), None);
+        assert_eq!(plan_verified(round, &[], own, &policy(), START), None);
     }
 
     fn any_request() -> impl Strategy<Value = ClientRequest> {
@@ -388,7 +399,7 @@ mod tests {
                 let media = if has_email { &[SMS, EMAIL][..] } else { &[SMS] };
                 let live = IssuedCode { issued_at: now.saturating_sub(10), ..NEWER };
                 let current = is_live.then_some(live);
-                let record = match plan(round, media, current, &policy, now).unwrap() {
+                let record = match plan_verified(round, media, current, &policy, now).unwrap() {
                     Plan::Keep(record) => record,
                     Plan::Send(message) => {
                         sent += 1;

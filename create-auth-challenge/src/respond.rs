@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use destination::{Destination, Destinations};
 use ledger::{
-    AdmissionError, CodeBinding, CodeRules, ItemNames, Ledger, RateLimited, Reading, Store,
+    AdmissionError, CodeBinding, CodeRules, ItemKeys, ItemNames, Ledger, RateLimited, Reading,
+    Store,
 };
 use otp::{Code, CodeKeyTag, IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
 use rand::TryCryptoRng;
 use secrecy::ExposeSecret as _;
+use settings::SignUpMode;
 use tokio::time::{Instant, timeout_at};
 use trigger::{Event, Fault, MetricEvent, Metrics, Request, TIME_LIMIT};
 
@@ -16,7 +19,7 @@ use crate::history::History;
 use crate::plan::{Plan, Round, plan};
 use crate::send_history::{SendHistory, SendSample};
 use crate::settings::FirstRound;
-use crate::{Destination, Destinations, Message, MessageSender, SendError, Settings, decoy};
+use crate::{Message, MessageSender, SendError, Settings, decoy};
 
 /// The function: its settings, what it sends with, and what bounds that.
 pub struct Create<M, S> {
@@ -93,7 +96,7 @@ impl<M: MessageSender, S: Store> Create<M, S> {
     ) -> Result<Response, Fault> {
         let subject = event.subject();
         let call = Call::new(event, &subject, now);
-        let Settings { codes, policy, first_round, .. } = &self.settings;
+        let Settings { codes, policy, first_round, sign_up, .. } = &self.settings;
         let history = History::read(&event.request, policy)?;
         let destinations = self.destinations(call);
         let media = destinations.media();
@@ -104,6 +107,7 @@ impl<M: MessageSender, S: Store> Create<M, S> {
             pool_id: &event.user_pool_id,
             subject: &subject,
             round: RoundId::generate(rng).map_err(|_| NO_RANDOMNESS)?,
+            is_proven: true,
         };
         let round = match history {
             History::Empty if *first_round == FirstRound::Choose => {
@@ -120,13 +124,21 @@ impl<M: MessageSender, S: Store> Create<M, S> {
         let medium = round.medium(&media).ok_or_else(|| destinations.fault())?;
         let destination = destinations.get(medium)?;
         let rules = CodeRules {
-            binding: CodeBinding::new(&self.key, destinations.media_set()),
+            binding: CodeBinding::new(&self.key, destinations.verified_media()),
             lifetime: policy.lifetime,
         };
         let reading = self.read(call, destination).await;
+        let is_proven = reading.as_ref().ok().and_then(Reading::is_proven);
+        if destinations.is_unverified() && is_proven == Some(true) {
+            // The contact was changed since. What was proven stays the only way in.
+            return Err(Fault::NoDestination);
+        }
+        let is_proven = is_proven.unwrap_or(*sign_up != SignUpMode::Code);
+        let challenge = ChallengeContext { is_proven, ..challenge };
         let current =
             reading.as_ref().ok().and_then(|reading| reading.current_code(&rules, call.seconds()));
-        let planned = plan(round, &media, current, policy, call.seconds());
+        let verified = destinations.verified_media();
+        let planned = plan(round, &media, verified, current, policy, call.seconds());
         match planned.ok_or_else(|| destinations.fault())? {
             Plan::Keep(record) => challenge.code_challenge(&record),
             Plan::Send(message) => {
@@ -172,26 +184,30 @@ impl<M: MessageSender, S: Store> Create<M, S> {
 
     /// Reads what the ledger has of the account and of `destination`.
     async fn read(&self, call: Call<'_>, destination: &Destination) -> Result<Reading, Fault> {
-        let (pool_id, address) = (call.event.user_pool_id.as_str(), destination.expose());
-        let (account, destination) = if call.is_unknown_user() {
+        let (pool_id, subject) = (call.event.user_pool_id.as_str(), call.subject);
+        let (names, address) = (&self.names, destination.expose());
+        let (account, destination, proven) = if call.is_unknown_user() {
             (
-                self.names.unknown_account(pool_id, call.subject),
-                self.names.unknown_destination(pool_id, call.subject, address),
+                names.unknown_account(pool_id, subject),
+                names.unknown_destination(pool_id, subject, address),
+                names.unknown_proven(pool_id, subject),
             )
         } else {
-            (self.names.account(pool_id, call.subject), self.names.destination(address))
+            let account = names.account(pool_id, subject);
+            (account, names.destination(address), names.proven(pool_id, subject))
         };
-        within(call, self.ledger.read(account, destination, call.now)).await
+        let proven = (self.settings.sign_up == SignUpMode::Code).then_some(proven);
+        within(call, self.ledger.read(ItemKeys { account, destination, proven }, call.now)).await
     }
 
     fn destinations(&self, call: Call<'_>) -> Destinations {
-        let Settings { ledger, media, sms_countries, .. } = &self.settings;
-        let Event { user_pool_id, user_name, request } = call.event;
+        let Settings { ledger, destinations, sign_up, .. } = &self.settings;
+        let Event { user_pool_id, user_name, request, .. } = call.event;
         if call.is_unknown_user() {
-            let name = user_name.expose_secret();
-            decoy::destinations(&ledger.key, user_pool_id, name, media, sms_countries)
+            decoy::destinations(&ledger.key, user_pool_id, user_name.expose_secret(), destinations)
         } else {
-            Destinations::of_user(&request.user_attributes, media, sms_countries)
+            let or_only_contact = *sign_up == SignUpMode::Code;
+            Destinations::of_user(&request.user_attributes, destinations, or_only_contact)
         }
     }
 
@@ -262,6 +278,7 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use aws_lambda_events::cognito::CognitoEventUserPoolsCreateAuthChallengeResponse;
+    use destination::DestinationSettings;
     use ledger::{Consumption, IssueLimit, MemoryStore};
     use numbering::{AllowedCountries, Region};
     use otp::{CodeKey, CodeLength, CodeOwner, LedgerKey, Medium, Record};
@@ -319,9 +336,12 @@ mod tests {
                 lifetime: 300,
                 resend_after: 30,
             },
-            media: vec![Medium::Sms, Medium::Email],
+            destinations: DestinationSettings {
+                media: vec![Medium::Sms, Medium::Email],
+                sms_countries: AllowedCountries::Only(vec![Region::from_code("JP").unwrap()]),
+            },
             first_round: FirstRound::Send,
-            sms_countries: AllowedCountries::Only(vec![Region::from_code("JP").unwrap()]),
+            sign_up: SignUpMode::Cognito,
             email_from: Some("sign-in@example.com".to_owned()),
             catalog: MessageCatalog::default(),
             sms: SmsOptions::default(),
@@ -348,6 +368,7 @@ mod tests {
         });
         change(&mut request);
         Event {
+            is_self_sign_up: false,
             user_pool_id: POOL.to_owned(),
             user_name: "jane".into(),
             request: serde_json::from_value(request).unwrap(),
@@ -417,7 +438,7 @@ mod tests {
         assert_eq!(private["nonce"], record.code.nonce.encode());
         assert_eq!(private["expires_at"], "1767225900");
         assert_eq!(private["media"], "SMS,EMAIL");
-        assert_eq!(private.as_object().unwrap().len(), 5, "round and mac besides");
+        assert_eq!(private.as_object().unwrap().len(), 6, "round, proven and mac besides");
         let sent = create.sender.sent.borrow();
         let [(Medium::Sms, to, text)] = sent.as_slice() else { panic!("{} sent", sent.len()) };
         assert_eq!(to, "+819012345678");
@@ -428,6 +449,80 @@ mod tests {
         assert!(!response.to_string().contains(code.expose()));
         let _: CognitoEventUserPoolsCreateAuthChallengeResponse =
             serde_json::from_value(response).unwrap();
+    }
+
+    /// The function with `SIGN_UP=code`, and its store.
+    fn create_for_sign_up() -> (Subject, MemoryStore) {
+        let (settings, store) = (settings(), MemoryStore::default());
+        let settings = Settings { sign_up: SignUpMode::Code, ..settings };
+        (Create::new(settings, Outbox::default(), store.clone()), store)
+    }
+
+    /// A user whose only contact is a phone number that is not verified.
+    fn new_user() -> Event {
+        event(|request| {
+            request["userAttributes"] =
+                json!({ "sub": "the sub", "phone_number": "+819012345678" });
+        })
+    }
+
+    #[tokio::test]
+    async fn unverified_only_contact_gets_a_code_that_is_to_prove_it() {
+        let (create, store) = create_for_sign_up();
+        let response = respond(&create, &new_user(), NOW).await.unwrap();
+        let private = &response["privateChallengeParameters"];
+        assert_eq!((&private["media"], &private["proven"]), (&json!(""), &json!("false")));
+        assert_eq!(response["publicChallengeParameters"]["MEDIA"], "SMS");
+        assert_eq!(create.sender.sent.borrow().len(), 1);
+        // The rounds that follow say the same.
+        let mut wrong = after(&response, &json!(null));
+        wrong.request.user_attributes = new_user().request.user_attributes;
+        let second = respond(&create, &wrong, NOW + 10).await.unwrap();
+        assert_eq!(second["privateChallengeParameters"]["media"], "");
+        // Another mode sends nothing there.
+        let closed = create_on(Outbox::default(), store);
+        let fault = respond(&closed, &new_user(), NOW).await.unwrap_err();
+        assert_eq!(fault, Fault::NoDestination);
+        assert!(closed.sender.sent.borrow().is_empty());
+    }
+
+    #[tokio::test]
+    async fn proven_account_gets_no_code_at_an_unverified_contact() {
+        let (create, store) = create_for_sign_up();
+        let proven = create.names.proven(POOL, "the sub");
+        store.note(&proven, NOW * 1_000).await.unwrap();
+        let fault = respond(&create, &new_user(), NOW).await.unwrap_err();
+        assert_eq!(fault, Fault::NoDestination);
+        assert!(create.sender.sent.borrow().is_empty());
+        assert_eq!(store.items().len(), 1, "nothing is counted");
+        // A verified one is as good as ever, and needs no proof.
+        let response = respond(&create, &event(|_| ()), NOW).await.unwrap();
+        assert_eq!(response["privateChallengeParameters"]["proven"], "true");
+    }
+
+    #[tokio::test]
+    async fn verified_contact_of_an_account_without_proof_asks_for_one() {
+        let (create, _) = create_for_sign_up();
+        let response = respond(&create, &event(|_| ()), NOW).await.unwrap();
+        let private = &response["privateChallengeParameters"];
+        assert_eq!((&private["media"], &private["proven"]), (&json!("SMS,EMAIL"), &json!("false")));
+    }
+
+    #[tokio::test]
+    async fn unreadable_proof_sends_nothing() {
+        let (create, store) = create_for_sign_up();
+        store.set_unavailable(true);
+        let fault = respond(&create, &new_user(), NOW).await.unwrap_err();
+        assert_eq!(fault, Fault::Unavailable);
+        assert!(create.sender.sent.borrow().is_empty());
+    }
+
+    #[tokio::test]
+    async fn unknown_user_of_code_sign_up_costs_one_reading_and_sends_nothing() {
+        let (create, store) = create_for_sign_up();
+        respond(&create, &unknown(), NOW).await.unwrap();
+        assert_eq!(store.reads(), 1);
+        assert!(create.sender.sent.borrow().is_empty());
     }
 
     #[tokio::test]

@@ -2,24 +2,22 @@
 
 use std::time::Duration;
 
+use destination::DestinationSettings;
 use ledger::IssueLimit;
-use numbering::AllowedCountries;
 use otp::Medium;
-use settings::{CodeSettings, LedgerSettings, Limits, Lookup, SettingError, Variable};
+use settings::{
+    CodeSettings, LedgerSettings, Limits, Lookup, Modes, SettingError, SignUpMode, Variable,
+};
 
 use crate::{EmailOptions, MessageCatalog, Policy, SmsOptions};
 
 const FIRST_ROUND: Variable = Variable::new("FIRST_ROUND", "send");
-const MEDIA: Variable = Variable::new("MEDIA", "SMS,EMAIL");
 const CODE_LIFETIME_SECONDS: Variable = Variable::new("CODE_LIFETIME_SECONDS", "300");
 const RESEND_AFTER_SECONDS: Variable = Variable::new("RESEND_AFTER_SECONDS", "30");
-const SMS_COUNTRIES: Variable = Variable::new("SMS_COUNTRIES", "US,CA");
 const EMAIL_FROM: Variable = Variable::new("EMAIL_FROM", "Example <sign-in@example.com>");
 const ISSUE_LIMITS: Variable = Variable::new("ISSUE_LIMITS", DEFAULT_ISSUE_LIMITS);
 const DEFAULT_ISSUE_LIMITS: &str = "5/15m,20/1d";
 
-const NO_COUNTRIES: &str = "is not set, but MEDIA (default SMS,EMAIL) includes SMS: list the \
-                            countries to send SMS to, or * for all, or set MEDIA=EMAIL";
 const NO_SENDER: &str =
     "is not set, but MEDIA (default SMS,EMAIL) includes EMAIL: set it, or set MEDIA=SMS";
 
@@ -32,10 +30,10 @@ pub struct Settings {
     pub policy: Policy,
     /// `FIRST_ROUND`: what a sign-in starts with.
     pub first_round: FirstRound,
-    /// `MEDIA`: the enabled media, in order of preference; at least one, each once.
-    pub media: Vec<Medium>,
-    /// `SMS_COUNTRIES`: where texts may go; nowhere if `MEDIA` has no `SMS`. Required otherwise.
-    pub sms_countries: AllowedCountries,
+    /// `SIGN_UP`: may a code go to the unverified contact of a new user?
+    pub sign_up: SignUpMode,
+    /// `MEDIA` and `SMS_COUNTRIES`: where codes may go.
+    pub destinations: DestinationSettings,
     /// `EMAIL_FROM`: the sender of e-mails; there when `MEDIA` has `EMAIL`.
     pub email_from: Option<String>,
     /// Where the ledger is.
@@ -65,9 +63,9 @@ impl Settings {
     /// # Errors
     /// When a required one is missing or one has an impossible value.
     pub fn read(lookup: &Lookup<'_>) -> Result<Self, SettingError> {
-        let media = media(lookup)?;
+        let destinations = DestinationSettings::read(lookup)?;
         let email_from = EMAIL_FROM.optional(lookup);
-        if media.contains(&Medium::Email) {
+        if destinations.media.contains(&Medium::Email) {
             match &email_from {
                 None => return Err(EMAIL_FROM.error(NO_SENDER)),
                 Some(from) if !is_sender(from) => {
@@ -91,8 +89,8 @@ impl Settings {
                 FirstRound::Send,
                 [("send", FirstRound::Send), ("choose", FirstRound::Choose)],
             )?,
-            sms_countries: sms_countries(lookup, media.contains(&Medium::Sms))?,
-            media,
+            sign_up: Modes::read(lookup)?.sign_up,
+            destinations,
             email_from,
             ledger: LedgerSettings::read(lookup)?,
             issue_limits: issue_limits(lookup)?,
@@ -101,34 +99,6 @@ impl Settings {
             email: EmailOptions::read(lookup)?,
         })
     }
-}
-
-fn media(lookup: &Lookup<'_>) -> Result<Vec<Medium>, SettingError> {
-    let Some(value) = MEDIA.optional(lookup) else {
-        return Ok(vec![Medium::Sms, Medium::Email]);
-    };
-    let mut media = Vec::new();
-    for name in value.split(',') {
-        let medium = Medium::from_name(name.trim())
-            .ok_or_else(|| MEDIA.error("contains a value other than SMS and EMAIL"))?;
-        if media.contains(&medium) {
-            return Err(MEDIA.error("lists a medium twice"));
-        }
-        media.push(medium);
-    }
-    Ok(media)
-}
-
-/// Reads `*` or regions separated by commas.
-fn sms_countries(lookup: &Lookup<'_>, has_sms: bool) -> Result<AllowedCountries, SettingError> {
-    let Some(value) = SMS_COUNTRIES.optional(lookup) else {
-        return if has_sms {
-            Err(SMS_COUNTRIES.error(NO_COUNTRIES))
-        } else {
-            Ok(AllowedCountries::none())
-        };
-    };
-    AllowedCountries::parse(&value).map_err(|error| SMS_COUNTRIES.error(error))
 }
 
 /// The most that one limit may count: the ledger keeps a time for each.
@@ -169,13 +139,11 @@ fn is_sender(from: &str) -> bool {
     };
     from.is_ascii()
         && !from.contains(char::is_control)
-        && address.is_some_and(crate::destination::is_email)
+        && address.is_some_and(destination::is_email)
 }
 
 #[cfg(test)]
 mod tests {
-    use numbering::Region;
-
     use super::*;
 
     const KEY: (&str, &str) = ("CODE_KEY", "an example key of some 40 different bytes");
@@ -196,11 +164,12 @@ mod tests {
     #[test]
     fn unset_variables_use_defaults() {
         let settings = read(&[KEY, LEDGER_KEY, FROM, TABLE, COUNTRIES]).unwrap();
-        assert_eq!(settings.media, [Medium::Sms, Medium::Email]);
+        assert_eq!(settings.destinations.media, [Medium::Sms, Medium::Email]);
         assert_eq!(
             settings.policy,
             Policy { limits: Limits { attempts: 3, sends: 3 }, lifetime: 300, resend_after: 30 }
         );
+        assert_eq!(settings.sign_up, SignUpMode::Cognito);
         assert_eq!(settings.catalog.app_name, None);
         let limit =
             |count, minutes: u64| IssueLimit { count, window: Duration::from_secs(60 * minutes) };
@@ -216,9 +185,6 @@ mod tests {
             ("EMAIL_FROM", "例 <a@b.c>", "is not an email address or `Name <address>` in ASCII"),
             ("EMAIL_FROM", "A <a@b.c", "is not an email address or `Name <address>` in ASCII"),
             ("EMAIL_FROM", "A\n<a@b.c>", "is not an email address or `Name <address>` in ASCII"),
-            ("MEDIA", "PIGEON", "contains a value other than SMS and EMAIL"),
-            ("MEDIA", "SMS,", "contains a value other than SMS and EMAIL"),
-            ("MEDIA", "SMS,SMS", "lists a medium twice"),
             ("CODE_KEY", "short", "is shorter than 32 bytes"),
             ("CODE_LENGTH", "5", "is not a whole number from 6 to 10"),
             ("CODE_LIFETIME_SECONDS", "59", "is not a whole number from 60 to 600"),
@@ -236,12 +202,9 @@ mod tests {
             ("ISSUE_LIMITS", "5/31d", "is not a list of count/window"),
             ("ISSUE_LIMITS", "5/15m,", "is not a list of count/window"),
             ("ISSUE_LIMITS", "5/99999999999999999999d", "is not a list of count/window"),
-            ("SMS_COUNTRIES", "", NO_COUNTRIES),
-            ("SMS_COUNTRIES", "*,US", "is neither * nor a list of regions"),
+            ("MEDIA", "PIGEON", "contains a value other than SMS and EMAIL"),
             ("SMS_COUNTRIES", "jp", "is neither * nor a list of regions"),
-            ("SMS_COUNTRIES", "JP,", "is neither * nor a list of regions"),
-            ("SMS_COUNTRIES", "EU", "is neither * nor a list of regions"),
-            ("SMS_COUNTRIES", "001", "is neither * nor a list of regions"),
+            ("SIGN_UP", "open", "is not one of: code, cognito, closed"),
             ("FIRST_ROUND", "ask", "is not one of: send, choose"),
             ("MAX_ATTEMPTS", "0", "is not a whole number from 1 to 5"),
             ("MAX_SENDS", "0", "is not a whole number from 1 to 10"),
@@ -260,27 +223,19 @@ mod tests {
     fn email_from_is_required_only_if_email_is_enabled() {
         assert!(read(&[KEY, LEDGER_KEY, TABLE, COUNTRIES, ("MEDIA", "SMS")]).is_ok());
         let media = ("MEDIA", "EMAIL, SMS");
-        assert_eq!(read(&[KEY, LEDGER_KEY, FROM, TABLE, COUNTRIES, media]).unwrap().media.len(), 2);
+        assert_eq!(
+            read(&[KEY, LEDGER_KEY, FROM, TABLE, COUNTRIES, media])
+                .unwrap()
+                .destinations
+                .media
+                .len(),
+            2
+        );
         for from in ["a@example.com", "Example <a@example.com>", "\"A, B\" <a@example.com>"] {
             assert!(
                 read(&[KEY, LEDGER_KEY, TABLE, COUNTRIES, ("EMAIL_FROM", from)]).is_ok(),
                 "{from}"
             );
         }
-    }
-
-    #[test]
-    fn sms_countries_are_required_only_if_sms_is_enabled() {
-        let countries = |pairs: &[_]| {
-            read(&[&[KEY, LEDGER_KEY, FROM, TABLE], pairs].concat()).unwrap().sms_countries
-        };
-        let only = |codes: &[&str]| {
-            AllowedCountries::Only(
-                codes.iter().map(|code| Region::from_code(code).unwrap()).collect(),
-            )
-        };
-        assert_eq!(countries(&[("MEDIA", "EMAIL")]), AllowedCountries::none());
-        assert_eq!(countries(&[("SMS_COUNTRIES", "*")]), AllowedCountries::All);
-        assert_eq!(countries(&[("SMS_COUNTRIES", "US, JP,XK")]), only(&["US", "JP", "XK"]));
     }
 }

@@ -38,10 +38,12 @@ def sealed(event):
         media = [name for name, flag in names.items() if attributes.get(flag, "").lower() == "true"]
         fields = {"nonce": given["nonce"], "expires_at": given["expires_at"], "round": ROUND}
         fields["media"] = ",".join(media)
+        # No verified contact: the code was sent to the account's only one, to prove it.
+        fields["proven"] = "true" if media else "false"
     parts = [part for field in fields.items() for part in field]
     seal = mac("cognito-otp private challenge parameters v2", [pool, subject, *parts])
     fields["mac"] = base64.urlsafe_b64encode(seal).decode().rstrip("=")
-    others = {"nonce", "expires_at", "round", "media", "mac", "alternative", "other_choice"}
+    others = {"nonce", "expires_at", "round", "media", "proven", "mac", "alternative", "other_choice"}
     return fields | {name: value for name, value in given.items() if name not in others}
 
 

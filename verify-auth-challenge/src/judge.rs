@@ -13,6 +13,8 @@ pub struct User<'a> {
     pub owner: CodeOwner<'a>,
     /// Does this medium's contact count as verified?
     pub is_verified: &'a dyn Fn(Medium) -> bool,
+    /// May a code prove a contact that is not verified (`SIGN_UP=code`)?
+    pub may_prove: bool,
     /// There is no such user.
     pub not_found: bool,
 }
@@ -38,7 +40,8 @@ pub enum Judgement {
 /// whether it has the right digits, which is what the response says.
 ///
 /// The code is derived for the user's contacts as they are now, so that it died with those it was
-/// issued for; and each contact that the user could be reached at must still be verified.
+/// issued for; and each contact that the user could be reached at must still be verified, or, if the
+/// code was sent to the only contact to prove it, that must be allowed.
 #[must_use]
 pub fn judge(
     answer: Option<&str>,
@@ -57,7 +60,10 @@ pub fn judge(
             code.expose().as_bytes().ct_eq(answer.digits()).into()
         });
     let is_in_time = now < parameters.expires_at;
-    let is_verified = parameters.media.iter().all(user.is_verified);
+    let is_verified = match parameters.media.is_empty() {
+        true => user.may_prove,
+        false => parameters.media.iter().all(user.is_verified),
+    };
     match (is_equal & is_in_time & is_verified & !user.not_found, is_in_time) {
         (true, _) => Judgement::RightDigits,
         (false, true) => Judgement::Wrong,
@@ -77,7 +83,7 @@ pub fn is_alternative_medium(answer: Option<&str>, alternative: Option<Medium>) 
 
 #[cfg(test)]
 mod tests {
-    use otp::{CodeKey, CodeLength, Nonce, RoundId};
+    use otp::{CodeKey, CodeLength, MediumSet, Nonce, RoundId};
 
     use super::*;
 
@@ -100,7 +106,7 @@ mod tests {
     }
 
     fn user() -> User<'static> {
-        User { owner: owner(), is_verified: &|_| true, not_found: false }
+        User { owner: owner(), is_verified: &|_| true, may_prove: false, not_found: false }
     }
 
     fn parameters() -> CodeParameters {
@@ -109,6 +115,7 @@ mod tests {
             expires_at: NOW + 300,
             round: RoundId::from_bytes([2; 16]),
             media: [Medium::Sms, Medium::Email].into_iter().collect(),
+            is_proven: true,
         }
     }
 
@@ -190,6 +197,22 @@ mod tests {
             CodeParameters { media: [Medium::Sms].into_iter().collect(), ..parameters() };
         let user = User { is_verified: &|medium| medium == Medium::Sms, ..user() };
         assert_eq!(judge(right, answer, &sms_only, user), Judgement::RightDigits);
+    }
+
+    #[test]
+    fn code_for_an_unverified_contact_is_right_only_where_it_may_prove() {
+        let code = code();
+        let unverified = CodeParameters { media: MediumSet::default(), ..parameters() };
+        let answer = ClientRequest::Answer;
+        for may_prove in [false, true] {
+            let user = User { is_verified: &|_| false, may_prove, ..user() };
+            let judge = |parameters: &CodeParameters| {
+                judge(Some(&code), answer, parameters, user, &codes(), NOW)
+            };
+            let expected = if may_prove { Judgement::RightDigits } else { Judgement::Wrong };
+            assert_eq!(judge(&unverified), expected);
+            assert_eq!(judge(&parameters()), Judgement::Wrong);
+        }
     }
 
     #[test]

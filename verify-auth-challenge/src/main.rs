@@ -4,29 +4,44 @@ use std::process::ExitCode;
 
 use aws::{Environment, Service};
 use ledger::DynamoDb;
-use settings::{CodeSettings, LedgerSettings};
+use settings::{CodeSettings, LedgerSettings, Modes, SignUpMode};
 use trigger::{Metrics, Trigger};
-use verify_auth_challenge::Verify;
+use verify_auth_challenge::{Cognito, Verify};
 
 /// What the function calls.
-const SERVICES: [Service; 1] = [Service::DynamoDb];
+const SERVICES: [Service; 2] = [Service::CognitoIdentityProvider, Service::DynamoDb];
 
 fn main() -> ExitCode {
     trigger::start(
         |lookup| {
             let (codes, ledger) = (CodeSettings::read(lookup)?, LedgerSettings::read(lookup)?);
-            Ok((codes, ledger, Environment::read(lookup, SERVICES)?, Metrics::read(lookup)?))
+            let environment = Environment::read(lookup, SERVICES)?;
+            Ok((codes, ledger, Modes::read(lookup)?.sign_up, environment, Metrics::read(lookup)?))
         },
-        async |(codes, ledger, environment, metrics)| {
+        async |(codes, ledger, sign_up, environment, metrics)| {
             let config = environment.config()?;
             let client = aws_sdk_dynamodb::Client::new(&config.of(Service::DynamoDb));
             let table = DynamoDb::new(client, ledger.table.clone());
-            aws::connect(table.connect()).await;
-            let verify = Verify::new(codes, ledger, table).with_metrics(metrics.clone());
+            let users = (sign_up == SignUpMode::Code).then(|| {
+                let config = config.of(Service::CognitoIdentityProvider);
+                Cognito::new(aws_sdk_cognitoidentityprovider::Client::new(&config))
+            });
+            let connect_users = async {
+                if let Some(users) = &users {
+                    users.connect().await;
+                }
+            };
+            aws::connect(async { tokio::join!(table.connect(), connect_users) }).await;
+            let verify = Verify::new(codes, ledger, table, users).with_metrics(metrics.clone());
             trigger::serve(Trigger::Verify, &metrics, async |event| {
-                verify.respond(event, trigger::now_millis()).await
+                verify.respond(event, trigger::now_millis(), &mut generator()).await
             })
             .await
         },
     )
+}
+
+#[expect(clippy::disallowed_types, reason = "where passwords get their generator from")]
+fn generator() -> rand::rngs::SysRng {
+    rand::rngs::SysRng
 }

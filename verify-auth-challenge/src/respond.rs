@@ -1,14 +1,16 @@
-//! One call, from Cognito's event to its response: open, judge, use the code.
+//! One call, from Cognito's event to its response: open, judge, use the code, and what follows a proof.
 
 use ledger::{Consumption, ItemNames, Store};
-use otp::{ClientRequest, PrivateChallengeParameters, UnixMillis};
+use otp::{ClientRequest, CodeParameters, PrivateChallengeParameters, UnixMillis};
+use rand::TryCryptoRng;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use settings::{CodeSettings, LedgerSettings};
-use tokio::time::timeout;
-use trigger::{Event, Fault, MetricEvent, Metrics, TIME_LIMIT};
+use tokio::time::{Instant, timeout_at};
+use trigger::{Contacts, Event, Fault, MetricEvent, Metrics, TIME_LIMIT};
 
 use crate::judge::{Judgement, User, is_alternative_medium, judge};
+use crate::mark::{Contact, Failed, Mark, UserDirectory, mark};
 
 /// `response` of the event.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -17,19 +19,22 @@ pub struct Response {
     answer_correct: bool,
 }
 
-/// The function: how codes are derived, and where they are used up.
-pub struct Verify<S> {
+/// The function: how codes are derived, where they are used up, and whose contacts they prove.
+pub struct Verify<S, D> {
     codes: CodeSettings,
     names: ItemNames,
     store: S,
+    /// There with `SIGN_UP=code` only.
+    users: Option<D>,
     metrics: Metrics,
 }
 
-impl<S: Store> Verify<S> {
-    /// The function with these settings, using codes up in `store`. It counts nothing.
-    pub fn new(codes: CodeSettings, ledger: LedgerSettings, store: S) -> Self {
+impl<S: Store, D: UserDirectory> Verify<S, D> {
+    /// The function with these settings, using codes up in `store`; with `SIGN_UP=code` it marks the
+    /// contacts of `users` that a code proves. It counts nothing.
+    pub fn new(codes: CodeSettings, ledger: LedgerSettings, store: S, users: Option<D>) -> Self {
         let names = ItemNames::new(ledger.key);
-        Self { codes, names, store, metrics: Metrics::default() }
+        Self { codes, names, store, users, metrics: Metrics::default() }
     }
 
     /// The same, counting answers in `metrics`.
@@ -39,11 +44,18 @@ impl<S: Store> Verify<S> {
     }
 
     /// Judges the answer, in at most [`TIME_LIMIT`]. Whatever a client sends is an answer, right or
-    /// wrong, and so is one to a challenge that is not ours, or that another key sealed.
+    /// wrong, and so is one to a challenge that is not ours, or that another key sealed. What a
+    /// proof leads to never changes the response.
     ///
     /// # Errors
     /// `UNAVAILABLE` when the digits are right and the ledger cannot tell whether the code is live.
-    pub async fn respond(&self, event: &Event, now: UnixMillis) -> Result<Response, Fault> {
+    pub async fn respond<R: TryCryptoRng>(
+        &self,
+        event: &Event,
+        now: UnixMillis,
+        rng: &mut R,
+    ) -> Result<Response, Fault> {
+        let deadline = deadline();
         let request = &event.request;
         let subject = event.subject();
         let (pool_id, private) = (&event.user_pool_id, &request.private_challenge_parameters);
@@ -68,6 +80,7 @@ impl<S: Store> Verify<S> {
         let user = User {
             owner: event.code_owner(&subject),
             is_verified: &|medium| attributes.is_true(medium.attributes().1),
+            may_prove: self.users.is_some(),
             not_found: request.user_not_found,
         };
         let asked =
@@ -79,9 +92,16 @@ impl<S: Store> Verify<S> {
             Judgement::RightDigits => {
                 let account = self.names.account(pool_id, &subject);
                 let consumed = self.store.consume(&account, parameters.nonce, parameters.round);
-                match timeout(TIME_LIMIT, consumed).await {
-                    Ok(Ok(Consumption::First)) => self.counted(true, Some(MetricEvent::Verified)),
-                    // Counted when it was used.
+                match timeout_at(deadline, consumed).await {
+                    Ok(Ok(Consumption::First)) => {
+                        let follow_up = self.follow_up(event, &subject, &parameters, now, rng);
+                        if timeout_at(deadline, follow_up).await.is_err() {
+                            tracing::warn!(limit = ?TIME_LIMIT, "contact not marked in time");
+                            self.count_unmarked("time");
+                        }
+                        self.counted(true, Some(MetricEvent::Verified))
+                    }
+                    // Counted when it was used, and what follows a proof followed then.
                     Ok(Ok(Consumption::Repeated)) => self.counted(true, None),
                     Ok(Ok(Consumption::NotLive)) => self.counted(false, Some(MetricEvent::Wrong)),
                     Ok(Err(_)) => return Err(Fault::Unavailable),
@@ -94,6 +114,44 @@ impl<S: Store> Verify<S> {
         })
     }
 
+    /// What follows a code that was used now: with `SIGN_UP=code` the contact that it proved is
+    /// marked, and the account is proven. A failure is logged and counted; the next sign-in makes it
+    /// good.
+    async fn follow_up<R: TryCryptoRng>(
+        &self,
+        event: &Event,
+        subject: &str,
+        parameters: &CodeParameters,
+        now: UnixMillis,
+        rng: &mut R,
+    ) {
+        let Some(users) = &self.users else { return };
+        let pool_id = event.user_pool_id.as_str();
+        if parameters.media.is_empty() {
+            let Contacts::Only(medium, value) = event.request.user_attributes.contacts() else {
+                return;
+            };
+            match mark(users, (pool_id, subject), Contact { medium, value }, rng).await {
+                Ok(Mark::Verify) => self.metrics.record(MetricEvent::ContactVerified),
+                Ok(Mark::AlreadyVerified) => {}
+                Ok(Mark::Leave) => {
+                    tracing::warn!("contact not marked: it is not the account's only one any more");
+                    return self.count_unmarked("changed");
+                }
+                Err(Failed(step)) => return self.count_unmarked(step),
+            }
+        } else if parameters.is_proven {
+            return;
+        }
+        if self.store.note(&self.names.proven(pool_id, subject), now).await.is_err() {
+            self.count_unmarked("proven");
+        }
+    }
+
+    fn count_unmarked(&self, step: &'static str) {
+        self.metrics.record(MetricEvent::ContactNotVerified { step });
+    }
+
     fn counted(&self, answer_correct: bool, event: Option<MetricEvent>) -> Response {
         if let Some(event) = event {
             self.metrics.record(event);
@@ -102,12 +160,23 @@ impl<S: Store> Verify<S> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "bounds the waits of one call")]
+fn deadline() -> Instant {
+    Instant::now() + TIME_LIMIT
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
+
     use aws_lambda_events::cognito::CognitoEventUserPoolsVerifyAuthChallengeResponse;
     use ledger::{CodeBinding, CodeRules, CodeState, Item, ItemKey, MemoryStore, StoreError};
-    use otp::{Code, CodeKey, CodeLength, CodeParameters, LedgerKey, Medium, Nonce, RoundId};
+    use otp::{Code, CodeKey, CodeLength, LedgerKey, Medium, MediumSet, Nonce, RoundId};
+    use rand::SeedableRng as _;
+    use rand::rngs::ChaCha20Rng;
+    use secrecy::SecretString;
     use serde_json::{Value, json};
+    use trigger::StringMap;
 
     use super::*;
 
@@ -141,6 +210,7 @@ mod tests {
             expires_at: NOW + 300,
             round: RoundId::from_bytes([round; 16]),
             media: [Medium::Sms].into_iter().collect(),
+            is_proven: true,
         })
     }
 
@@ -163,32 +233,222 @@ mod tests {
         request["challengeAnswer"] = json!(code.expose());
         change(&mut request);
         Event {
+            is_self_sign_up: false,
             user_pool_id: POOL.to_owned(),
             user_name: "the name".into(),
             request: serde_json::from_value(request).unwrap(),
         }
     }
 
+    /// A user pool with one user. It notes what was asked of it.
+    #[derive(Default)]
+    struct Users {
+        attributes: RefCell<Vec<(&'static str, &'static str)>>,
+        calls: RefCell<Vec<String>>,
+        /// This operation fails, or gets no response.
+        failing: Cell<Option<&'static str>>,
+        silent: Cell<Option<&'static str>>,
+        passwords: RefCell<Vec<String>>,
+    }
+
+    impl Users {
+        async fn call(&self, operation: &'static str, what: &str) -> Result<(), Failed> {
+            self.calls.borrow_mut().push(format!("{operation} {what}"));
+            if self.silent.get() == Some(operation) {
+                std::future::pending::<()>().await;
+            }
+            match self.failing.get() == Some(operation) {
+                true => Err(Failed(operation)),
+                false => Ok(()),
+            }
+        }
+    }
+
+    impl UserDirectory for &Users {
+        async fn attributes(&self, pool_id: &str, sub: &str) -> Result<StringMap, Failed> {
+            self.call("AdminGetUser", &format!("{pool_id} {sub}")).await?;
+            let attributes = self.attributes.borrow();
+            Ok(attributes
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+                .collect())
+        }
+
+        async fn set_password(
+            &self,
+            pool_id: &str,
+            sub: &str,
+            password: &SecretString,
+        ) -> Result<(), Failed> {
+            self.call("AdminSetUserPassword", &format!("{pool_id} {sub}")).await?;
+            self.passwords.borrow_mut().push(password.expose_secret().to_owned());
+            Ok(())
+        }
+
+        async fn mark_verified(
+            &self,
+            pool_id: &str,
+            sub: &str,
+            contact: Contact<'_>,
+        ) -> Result<(), Failed> {
+            let Contact { medium, value } = contact;
+            let what = format!("{pool_id} {sub} {medium} {value}");
+            self.call("AdminUpdateUserAttributes", &what).await
+        }
+    }
+
     /// The function over a store in which the code of the events is live, and that store.
-    async fn verify() -> (Verify<MemoryStore>, MemoryStore) {
+    async fn verify_with<D: UserDirectory>(
+        users: Option<D>,
+        media: &str,
+    ) -> (Verify<MemoryStore, D>, MemoryStore) {
         let store = MemoryStore::default();
-        let verify = Verify::new(codes(), ledger_settings(), store.clone());
-        let rules = CodeRules { binding: CodeBinding("key.SMS".to_owned()), lifetime: 300 };
+        let verify = Verify::new(codes(), ledger_settings(), store.clone(), users);
+        let rules = CodeRules { binding: CodeBinding(format!("key.{media}")), lifetime: 300 };
         let (codes, _) = CodeState::default().issue(nonce(), &rules, NOW);
         let item = Item { version: 1, times: vec![NOW * 1_000], codes };
         store.write(&verify.names.account(POOL, SUB), &item, NOW + 900).await.unwrap();
         (verify, store)
     }
 
-    async fn respond(
-        verify: &Verify<MemoryStore>,
+    async fn verify() -> (Verify<MemoryStore, &'static Users>, MemoryStore) {
+        verify_with(None, "SMS").await
+    }
+
+    async fn respond<S: Store, D: UserDirectory>(
+        verify: &Verify<S, D>,
         change: impl Fn(&mut Value),
     ) -> Result<bool, Fault> {
-        let response = verify.respond(&event(change), NOW * 1_000).await?;
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let response = verify.respond(&event(change), NOW * 1_000, &mut rng).await?;
         let value = serde_json::to_value(response).unwrap();
         let theirs: CognitoEventUserPoolsVerifyAuthChallengeResponse =
             serde_json::from_value(value).unwrap();
         Ok(theirs.answer_correct)
+    }
+
+    /// The event of a new user, whose only contact is not verified.
+    fn new_user(request: &mut Value) {
+        request["userAttributes"]["phone_number_verified"] = json!("false");
+        request["privateChallengeParameters"] = sealed(&unproven(MediumSet::default()));
+    }
+
+    fn unproven(media: MediumSet) -> PrivateChallengeParameters {
+        let PrivateChallengeParameters::Code(code) = code_parameters(1) else { unreachable!() };
+        PrivateChallengeParameters::Code(CodeParameters { media, is_proven: false, ..code })
+    }
+
+    const STEPS: [&str; 3] = [
+        "AdminGetUser us-east-1_LocalPool the sub",
+        "AdminSetUserPassword us-east-1_LocalPool the sub",
+        "AdminUpdateUserAttributes us-east-1_LocalPool the sub SMS +819012345678",
+    ];
+
+    fn unverified_user() -> Users {
+        let users = Users::default();
+        users.attributes.replace(vec![("sub", SUB), ("phone_number", "+819012345678")]);
+        users
+    }
+
+    fn is_proven<D: UserDirectory>(verify: &Verify<MemoryStore, D>, store: &MemoryStore) -> bool {
+        store.items().contains_key(&verify.names.proven(POOL, SUB))
+    }
+
+    #[tokio::test]
+    async fn first_code_of_a_new_user_marks_the_contact_once() {
+        let users = unverified_user();
+        let (verify, store) = verify_with(Some(&users), "").await;
+        let wrong = |request: &mut Value| {
+            new_user(request);
+            request["challengeAnswer"] = json!("000000x");
+        };
+        assert_eq!(respond(&verify, wrong).await, Ok(false));
+        assert!(users.calls.borrow().is_empty() && !is_proven(&verify, &store));
+        for _ in 0..2 {
+            // Cognito's repeated call is right again and changes nothing.
+            assert_eq!(respond(&verify, new_user).await, Ok(true));
+            assert_eq!(*users.calls.borrow(), STEPS);
+        }
+        assert!(is_proven(&verify, &store));
+        assert_eq!(users.passwords.borrow().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn failure_at_any_step_signs_in_and_ends_the_marking() {
+        for (n, step) in ["AdminGetUser", "AdminSetUserPassword", "AdminUpdateUserAttributes"]
+            .into_iter()
+            .enumerate()
+        {
+            let users = unverified_user();
+            users.failing.set(Some(step));
+            let (verify, store) = verify_with(Some(&users), "").await;
+            assert_eq!(respond(&verify, new_user).await, Ok(true));
+            assert_eq!(*users.calls.borrow(), STEPS[..=n], "{step}");
+            assert!(!is_proven(&verify, &store));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "reads the test's own, paused clock")]
+    async fn silence_at_any_step_signs_in_within_the_time_limit() {
+        for step in ["AdminGetUser", "AdminSetUserPassword", "AdminUpdateUserAttributes"] {
+            let users = unverified_user();
+            users.silent.set(Some(step));
+            let (verify, store) = verify_with(Some(&users), "").await;
+            let started = Instant::now();
+            assert_eq!(respond(&verify, new_user).await, Ok(true));
+            assert!(started.elapsed() <= TIME_LIMIT, "{step}");
+            assert!(!is_proven(&verify, &store));
+        }
+    }
+
+    #[tokio::test]
+    async fn user_who_changed_in_between_is_left_alone() {
+        let (sub, phone) = (("sub", SUB), ("phone_number", "+819012345678"));
+        for attributes in [
+            vec![sub, ("phone_number", "+819099999999")],
+            vec![sub, phone, ("email", "jane@example.com")],
+            vec![("sub", "another"), phone],
+            vec![sub],
+        ] {
+            let users = Users::default();
+            users.attributes.replace(attributes.clone());
+            let (verify, store) = verify_with(Some(&users), "").await;
+            assert_eq!(respond(&verify, new_user).await, Ok(true));
+            assert_eq!(*users.calls.borrow(), STEPS[..1], "{attributes:?}");
+            assert!(!is_proven(&verify, &store));
+        }
+    }
+
+    #[tokio::test]
+    async fn lost_proof_is_noted_at_the_next_sign_in() {
+        // The contact is verified, by an administrator or by a sign-in whose last step failed.
+        let users = unverified_user();
+        let sms: MediumSet = [Medium::Sms].into_iter().collect();
+        for (is_proven_before, notes) in [(false, true), (true, false)] {
+            let (verify, store) = verify_with(Some(&users), "SMS").await;
+            let change = |request: &mut Value| {
+                let parameters = if is_proven_before { code_parameters(1) } else { unproven(sms) };
+                request["privateChallengeParameters"] = sealed(&parameters);
+            };
+            assert_eq!(respond(&verify, change).await, Ok(true));
+            assert_eq!(is_proven(&verify, &store), notes);
+            assert!(users.calls.borrow().is_empty());
+        }
+        // Marked by another sign-in at the same time.
+        users.attributes.borrow_mut().push(("phone_number_verified", "true"));
+        let (verify, store) = verify_with(Some(&users), "").await;
+        assert_eq!(respond(&verify, new_user).await, Ok(true));
+        assert_eq!(*users.calls.borrow(), STEPS[..1]);
+        assert!(is_proven(&verify, &store));
+    }
+
+    #[tokio::test]
+    async fn other_sign_up_modes_refuse_codes_for_unverified_contacts() {
+        let (verify, store) = verify_with(None::<&Users>, "").await;
+        let before = store.items();
+        assert_eq!(respond(&verify, new_user).await, Ok(false));
+        assert_eq!(store.items(), before);
     }
 
     #[tokio::test]
@@ -278,11 +538,11 @@ mod tests {
     struct Silent;
 
     impl Store for Silent {
-        async fn read<const N: usize>(
-            &self,
-            _: [&ItemKey; N],
-            _: u64,
-        ) -> Result<[Item; N], StoreError> {
+        async fn read(&self, _: &[&ItemKey], _: u64) -> Result<Vec<Item>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn note(&self, _: &ItemKey, _: UnixMillis) -> Result<(), StoreError> {
             std::future::pending().await
         }
 
@@ -303,10 +563,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     #[expect(clippy::disallowed_methods, reason = "reads the test's own, paused clock")]
     async fn silent_ledger_is_a_fault_in_time() {
-        let verify = Verify::new(codes(), ledger_settings(), Silent);
-        let started = tokio::time::Instant::now();
-        let response = verify.respond(&event(|_| ()), NOW * 1_000).await;
-        assert_eq!(response, Err(Fault::Unavailable));
+        let verify = Verify::new(codes(), ledger_settings(), Silent, None::<&Users>);
+        let started = Instant::now();
+        assert_eq!(respond(&verify, |_| ()).await, Err(Fault::Unavailable));
         assert!(started.elapsed() < std::time::Duration::from_secs(4));
     }
 }

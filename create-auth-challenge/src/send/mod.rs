@@ -38,7 +38,7 @@ impl Services {
     /// The clients that `settings` ask for.
     #[must_use]
     pub fn new(settings: &Settings, config: &Config<'_>) -> Self {
-        let enabled = |medium| settings.media.contains(&medium);
+        let enabled = |medium| settings.destinations.media.contains(&medium);
         let sns = enabled(Medium::Sms).then(|| {
             let client = aws_sdk_sns::Client::new(&config.of(Service::Sns));
             Sns::new(client, settings.sms.clone())
