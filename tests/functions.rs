@@ -37,6 +37,7 @@ fn trigger(name: &str) -> Trigger {
     match name.split('-').next() {
         Some("define") => Trigger::DefineAuthChallenge,
         Some("create") => Trigger::CreateAuthChallenge,
+        Some("pre") => Trigger::PreSignUp,
         _ => Trigger::VerifyAuthChallengeResponse,
     }
 }
@@ -64,12 +65,18 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
                 "RESEND_AT": "*",
             },
             "privateChallengeParameters": {
-                "nonce": "*", "expires_at": "*", "round": "*", "media": media, "mac": "*",
+                "nonce": "*", "expires_at": "*", "round": "*", "media": media, "proven": "false",
+                "mac": "*",
             },
             "challengeMetadata": "*",
         }))
     };
     let verify = |right: bool| Ok(json!({ "answerCorrect": right }));
+    let pre_sign_up = |confirm: bool| {
+        Ok(json!({
+            "autoConfirmUser": confirm, "autoVerifyEmail": false, "autoVerifyPhone": false,
+        }))
+    };
     let custom = Some("CUSTOM_CHALLENGE");
     match name {
         "define-first-round"
@@ -112,13 +119,36 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
         "create-expired" => (Some("SMS"), create(BOTH, PHONE, "2", "1")),
         "create-unknown-user" => (None, create("SMS", UNKNOWN, "3", "2")),
         "create-unknown-user-expired" => (None, create("SMS", UNKNOWN, "2", "1")),
-        "create-no-destination" => (None, Err("NO_DESTINATION")),
+        "create-new-user" => {
+            let mut challenge = create("SMS", PHONE, "3", "2");
+            let media = |challenge: &mut Value| {
+                challenge["privateChallengeParameters"]["media"] = json!("");
+            };
+            challenge.iter_mut().for_each(media);
+            (Some("SMS"), challenge)
+        }
+        "create-no-destination" | "create-linked-identity" => (None, Err("NO_DESTINATION")),
         "verify-right-answer"
         | "verify-short-trigger-name"
         | "verify-full-width-answer"
         | "verify-choice-email"
         | "verify-longest"
+        | "verify-new-user"
         | "verify-shortest" => (None, verify(true)),
+        "pre-sign-up-phone-number"
+        | "pre-sign-up-email"
+        | "pre-sign-up-chosen-name"
+        | "pre-sign-up-number-as-name"
+        | "pre-sign-up-fields-of-the-future"
+        | "pre-sign-up-shortest" => (None, pre_sign_up(true)),
+        "pre-sign-up-administrator" | "pre-sign-up-provider" => (None, pre_sign_up(false)),
+        "pre-sign-up-both-contacts" | "pre-sign-up-name-and-other-contact" => {
+            (None, Err("ONE_CONTACT_ONLY"))
+        }
+        "pre-sign-up-no-contact" | "pre-sign-up-malformed-number" | "pre-sign-up-nulls" => {
+            (None, Err("NO_DESTINATION"))
+        }
+        "pre-sign-up-premium-number" => (None, Err("DESTINATION_NOT_ALLOWED")),
         "verify-wrong-answer"
         | "verify-choice-sms"
         | "verify-expired"
@@ -213,7 +243,8 @@ async fn unsupported_events_do_not_end_the_function() {
             for text in texts {
                 assert_eq!(invoke(&t.functions, trigger, text).await, Err("INTERNAL".to_owned()));
             }
-            for event in ["define-first-round", "create-first-round", "verify-nulls"].map(event) {
+            for event in ["define-first-round", "create-first-round", "verify-nulls", "pre-sign-up-email"]
+                .map(event) {
                 let answer = invoke(&t.functions, trigger, &event.to_string()).await;
                 let own = event["triggerSource"].as_str().unwrap().starts_with(trigger.name());
                 assert_eq!(answer.is_ok(), own);
@@ -244,6 +275,11 @@ async fn invalid_setting_stops_the_function_and_is_named() {
     ];
     for (name, value, trigger) in [
         ("SIGN_IN", "maybe", Trigger::DefineAuthChallenge),
+        ("SIGN_UP", "maybe", Trigger::DefineAuthChallenge),
+        ("SIGN_UP", "maybe", Trigger::CreateAuthChallenge),
+        ("SIGN_UP", "maybe", Trigger::VerifyAuthChallengeResponse),
+        ("SIGN_UP", "maybe", Trigger::PreSignUp),
+        ("SMS_COUNTRIES", "", Trigger::PreSignUp),
         ("MAX_ATTEMPTS", "99", Trigger::DefineAuthChallenge),
         ("CODE_KEY", "", Trigger::CreateAuthChallenge),
         ("CODE_KEY", "a-short-secret", Trigger::VerifyAuthChallengeResponse),

@@ -19,6 +19,12 @@ pub struct User<'a> {
     pub not_found: bool,
 }
 
+impl User<'_> {
+    fn has_one_contact(&self) -> bool {
+        self.owner.phone_number.is_empty() != self.owner.email.is_empty()
+    }
+}
+
 /// What an answer is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
@@ -61,7 +67,7 @@ pub fn judge(
         });
     let is_in_time = now < parameters.expires_at;
     let is_verified = match parameters.media.is_empty() {
-        true => user.may_prove,
+        true => user.may_prove && user.has_one_contact(),
         false => parameters.media.iter().all(user.is_verified),
     };
     match (is_equal & is_in_time & is_verified & !user.not_found, is_in_time) {
@@ -200,18 +206,26 @@ mod tests {
     }
 
     #[test]
-    fn code_for_an_unverified_contact_is_right_only_where_it_may_prove() {
-        let code = code();
+    fn code_for_an_unverified_contact_is_right_only_where_it_may_prove_the_only_one() {
         let unverified = CodeParameters { media: MediumSet::default(), ..parameters() };
-        let answer = ClientRequest::Answer;
-        for may_prove in [false, true] {
-            let user = User { is_verified: &|_| false, may_prove, ..user() };
-            let judge = |parameters: &CodeParameters| {
-                judge(Some(&code), answer, parameters, user, &codes(), NOW)
-            };
-            let expected = if may_prove { Judgement::RightDigits } else { Judgement::Wrong };
-            assert_eq!(judge(&unverified), expected);
-            assert_eq!(judge(&parameters()), Judgement::Wrong);
+        let (phone, email) = (owner().phone_number, owner().email);
+        for (phone_number, email, is_only) in
+            [(phone, "", true), ("", email, true), (phone, email, false), ("", "", false)]
+        {
+            let owner = CodeOwner { phone_number, email, ..owner() };
+            let CodeSettings { key, length } = codes();
+            let code = Code::derive(&key, owner, &parameters().nonce, length);
+            for may_prove in [false, true] {
+                let user = User { owner, is_verified: &|_| false, may_prove, not_found: false };
+                let judge = |parameters: &CodeParameters| {
+                    let (answer, request) = (Some(code.expose()), ClientRequest::Answer);
+                    judge(answer, request, parameters, user, &codes(), NOW)
+                };
+                let is_right = may_prove && is_only;
+                let expected = if is_right { Judgement::RightDigits } else { Judgement::Wrong };
+                assert_eq!(judge(&unverified), expected, "{phone_number} {email} {may_prove}");
+                assert_eq!(judge(&parameters()), Judgement::Wrong);
+            }
         }
     }
 
