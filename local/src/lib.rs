@@ -1,5 +1,5 @@
 //! A loopback Amazon Cognito user pool for a developer's machine: any Cognito client signs in
-//! against it, and the three shipped function binaries answer its triggers through the Lambda
+//! against it, and the shipped function binaries answer its triggers through the Lambda
 //! Runtime API.
 //!
 //! The rooms, each of which uses only those that its first lines name:
@@ -15,8 +15,8 @@
 //! on a listener that its caller owns, with the functions' [`settings`] and the [`state_file`];
 //! [`demo`] is one sign-in, step by step, through a [`client`].
 //!
-//! Not responsible for: decisions about codes (the functions make them, in `otp` and the three
-//! trigger crates), hosted pages, or access from another machine.
+//! Not responsible for: decisions about codes (the functions make them, in `otp` and their own
+//! crates), hosted pages, or access from another machine.
 
 pub mod client;
 pub mod clock;

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// A loopback Cognito user pool that runs the three functions, for any Cognito client.
+/// A loopback Cognito user pool that runs the functions, for any Cognito client.
 ///
 /// Settings of the functions, such as CODE_LENGTH or MEDIA, are taken from the environment.
 #[derive(Parser)]

@@ -121,6 +121,10 @@ impl Subject {
                 let expected = CallCounts { gets, puts: 2, sent: 1, ..CallCounts::default() };
                 (nonce.is_some_and(|nonce| nonce.len() == 22), expected)
             }
+            Some(Trigger::PreSignUp) => {
+                let is_decided = get("/autoConfirmUser").is_some_and(Value::is_boolean);
+                (is_decided, CallCounts::default())
+            }
         };
         if right && expected == (CallCounts { other: 0, ..counts }) {
             return Ok(());
@@ -205,6 +209,8 @@ fn events(trigger: Trigger) -> Vec<(Option<Answer>, &'static str)> {
             (Some(Answer::Wrong), "verify-wrong-answer"),
             (Some(Answer::Right), "verify-right-answer"),
         ],
+        // It takes no part in a sign-in.
+        Trigger::PreSignUp => Vec::new(),
     }
 }
 

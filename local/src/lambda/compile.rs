@@ -1,6 +1,6 @@
-//! Where the three binaries are: in a folder, or built by cargo.
+//! Where the functions' binaries are: in a folder, or built by cargo.
 //!
-//! Cargo is asked for the three packages alone, so that they are built without the features that
+//! Cargo is asked for their packages alone, so that they are built without the features that
 //! the rest of the workspace would add. For release, each by itself, as it is to be shipped:
 //! create's features of the HTTP crates would make the others half as large again.
 
@@ -203,7 +203,7 @@ async fn run_cargo(mut command: Command, progress: &Progress) -> Result<Vec<u8>,
     }
 }
 
-/// One for all three, or one for each that is shipped.
+/// One for all of them, or one for each that is shipped.
 fn build_commands(cargo: &OsStr, release: bool) -> Vec<Command> {
     let together = if release { 1 } else { Trigger::ALL.len() };
     Trigger::ALL.chunks(together).map(|triggers| build_command(cargo, triggers, release)).collect()
@@ -234,7 +234,7 @@ async fn with_progress<T>(build: impl Future<Output = T>, progress: &Progress) -
     if let Ok(finished) = tokio::time::timeout(QUIET, &mut build).await {
         return finished;
     }
-    progress.tell("building the three functions (the first time: about two minutes)");
+    progress.tell("building the functions (the first time: about two minutes)");
     let mut waited = QUIET;
     let mut ticks = interval(PROGRESS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -246,7 +246,7 @@ async fn with_progress<T>(build: impl Future<Output = T>, progress: &Progress) -
             _ = ticks.tick() => {
                 waited += PROGRESS_EVERY;
                 let seconds = waited.as_secs();
-                progress.tell(&format!("building the three functions … {seconds} s"));
+                progress.tell(&format!("building the functions … {seconds} s"));
             }
         }
     }
@@ -299,6 +299,7 @@ mod tests {
 {"reason":"compiler-artifact","target":{"name":"define-auth-challenge"},"executable":"/t/define-auth-challenge"}
 {"reason":"compiler-artifact","target":{"name":"create-auth-challenge"},"executable":"/t/create-auth-challenge"}
 {"reason":"compiler-artifact","target":{"name":"verify-auth-challenge"},"executable":"/t/verify-auth-challenge"}
+{"reason":"compiler-artifact","target":{"name":"pre-sign-up"},"executable":"/t/pre-sign-up"}
 {"reason":"build-finished","success":true}
 "#;
         let programs = Programs::from_messages(messages).unwrap();
@@ -320,6 +321,10 @@ mod tests {
         assert!(error.starts_with("verify-auth-challenge is neither at "), "{error}");
 
         fs::write(folder.join("verify-auth-challenge"), "").unwrap();
+        let error = Programs::in_directory(&folder).unwrap_err().to_string();
+        assert!(error.starts_with("pre-sign-up is neither at "), "{error}");
+
+        fs::write(folder.join("pre-sign-up"), "").unwrap();
         let programs = Programs::in_directory(&folder).unwrap();
         let create = folder.join("create-auth-challenge/bootstrap");
         assert_eq!(programs.path(Trigger::CreateAuthChallenge), Some(create.as_path()));
@@ -341,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_three_function_packages_are_built() {
+    fn only_the_function_packages_are_built() {
         let asked = |release| -> Vec<String> {
             let commands = build_commands("cargo".as_ref(), release);
             // Set while this test runs, because cargo runs it.
@@ -360,7 +365,7 @@ mod tests {
             asked(false),
             [format!(
                 "{start} --package define-auth-challenge --package create-auth-challenge \
-                 --package verify-auth-challenge"
+                 --package verify-auth-challenge --package pre-sign-up"
             )]
         );
         let alone =
@@ -391,9 +396,9 @@ mod tests {
         assert_eq!(
             *lines.lock().unwrap(),
             [
-                "building the three functions (the first time: about two minutes)",
-                "building the three functions … 11 s",
-                "building the three functions … 21 s",
+                "building the functions (the first time: about two minutes)",
+                "building the functions … 11 s",
+                "building the functions … 21 s",
             ]
         );
     }

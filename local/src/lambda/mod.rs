@@ -1,6 +1,6 @@
 //! The functions as Lambda runs them: built, started as processes, fed through the Runtime API.
 //!
-//! - `compile`: where the three binaries are, building them when need be;
+//! - `compile`: where the functions' binaries are, building them when need be;
 //! - `process`: one execution environment, a process with a Runtime API of its own;
 //! - `functions`: as many of them as the calls need;
 //! - `endpoint`: functions that someone else runs, instead;

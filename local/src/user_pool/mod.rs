@@ -1,7 +1,8 @@
 //! The user pool: its data, its operations, its rules.
 //!
 //! - `user_pools` is what can be called: an operation's name and JSON in, Cognito's reply out;
-//! - `flow` is signing in, with the triggers: it alone waits, and holds no lock while it does;
+//! - `flow` is signing in and creating users, with the triggers: it alone waits, and holds no lock
+//!   while it does;
 //! - `operations` is everything else that can be called: small functions under the lock;
 //! - `model` is the data, and the rules that need nothing else;
 //! - `id_tokens` verifies ID tokens for identity pools.

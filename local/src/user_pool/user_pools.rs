@@ -12,6 +12,7 @@ use crate::protocol::error::{Error, Exception, Result};
 use crate::protocol::http_reply::HttpReply;
 use crate::protocol::json_request::Request;
 use crate::protocol::signing_key::SigningKey;
+use crate::user_pool::flow::create_user;
 use crate::user_pool::flow::invoke::Invoke;
 use crate::user_pool::flow::shared::Shared;
 use crate::user_pool::flow::sign_in;
@@ -124,6 +125,7 @@ impl UserPools {
             Operation::Respond(actor) => {
                 sign_in::respond_to_auth_challenge(shared, actor, request).await
             }
+            Operation::Create(actor) => create_user::create_user(shared, actor, request).await,
         }
     }
 

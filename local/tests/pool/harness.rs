@@ -39,11 +39,14 @@ static KEY: LazyLock<SigningKey> = LazyLock::new(SigningKey::new);
 
 pub(crate) type Output = Result<Bytes, InvokeError>;
 type Script = Box<dyn FnMut(Trigger, &Value) -> Option<Output> + Send>;
+type Work = Box<dyn Fn(Trigger) -> BoxFuture<'static, ()> + Send>;
 
 /// Functions that play a plain sign-in, three answers at most, unless a script says otherwise.
 #[derive(Default)]
 pub(crate) struct Functions {
     script: Mutex<Option<Script>>,
+    /// What a function does before it answers.
+    work: Mutex<Option<Work>>,
     events: Mutex<Vec<(Trigger, Value)>>,
 }
 
@@ -77,6 +80,8 @@ fn plain(trigger: Trigger, event: &Value) -> Output {
                     request["challengeAnswer"] == request["privateChallengeParameters"]["nonce"],
             })
         }
+        // As it came: nothing is confirmed or verified.
+        Trigger::PreSignUp => event["response"].clone(),
     };
     respond(event, &response)
 }
@@ -90,7 +95,13 @@ impl Invoke for Functions {
             None => None,
         };
         let output = scripted.unwrap_or_else(|| plain(trigger, &event));
-        Box::pin(async move { output })
+        let work = self.work.lock().unwrap().as_ref().map(|work| work(trigger));
+        Box::pin(async move {
+            if let Some(work) = work {
+                work.await;
+            }
+            output
+        })
     }
 }
 
@@ -196,6 +207,14 @@ impl World {
     /// Lets one function give `response`.
     pub(crate) fn script_response(&self, of: Trigger, response: Value) {
         self.script(move |trigger, event| (trigger == of).then(|| respond(event, &response)));
+    }
+
+    /// Lets `work` happen while a function is called, before it answers.
+    pub(crate) fn while_called(
+        &self,
+        work: impl Fn(Trigger) -> BoxFuture<'static, ()> + Send + 'static,
+    ) {
+        *self.functions.work.lock().unwrap() = Some(Box::new(work));
     }
 
     /// The events since the last look.

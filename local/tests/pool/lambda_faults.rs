@@ -27,7 +27,7 @@ fn calls_of(world: &World, trigger: Trigger) -> usize {
 
 #[tokio::test]
 async fn function_error_is_returned_and_not_retried() {
-    for trigger in Trigger::ALL {
+    for trigger in Trigger::CUSTOM_AUTH {
         let world = World::new();
         world.user(PHONE).await;
         world.script(move |it, _| {
@@ -54,7 +54,7 @@ async fn function_error_is_returned_and_not_retried() {
 
 #[tokio::test]
 async fn timeout_is_retried_twice_then_reported() {
-    for trigger in Trigger::ALL {
+    for trigger in Trigger::CUSTOM_AUTH {
         let world = World::new();
         world.user(PHONE).await;
         world.script(move |it, _| (it == trigger).then_some(Err(InvokeError::TimedOut)));
@@ -117,7 +117,7 @@ async fn function_error_after_timeout_is_not_retried() {
 
 #[tokio::test]
 async fn missing_trigger_is_reported() {
-    for missing in Trigger::ALL {
+    for missing in Trigger::CUSTOM_AUTH {
         let world = World::with(|settings| {
             settings.pools[0].config.lambda_config.remove(&missing);
         });
@@ -141,7 +141,7 @@ async fn missing_trigger_is_reported() {
 #[tokio::test]
 async fn output_with_invalid_json_is_refused() {
     for output in ["", "{", "nonsense", "{\"response\":{}} x"] {
-        for trigger in Trigger::ALL {
+        for trigger in Trigger::CUSTOM_AUTH {
             let world = World::new();
             world.user(PHONE).await;
             world.script(move |it, _| (it == trigger).then(|| Ok(output.into())));
@@ -157,7 +157,7 @@ async fn output_with_invalid_json_is_refused() {
 async fn output_with_invalid_fields_is_refused() {
     use Trigger::{CreateAuthChallenge, DefineAuthChallenge, VerifyAuthChallengeResponse};
     let mut cases: Vec<(Trigger, Value)> = Vec::new();
-    for trigger in Trigger::ALL {
+    for trigger in Trigger::CUSTOM_AUTH {
         for whole in [
             json!(null),
             json!([]),

@@ -9,6 +9,7 @@ mod declared;
 mod harness;
 mod lambda_faults;
 mod passwords;
+mod pre_sign_up;
 mod sessions;
 mod settings;
 mod sign_up;

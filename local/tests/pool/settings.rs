@@ -393,8 +393,9 @@ async fn invalid_pool_settings_are_refused() {
             "function:another names no function that runs here; local runs arn:aws:lambda:",
         ),
         (
-            json!({ "LambdaConfig": { "PreSignUp": format!("{function}define-auth-challenge") } }),
-            "LambdaConfig.PreSignUp: local runs the triggers",
+            json!({ "LambdaConfig": { "UserMigration": format!("{function}pre-sign-up") } }),
+            "LambdaConfig.UserMigration: local runs the triggers DefineAuthChallenge, \
+             CreateAuthChallenge, VerifyAuthChallengeResponse, PreSignUp only.",
         ),
         (
             json!({ "LambdaConfig": { "DefineAuthChallenge": "define-auth-challenge" } }),

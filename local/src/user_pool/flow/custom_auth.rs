@@ -1,11 +1,10 @@
-//! CUSTOM_AUTH: the rounds that the three triggers decide. Only this file waits, and it holds no
-//! lock while it does.
+//! CUSTOM_AUTH: the rounds that its three triggers decide. No lock is held while they are called.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::protocol::error::{Error, Exception, Result};
-use crate::user_pool::flow::invoke::InvokeError;
+use crate::protocol::error::{Error, Result};
+use crate::user_pool::flow::call_trigger::call_trigger;
 use crate::user_pool::flow::password_auth;
 use crate::user_pool::flow::round::Round;
 use crate::user_pool::flow::shared::Shared;
@@ -16,8 +15,6 @@ use crate::user_pool::model::subject::Subject;
 use crate::user_pool::model::tokens;
 use crate::user_pool::model::trigger::Trigger;
 
-/// How often Cognito calls a function that does not answer.
-const CALLS: usize = 3;
 const CUSTOM_CHALLENGE: &str = "CUSTOM_CHALLENGE";
 
 /// Runs the round to its reply: another challenge, or tokens.
@@ -25,7 +22,7 @@ pub(crate) async fn run_round(shared: &Shared, mut round: Round) -> Result<Value
     if let Some(answered) = round.answered.take() {
         let event = round.context.verify(&answered.private_parameters, &answered.answer);
         let trigger = Trigger::VerifyAuthChallengeResponse;
-        let output = invoke(shared, &round, trigger, event).await?;
+        let output = call(shared, &round, trigger, event).await?;
         round.history.push(ChallengeResult {
             challenge_name: CUSTOM_CHALLENGE,
             challenge_result: trigger_events::answer_correct(&output)?,
@@ -33,7 +30,7 @@ pub(crate) async fn run_round(shared: &Shared, mut round: Round) -> Result<Value
         });
     }
     let define = round.context.define(&round.history);
-    let output = invoke(shared, &round, Trigger::DefineAuthChallenge, define).await?;
+    let output = call(shared, &round, Trigger::DefineAuthChallenge, define).await?;
     match (trigger_events::decision(&output)?, &round.subject) {
         // An unknown user never gets tokens, whatever a function responds.
         (DefineDecision::Fail, _) | (DefineDecision::IssueTokens, Subject::Unknown(_)) => {
@@ -68,7 +65,7 @@ pub(crate) async fn run_round(shared: &Shared, mut round: Round) -> Result<Value
 
 async fn issue_challenge(shared: &Shared, round: Round) -> Result<Value> {
     let create = round.context.create(&round.history, CUSTOM_CHALLENGE);
-    let output = invoke(shared, &round, Trigger::CreateAuthChallenge, create).await?;
+    let output = call(shared, &round, Trigger::CreateAuthChallenge, create).await?;
     let CreatedChallenge {
         public_challenge_parameters,
         private_challenge_parameters,
@@ -100,28 +97,9 @@ async fn issue_challenge(shared: &Shared, round: Round) -> Result<Value> {
     })
 }
 
-/// Calls a function as Cognito does: again when it does not answer in time, and only then.
-async fn invoke(shared: &Shared, round: &Round, trigger: Trigger, event: Bytes) -> Result<Bytes> {
+async fn call(shared: &Shared, round: &Round, trigger: Trigger, event: Bytes) -> Result<Bytes> {
     let function = *round.configured.get(&trigger).ok_or_else(not_configured)?;
-    for _ in 0..CALLS {
-        match shared.functions.invoke(function, event.clone()).await {
-            Ok(output) => return Ok(output),
-            Err(InvokeError::TimedOut) => {}
-            Err(InvokeError::Function { message, .. }) => {
-                return Err(Error::new(
-                    Exception::USER_LAMBDA_VALIDATION,
-                    format!("{} failed with error {message}.", trigger.name()),
-                ));
-            }
-        }
-    }
-    Err(Error::new(
-        Exception::UNEXPECTED_LAMBDA,
-        format!(
-            "{} invocation failed due to error Socket timeout while invoking Lambda function.",
-            trigger.name()
-        ),
-    ))
+    call_trigger(shared.functions.as_ref(), trigger, function, event).await
 }
 
 /// The error of a pool without the triggers.

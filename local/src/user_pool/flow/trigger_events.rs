@@ -11,6 +11,31 @@ use crate::protocol::error::{Error, Exception, Result};
 use crate::user_pool::model::challenge::ChallengeResult;
 use crate::user_pool::model::trigger::Trigger;
 
+/// What every event names besides its trigger.
+pub(crate) struct Caller<'a> {
+    pub(crate) pool_id: &'a str,
+    pub(crate) client_id: &'a str,
+    pub(crate) username: &'a str,
+}
+
+/// An event in Cognito's format.
+pub(crate) fn event(source: &str, caller: &Caller<'_>, request: &Value, response: &Value) -> Bytes {
+    let event = json!({
+        "version": "1",
+        "triggerSource": source,
+        "region": REGION,
+        "userPoolId": caller.pool_id,
+        "userName": caller.username,
+        "callerContext": {
+            "awsSdkVersion": "aws-sdk-unknown-unknown",
+            "clientId": caller.client_id,
+        },
+        "request": request,
+        "response": response,
+    });
+    event.to_string().into()
+}
+
 /// What all events of one request share.
 pub(crate) struct TriggerContext {
     pub(crate) pool_id: String,
@@ -33,20 +58,10 @@ impl TriggerContext {
             set("userNotFound", json!(self.user_not_found));
             set("clientMetadata", json!(self.client_metadata));
         }
-        let event = json!({
-            "version": "1",
-            "triggerSource": format!("{}_Authentication", trigger.name()),
-            "region": REGION,
-            "userPoolId": self.pool_id,
-            "userName": self.username,
-            "callerContext": {
-                "awsSdkVersion": "aws-sdk-unknown-unknown",
-                "clientId": self.client_id,
-            },
-            "request": request,
-            "response": response,
-        });
-        event.to_string().into()
+        let source = format!("{}_Authentication", trigger.name());
+        let caller =
+            Caller { pool_id: &self.pool_id, client_id: &self.client_id, username: &self.username };
+        event(&source, &caller, &request, &response)
     }
 
     pub(crate) fn define(&self, history: &[ChallengeResult]) -> Bytes {
@@ -116,7 +131,8 @@ pub(crate) fn unrecognizable_output() -> Error {
     Error::new(Exception::INVALID_LAMBDA_RESPONSE, "Unrecognizable lambda output")
 }
 
-fn response<T: for<'a> Deserialize<'a>>(output: &[u8]) -> Result<T> {
+/// The `response` of a function's output.
+pub(crate) fn response<T: for<'a> Deserialize<'a>>(output: &[u8]) -> Result<T> {
     let mut output: Value = serde_json::from_slice(output).map_err(|_| {
         Error::new(
             Exception::INVALID_LAMBDA_RESPONSE,

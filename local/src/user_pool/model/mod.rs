@@ -12,6 +12,7 @@ pub(crate) mod confirmation_code;
 pub(crate) mod context;
 pub(crate) mod errors;
 pub(crate) mod initial_pools;
+pub(crate) mod new_user;
 pub(crate) mod password_attempts;
 pub(crate) mod password_policy;
 pub(crate) mod pool;

@@ -10,6 +10,7 @@ use crate::protocol::signing_key::SigningKey;
 use crate::user_pool::model::app_client::Client;
 use crate::user_pool::model::attributes::Contact;
 use crate::user_pool::model::context::Context;
+use crate::user_pool::model::new_user::NewUser;
 use crate::user_pool::model::password_attempts::PasswordAttempts;
 use crate::user_pool::model::pool_config::{PoolConfig, UserNames};
 use crate::user_pool::model::resource_server::{BUILT_IN_SCOPES, ResourceServer};
@@ -139,17 +140,17 @@ impl Pool {
         })
     }
 
-    /// Adds a user who signed up, or whom an administrator creates, as `username`. `writes` have
-    /// been checked.
-    pub(crate) fn create_user(
-        &mut self,
+    /// A user who signs up, or whom an administrator creates, as `username`, and who is not in the
+    /// pool yet. `writes` have been checked.
+    pub(crate) fn new_user(
+        &self,
         ctx: &mut Context<'_>,
         username: &str,
         mut writes: Vec<(String, String)>,
         status: UserStatus,
-    ) -> Result<UserId> {
+    ) -> Result<NewUser> {
         let sub = random_uuid(ctx.rng);
-        let mut user = match &self.config.user_names {
+        let user = match &self.config.user_names {
             UserNames::Attributes(attributes) => {
                 let Some(contact) = Contact::detect(username).filter(|it| attributes.contains(it))
                 else {
@@ -165,15 +166,6 @@ impl Pool {
                 user
             }
             UserNames::Chosen { aliases } => {
-                if self.users.by_username(username).is_some() {
-                    return Err(Error::new(
-                        Exception::USERNAME_EXISTS,
-                        match status {
-                            UserStatus::ForceChangePassword => "User account already exists",
-                            _ => "User already exists",
-                        },
-                    ));
-                }
                 if let Some(contact) = Contact::detect(username).filter(|it| aliases.contains(it)) {
                     let form = match contact {
                         Contact::PhoneNumber => "phone number",
@@ -187,14 +179,47 @@ impl Pool {
                 User::new(username.to_owned(), sub, status, ctx.now)
             }
         };
-        if let Some(contact) = self.conflicting_contact(None, &writes) {
-            return Err(contact_exists(Exception::USERNAME_EXISTS, contact));
-        }
-        check_verified_flags(None, &writes)?;
-        user.modified = ctx.now;
-        let id = self.users.insert(user);
-        self.users.update(id, &writes, ctx.now);
+        let new = NewUser { user, writes };
+        self.check_unique(&new)?;
+        check_verified_flags(None, &new.writes)?;
+        Ok(new)
+    }
+
+    /// Adds the user, unless another has taken the name or a contact in the meantime.
+    pub(crate) fn add_user(&mut self, ctx: &Context<'_>, new: NewUser) -> Result<UserId> {
+        self.check_unique(&new)?;
+        let id = self.users.insert(new.user);
+        self.users.update(id, &new.writes, ctx.now);
         Ok(id)
+    }
+
+    /// Refuses a user whose name or contact is another user's.
+    fn check_unique(&self, new: &NewUser) -> Result<()> {
+        if self.users.by_username(&new.user.username).is_some() {
+            return Err(Error::new(
+                Exception::USERNAME_EXISTS,
+                match new.user.status {
+                    UserStatus::ForceChangePassword => "User account already exists",
+                    _ => "User already exists",
+                },
+            ));
+        }
+        match self.conflicting_contact(None, &new.writes) {
+            Some(contact) => Err(contact_exists(Exception::USERNAME_EXISTS, contact)),
+            None => Ok(()),
+        }
+    }
+
+    /// Marks the contact as verified. Another user who signs in with it loses it.
+    pub(crate) fn verify_contact(&mut self, id: UserId, contact: Contact, now: Duration) {
+        let value = self.users.get(id).and_then(|user| user.contact(contact));
+        let holder =
+            value.and_then(|value| self.users.other_owner(&self.config, contact, value, Some(id)));
+        let flag = |value: &str| [(contact.verified_name().to_owned(), value.to_owned())];
+        if let Some(holder) = holder {
+            self.users.update(holder, &flag("false"), now);
+        }
+        self.users.update(id, &flag("true"), now);
     }
 
     /// A contact in `writes` that another user signs in with already.

@@ -50,8 +50,8 @@ pub struct PoolConfig {
 }
 
 impl PoolConfig {
-    /// Phone numbers and email addresses are user names, both are verified, every trigger has its
-    /// function, and the rest is as in a pool that sets nothing.
+    /// Phone numbers and email addresses are user names, both are verified, the triggers of the
+    /// custom challenge have their functions, and the rest is as in a pool that sets nothing.
     #[must_use]
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl PoolConfig {
             user_names: UserNames::Attributes(Contact::ALL.into()),
             auto_verified_attributes: Contact::ALL.into(),
             password_policy: PasswordPolicy::default(),
-            lambda_config: Trigger::ALL
+            lambda_config: Trigger::CUSTOM_AUTH
                 .into_iter()
                 .map(|trigger| (trigger, trigger.function_arn()))
                 .collect(),
@@ -78,10 +78,14 @@ impl PoolConfig {
 
     /// The function behind each trigger: the one whose event it is, unless the ARN names another.
     pub(crate) fn functions(&self) -> BTreeMap<Trigger, Trigger> {
-        let named = |(trigger, arn): (&Trigger, &String)| {
-            (*trigger, Trigger::of_function(arn).unwrap_or(*trigger))
-        };
-        self.lambda_config.iter().map(named).collect()
+        let triggers = self.lambda_config.keys();
+        triggers.filter_map(|trigger| Some((*trigger, self.function(*trigger)?))).collect()
+    }
+
+    /// The function behind `trigger`, if the pool has that trigger.
+    pub(crate) fn function(&self, trigger: Trigger) -> Option<Trigger> {
+        let arn = self.lambda_config.get(&trigger)?;
+        Some(Trigger::of_function(arn).unwrap_or(trigger))
     }
 
     /// The pool's name in SRP: its id after the `_`.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::arn::{ACCOUNT_ID, REGION};
 
-/// One of the three custom-challenge triggers.
+/// A trigger that a pool of ours may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Trigger {
     /// Which step comes next.
@@ -13,11 +13,21 @@ pub enum Trigger {
     CreateAuthChallenge,
     /// Is this answer correct?
     VerifyAuthChallengeResponse,
+    /// May this user be created, and is the user confirmed at once?
+    PreSignUp,
 }
 
 impl Trigger {
     /// All of them.
-    pub const ALL: [Self; 3] =
+    pub const ALL: [Self; 4] = [
+        Self::DefineAuthChallenge,
+        Self::CreateAuthChallenge,
+        Self::VerifyAuthChallengeResponse,
+        Self::PreSignUp,
+    ];
+
+    /// Those of the custom challenge, which a sign-in calls.
+    pub const CUSTOM_AUTH: [Self; 3] =
         [Self::DefineAuthChallenge, Self::CreateAuthChallenge, Self::VerifyAuthChallengeResponse];
 
     /// The name that Cognito gives the trigger in events and errors, such as `DefineAuthChallenge`.
@@ -27,6 +37,7 @@ impl Trigger {
             Self::DefineAuthChallenge => "DefineAuthChallenge",
             Self::CreateAuthChallenge => "CreateAuthChallenge",
             Self::VerifyAuthChallengeResponse => "VerifyAuthChallengeResponse",
+            Self::PreSignUp => "PreSignUp",
         }
     }
 
@@ -37,6 +48,7 @@ impl Trigger {
             Self::DefineAuthChallenge => "define-auth-challenge",
             Self::CreateAuthChallenge => "create-auth-challenge",
             Self::VerifyAuthChallengeResponse => "verify-auth-challenge",
+            Self::PreSignUp => "pre-sign-up",
         }
     }
 

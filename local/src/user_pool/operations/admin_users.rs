@@ -2,6 +2,7 @@
 //! AdminSetUserPassword, AdminUpdateUserAttributes, AdminGetUser, AdminDisableUser,
 //! AdminEnableUser, AdminDeleteUserAttributes, AdminUserGlobalSignOut, AdminDeleteUser.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -11,20 +12,42 @@ use crate::protocol::json_request::Request;
 use crate::user_pool::model::actor::Actor;
 use crate::user_pool::model::attributes::{self, Contact};
 use crate::user_pool::model::context::Context;
+use crate::user_pool::model::new_user::NewUser;
 use crate::user_pool::model::pool::Pool;
 use crate::user_pool::model::state::State;
+use crate::user_pool::model::trigger::Trigger;
 use crate::user_pool::model::user::{User, UserId, UserStatus};
 use crate::user_pool::operations::sign_up::not_confirmable;
 use crate::user_pool::operations::{
     code_delivery, descriptions, fields, signed_in_user, user_attributes,
 };
 
-/// AdminCreateUser.
-pub(crate) fn create_user(
+/// An AdminCreateUser that passed the checks.
+pub(crate) struct PendingUser {
+    pub(crate) pool_id: String,
+    /// The function behind PreSignUp, if the pool has that trigger.
+    pub(crate) function: Option<Trigger>,
+    pub(crate) subject: InvitedUser,
+    pub(crate) validation_data: Option<BTreeMap<String, String>>,
+    pub(crate) client_metadata: Option<BTreeMap<String, String>>,
+    password: String,
+    /// The requested mediums of the invitation; none if it is suppressed.
+    invitation: Option<Vec<Contact>>,
+}
+
+/// The user whom AdminCreateUser is about.
+pub(crate) enum InvitedUser {
+    New(Box<NewUser>),
+    /// `RESEND`: a user who is there already gets a new password.
+    Existing(UserId),
+}
+
+/// AdminCreateUser, until PreSignUp is called.
+pub(crate) fn check_create_user(
     state: &mut State,
     ctx: &mut Context<'_>,
     request: &Request,
-) -> Result<Value> {
+) -> Result<PendingUser> {
     let pool_id = request.required(&fields::USER_POOL_ID)?;
     let username = request.required(&fields::USERNAME)?;
     let password = request.optional(&fields::TEMPORARY_PASSWORD)?;
@@ -32,7 +55,8 @@ pub(crate) fn create_user(
     let mediums = delivery_mediums(request)?;
     request.boolean("ForceAliasCreation")?;
     let attributes = fields::user_attributes(request)?.unwrap_or_default();
-    request.map("ClientMetadata")?;
+    let validation_data = fields::validation_data(request)?;
+    let client_metadata = fields::client_metadata(request)?;
     let pool = state.pool(pool_id)?;
     let writes = attributes::check(Actor::Admin, attributes)?;
     let password = match password {
@@ -42,7 +66,7 @@ pub(crate) fn create_user(
         }
         _ => pool.config.password_policy.generate(ctx.rng),
     };
-    let id = if action == Some("RESEND") {
+    let subject = if action == Some("RESEND") {
         let (id, user) = pool.user(username)?;
         if user.status != UserStatus::ForceChangePassword {
             return Err(Error::new(
@@ -53,14 +77,37 @@ pub(crate) fn create_user(
                 ),
             ));
         }
-        id
+        InvitedUser::Existing(id)
     } else {
-        pool.create_user(ctx, username, writes, UserStatus::ForceChangePassword)?
+        let status = UserStatus::ForceChangePassword;
+        InvitedUser::New(Box::new(pool.new_user(ctx, username, writes, status)?))
     };
-    let until = temporary_password_expiry(pool, ctx);
-    let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
+    Ok(PendingUser {
+        pool_id: pool.config.id.clone(),
+        function: pool.config.function(Trigger::PreSignUp),
+        subject,
+        validation_data,
+        client_metadata,
+        password,
+        invitation: (action != Some("SUPPRESS")).then_some(mediums),
+    })
+}
+
+/// AdminCreateUser, after PreSignUp: creates the user and sends the invitation.
+pub(crate) fn complete_create_user(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    pending: PendingUser,
+) -> Result<Value> {
+    let pool = state.pool(&pending.pool_id)?;
+    let id = match pending.subject {
+        InvitedUser::New(new) => pool.add_user(ctx, *new)?,
+        InvitedUser::Existing(id) => id,
+    };
+    let (password, until) = (pending.password, temporary_password_expiry(pool, ctx));
+    let user = pool.users.existing_mut(id)?;
     user.set_password(&pool.config, &password, UserStatus::ForceChangePassword, Some(until), ctx);
-    if action != Some("SUPPRESS") {
+    if let Some(mediums) = pending.invitation {
         send_invitation(ctx, user, &mediums, &password);
     }
     Ok(json!({ "User": descriptions::describe_user(user, "Attributes", None) }))

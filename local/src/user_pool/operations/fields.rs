@@ -1,5 +1,7 @@
 //! The string fields of the API model that operations read, with the model's constraints.
 
+use std::collections::BTreeMap;
+
 use crate::protocol::error::Result;
 use crate::protocol::json_request::{Field, Request, Rule};
 use crate::user_pool::model::attributes::AttributeList;
@@ -217,9 +219,28 @@ pub(crate) const fn arn_of(name: &'static str) -> Field {
 
 /// `UserAttributes`, if it is there.
 pub(crate) fn user_attributes(request: &Request) -> Result<Option<AttributeList>> {
+    attribute_list(request, USER_ATTRIBUTES)
+}
+
+/// `ValidationData`, if there is any.
+pub(crate) fn validation_data(request: &Request) -> Result<Option<BTreeMap<String, String>>> {
+    let items = attribute_list(request, "ValidationData")?.unwrap_or_default();
+    let data: BTreeMap<_, _> =
+        items.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect();
+    Ok((!data.is_empty()).then_some(data))
+}
+
+/// `ClientMetadata`, if there is any.
+pub(crate) fn client_metadata(request: &Request) -> Result<Option<BTreeMap<String, String>>> {
+    let metadata = request.map("ClientMetadata")?;
+    Ok((!metadata.is_empty()).then_some(metadata))
+}
+
+/// A list of names with values, if it is there.
+fn attribute_list(request: &Request, list: &str) -> Result<Option<AttributeList>> {
     const NAME: Field = Field::new("Name", 1, 32, Rule::Any);
     const VALUE: Field = Field::new("Value", 0, 2_048, Rule::Any);
-    let Some(items) = request.structures(USER_ATTRIBUTES, usize::MAX)? else {
+    let Some(items) = request.structures(list, usize::MAX)? else {
         return Ok(None);
     };
     let attribute = |item: &Request| {

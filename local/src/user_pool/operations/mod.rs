@@ -1,5 +1,5 @@
 //! The operations that can be called, but for signing in: each a small function that runs under the
-//! lock. `table` names them all; `fields` are the fields of their requests.
+//! lock, or two, where `flow` calls a trigger in between. `table` names them all; `fields` are the fields of their requests.
 //!
 //! It uses `model` and `protocol`, and never `flow`.
 

@@ -1,4 +1,6 @@
-//! SignUp, ConfirmSignUp, ResendConfirmationCode.
+//! SignUp, ConfirmSignUp, ResendConfirmationCode. SignUp is in two steps, before and after PreSignUp.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -7,24 +9,39 @@ use crate::protocol::json_request::Request;
 use crate::user_pool::model::actor::Actor;
 use crate::user_pool::model::attributes::{self, Contact};
 use crate::user_pool::model::context::Context;
+use crate::user_pool::model::new_user::{Confirmation, NewUser};
 use crate::user_pool::model::pool::{Pool, contact_exists};
 use crate::user_pool::model::state::State;
+use crate::user_pool::model::trigger::Trigger;
 use crate::user_pool::model::user::UserStatus;
 use crate::user_pool::model::{confirmation_code, secret_hash};
 use crate::user_pool::operations::{code_delivery, fields};
 
-/// SignUp.
-pub(crate) fn sign_up(
+/// A sign-up that passed the checks.
+pub(crate) struct PendingSignUp {
+    pub(crate) pool_id: String,
+    pub(crate) client_id: String,
+    /// The function behind PreSignUp, if the pool has that trigger.
+    pub(crate) function: Option<Trigger>,
+    pub(crate) new: NewUser,
+    pub(crate) validation_data: Option<BTreeMap<String, String>>,
+    pub(crate) client_metadata: Option<BTreeMap<String, String>>,
+    password: String,
+}
+
+/// SignUp, until PreSignUp is called: everything that needs no trigger is checked.
+pub(crate) fn check_sign_up(
     state: &mut State,
     ctx: &mut Context<'_>,
     request: &Request,
-) -> Result<Value> {
+) -> Result<PendingSignUp> {
     let client_id = request.required(&fields::CLIENT_ID)?;
     let username = request.required(&fields::USERNAME)?;
     let password = request.required(&fields::PASSWORD)?;
     let hash = request.optional(&fields::SECRET_HASH)?;
     let attributes = fields::user_attributes(request)?.unwrap_or_default();
-    request.map("ClientMetadata")?;
+    let validation_data = fields::validation_data(request)?;
+    let client_metadata = fields::client_metadata(request)?;
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
     if pool.config.admin_create_user_only {
@@ -32,17 +49,43 @@ pub(crate) fn sign_up(
     }
     let writes = attributes::check(Actor::Client, attributes)?;
     pool.config.password_policy.check(password)?;
-    let id = pool.create_user(ctx, username, writes, UserStatus::Unconfirmed)?;
+    Ok(PendingSignUp {
+        pool_id: pool.config.id.clone(),
+        client_id: client.client_id.clone(),
+        function: pool.config.function(Trigger::PreSignUp),
+        new: pool.new_user(ctx, username, writes, UserStatus::Unconfirmed)?,
+        validation_data,
+        client_metadata,
+        password: password.to_owned(),
+    })
+}
+
+/// SignUp, after PreSignUp: creates the user, and sends a code to one who is not confirmed.
+pub(crate) fn complete_sign_up(
+    state: &mut State,
+    ctx: &mut Context<'_>,
+    pending: PendingSignUp,
+    confirmation: &Confirmation,
+) -> Result<Value> {
+    let pool = state.pool(&pending.pool_id)?;
+    let id = pool.add_user(ctx, pending.new)?;
+    for contact in &confirmation.verified {
+        pool.verify_contact(id, *contact, ctx.now);
+    }
     let user = pool.users.get(id).ok_or_else(Error::internal)?;
-    let sent = pool
-        .auto_verified_contact(user)
+    let unconfirmed = Some(user).filter(|_| !confirmation.confirmed);
+    let sent = unconfirmed
+        .and_then(|user| pool.auto_verified_contact(user))
         .and_then(|contact| code_delivery::send_code(ctx, user, contact));
-    let mut reply = json!({ "UserConfirmed": false, "UserSub": user.sub.to_string() });
+    let mut reply =
+        json!({ "UserConfirmed": confirmation.confirmed, "UserSub": user.sub.to_string() });
     if let Some(sent) = &sent {
         insert_delivery_details(&mut reply, sent.contact, user.contact(sent.contact));
     }
+    let status =
+        if confirmation.confirmed { UserStatus::Confirmed } else { UserStatus::Unconfirmed };
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
-    user.set_password(&pool.config, password, UserStatus::Unconfirmed, None, ctx);
+    user.set_password(&pool.config, &pending.password, status, None, ctx);
     user.sign_up_code = sent;
     Ok(reply)
 }
@@ -100,19 +143,10 @@ pub(crate) fn confirm_sign_up(
     sent.check(answer, ctx.now)?;
     let contact = sent.contact;
     let verified = [(contact.verified_name().to_owned(), "true".to_owned())];
-    if pool.conflicting_contact(Some(id), &verified).is_some() {
-        if !force {
-            return Err(contact_exists(Exception::ALIAS_EXISTS, contact));
-        }
-        let value = pool.users.get(id).and_then(|user| user.contact(contact));
-        let holder =
-            value.and_then(|value| pool.users.other_owner(&pool.config, contact, value, Some(id)));
-        if let Some(holder) = holder {
-            let unverified = [(contact.verified_name().to_owned(), "false".to_owned())];
-            pool.users.update(holder, &unverified, ctx.now);
-        }
+    if !force && pool.conflicting_contact(Some(id), &verified).is_some() {
+        return Err(contact_exists(Exception::ALIAS_EXISTS, contact));
     }
-    pool.users.update(id, &verified, ctx.now);
+    pool.verify_contact(id, contact, ctx.now);
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
     user.status = UserStatus::Confirmed;
     user.sign_up_code = None;

@@ -36,14 +36,16 @@ pub(crate) enum Operation {
     Initiate(Actor),
     /// By continuing a sign-in.
     Respond(Actor),
+    /// By creating a user, of whom PreSignUp is asked first.
+    Create(Actor),
 }
 
-use Operation::{Data, Initiate, Respond, Sign, User};
+use Operation::{Create, Data, Initiate, Respond, Sign, User};
 
 /// Every operation, by name.
 pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("AdminConfirmSignUp", Data(admin_users::confirm_sign_up)),
-    ("AdminCreateUser", Data(admin_users::create_user)),
+    ("AdminCreateUser", Create(Actor::Admin)),
     ("AdminDeleteUser", Data(admin_users::delete_user)),
     ("AdminDeleteUserAttributes", Data(admin_users::delete_user_attributes)),
     ("AdminDisableUser", Data(admin_users::disable_user)),
@@ -85,7 +87,7 @@ pub(crate) const OPERATIONS: &[(&str, Operation)] = &[
     ("ResendConfirmationCode", Data(sign_up::resend_confirmation_code)),
     ("RespondToAuthChallenge", Respond(Actor::Client)),
     ("RevokeToken", Data(tokens::revoke_token)),
-    ("SignUp", Data(sign_up::sign_up)),
+    ("SignUp", Create(Actor::Client)),
     ("UpdateResourceServer", Data(resource_servers::update)),
     ("UpdateUserAttributes", User(user_attributes::update_user_attributes)),
     ("UpdateUserPool", Data(user_pools::update)),
