@@ -310,6 +310,11 @@ impl World {
     }
 }
 
+/// A pool's `SmsConfiguration`.
+pub(crate) fn sms_configuration() -> Value {
+    json!({ "SnsCallerArn": "arn:aws:iam::000000000000:role/sms", "ExternalId": "stack" })
+}
+
 pub(crate) fn pool_and(username: &str) -> Value {
     json!({ "UserPoolId": DEFAULT_POOL_ID, "Username": username })
 }

@@ -342,6 +342,7 @@ async fn created_pool_signs_users_in_independently() {
         json!({
             "UsernameAttributes": ["phone_number"],
             "AutoVerifiedAttributes": ["phone_number"],
+            "SmsConfiguration": sms_configuration(),
             "LambdaConfig": {
                 "DefineAuthChallenge": format!("{arn}define-auth-challenge"),
                 "CreateAuthChallenge": format!("{arn}create-auth-challenge:live"),
@@ -405,6 +406,23 @@ async fn invalid_pool_settings_are_refused() {
             json!({ "Policies": { "PasswordPolicy": { "MinimumLength": 5 } } }),
             "Value at 'policies.passwordPolicy.minimumLength' failed to satisfy constraint: Member \
              must have value greater than or equal to 6",
+        ),
+        (
+            json!({ "AutoVerifiedAttributes": ["email", "phone_number"] }),
+            "SMS configuration is required when phone_number is selected for auto verification",
+        ),
+        (
+            json!({ "SmsConfiguration": { "ExternalId": "a" } }),
+            "Value at 'smsConfiguration.snsCallerArn' failed to satisfy constraint: Member must not be \
+             null",
+        ),
+        (
+            json!({ "SmsConfiguration": { "SnsCallerArn": "role" } }),
+            "Value at 'smsConfiguration.snsCallerArn' failed to satisfy constraint",
+        ),
+        (
+            json!({ "SmsConfiguration": with(sms_configuration(), "/EumsSms", json!({})) }),
+            "SmsConfiguration takes SnsCallerArn or EumsSms, not both.",
         ),
         (json!({ "MfaConfiguration": "ON" }), "MfaConfiguration: local has OFF only."),
         (json!({ "UsernameConfiguration": {} }), "usernameConfiguration.caseSensitive"),

@@ -127,7 +127,8 @@ async fn recovering(mechanisms: &[(u32, &str)]) -> World {
     world.ok("AdminUpdateUserAttributes", body).await;
     let option = |(priority, name): &(u32, &str)| json!({ "Priority": priority, "Name": name });
     let options: Vec<Value> = mechanisms.iter().map(option).collect();
-    let mut body = json!({ "UserPoolId": DEFAULT_POOL_ID });
+    let mut body =
+        json!({ "UserPoolId": DEFAULT_POOL_ID, "SmsConfiguration": sms_configuration() });
     if !options.is_empty() {
         body["AccountRecoverySetting"] = json!({ "RecoveryMechanisms": options });
     }

@@ -248,10 +248,9 @@ impl Pool {
 
     /// The contact that a new user's code is sent to.
     pub(crate) fn auto_verified_contact(&self, user: &User) -> Option<Contact> {
-        Contact::ALL.into_iter().find(|contact| {
-            self.config.auto_verified_attributes.contains(contact)
-                && user.contact(*contact).is_some()
-        })
+        Contact::ALL
+            .into_iter()
+            .find(|contact| self.config.verifies(*contact) && user.contact(*contact).is_some())
     }
 
     /// The session that a response names, still unused. `username` is the name in the response.

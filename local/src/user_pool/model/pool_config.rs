@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::protocol::arn::{ACCOUNT_ID, REGION};
 use crate::user_pool::model::account_recovery::AccountRecovery;
@@ -35,6 +35,10 @@ pub struct PoolConfig {
     pub user_names: UserNames,
     /// The attributes that are verified automatically, by a code.
     pub auto_verified_attributes: BTreeSet<Contact>,
+    /// `SmsConfiguration`, as it was given. Without it the pool sends no SMS. A state file from before
+    /// it counted is of a pool that does.
+    #[serde(default = "default_sms_configuration")]
+    pub sms_configuration: Option<Map<String, Value>>,
     /// The password policy.
     pub password_policy: PasswordPolicy,
     /// The function behind each trigger, by ARN. A trigger that is absent is not configured.
@@ -50,7 +54,7 @@ pub struct PoolConfig {
 }
 
 impl PoolConfig {
-    /// Phone numbers and email addresses are user names, both are verified, the triggers of the
+    /// Phone numbers and email addresses are user names, both are verified by a message, the triggers of the
     /// custom challenge have their functions, and the rest is as in a pool that sets nothing.
     #[must_use]
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
@@ -59,6 +63,7 @@ impl PoolConfig {
             name: name.into(),
             user_names: UserNames::Attributes(Contact::ALL.into()),
             auto_verified_attributes: Contact::ALL.into(),
+            sms_configuration: default_sms_configuration(),
             password_policy: PasswordPolicy::default(),
             lambda_config: Trigger::CUSTOM_AUTH
                 .into_iter()
@@ -74,6 +79,19 @@ impl PoolConfig {
     /// The pool's own ARN.
     pub(crate) fn arn(&self) -> String {
         format!("arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{}", self.id)
+    }
+
+    /// Whether the pool has what a message to `contact` needs. Cognito sends email without a setting.
+    pub(crate) fn can_send_to(&self, contact: Contact) -> bool {
+        match contact {
+            Contact::PhoneNumber => self.sms_configuration.is_some(),
+            Contact::Email => true,
+        }
+    }
+
+    /// Whether a code goes to a new `contact` by itself.
+    pub(crate) fn verifies(&self, contact: Contact) -> bool {
+        self.auto_verified_attributes.contains(&contact) && self.can_send_to(contact)
     }
 
     /// The function behind each trigger: the one whose event it is, unless the ARN names another.
@@ -106,4 +124,11 @@ impl PoolConfig {
             UserNames::Chosen { aliases } => aliases.iter().copied().collect(),
         }
     }
+}
+
+/// An `SmsConfiguration` with a role that is nobody's.
+#[expect(clippy::unnecessary_wraps, reason = "the field's type, for serde")]
+fn default_sms_configuration() -> Option<Map<String, Value>> {
+    let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/local-sms");
+    Some([("SnsCallerArn".to_owned(), json!(role))].into_iter().collect())
 }

@@ -82,6 +82,18 @@ pub(crate) fn check_create_user(
         let status = UserStatus::ForceChangePassword;
         InvitedUser::New(Box::new(pool.new_user(ctx, username, writes, status)?))
     };
+    let invitation = (action != Some("SUPPRESS")).then_some(mediums);
+    if let Some(mediums) = &invitation {
+        let has = |contact: Contact| match &subject {
+            InvitedUser::New(new) => new.has(contact),
+            InvitedUser::Existing(id) => {
+                pool.users.get(*id).is_some_and(|user| user.contact(contact).is_some())
+            }
+        };
+        for contact in invited_contacts(mediums, has) {
+            code_delivery::check_medium(&pool.config, contact)?;
+        }
+    }
     Ok(PendingUser {
         pool_id: pool.config.id.clone(),
         function: pool.config.function(Trigger::PreSignUp),
@@ -89,7 +101,7 @@ pub(crate) fn check_create_user(
         validation_data,
         client_metadata,
         password,
-        invitation: (action != Some("SUPPRESS")).then_some(mediums),
+        invitation,
     })
 }
 
@@ -119,19 +131,22 @@ fn delivery_mediums(request: &Request) -> Result<Vec<Contact>> {
     Ok(names.into_iter().filter_map(named).collect())
 }
 
-/// Sends the temporary password: by the requested mediums, or else to the phone number, or to the
-/// email address of a user without one.
+/// The contacts that get the temporary password: by the requested mediums, or else the phone number, or
+/// the email address of a user without one.
+fn invited_contacts(mediums: &[Contact], has: impl Fn(Contact) -> bool) -> Vec<Contact> {
+    if mediums.is_empty() {
+        Contact::ALL.into_iter().find(|contact| has(*contact)).into_iter().collect()
+    } else {
+        mediums.iter().copied().filter(|contact| has(*contact)).collect()
+    }
+}
+
+/// Sends the temporary password.
 fn send_invitation(ctx: &Context<'_>, user: &User, mediums: &[Contact], password: &str) {
     let name =
         user.signed_up_with.and_then(|contact| user.contact(contact)).unwrap_or(&user.username);
     let body = format!("Your username is {name} and temporary password is {password}");
-    let reachable = |contact: &Contact| user.contact(*contact).is_some();
-    let chosen: Vec<Contact> = if mediums.is_empty() {
-        Contact::ALL.into_iter().filter(reachable).take(1).collect()
-    } else {
-        mediums.iter().copied().filter(reachable).collect()
-    };
-    for contact in chosen {
+    for contact in invited_contacts(mediums, |contact| user.contact(contact).is_some()) {
         if let Some(to) = user.contact(contact) {
             code_delivery::send_message(ctx, contact, to, "Your temporary password", body.clone());
         }

@@ -3,10 +3,21 @@
 use serde_json::{Value, json};
 
 use crate::outbox::Message;
+use crate::protocol::error::{Error, Result};
 use crate::user_pool::model::attributes::Contact;
 use crate::user_pool::model::confirmation_code::ConfirmationCode;
 use crate::user_pool::model::context::Context;
+use crate::user_pool::model::pool_config::PoolConfig;
 use crate::user_pool::model::user::User;
+
+/// Refuses an SMS of a pool that cannot send one.
+pub(crate) fn check_medium(config: &PoolConfig, contact: Contact) -> Result<()> {
+    if config.can_send_to(contact) {
+        Ok(())
+    } else {
+        Err(Error::invalid("User pool does not have SMS configuration to send messages."))
+    }
+}
 
 /// Sends a new code to the user's `contact`. None if the user has none.
 pub(crate) fn send_code(

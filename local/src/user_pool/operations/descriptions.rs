@@ -65,6 +65,9 @@ pub(crate) fn describe_pool(pool: &Pool) -> Value {
         if !recovery.is_empty() {
             shown.insert("AccountRecoverySetting".to_owned(), describe_recovery(recovery));
         }
+        if let Some(sms) = &config.sms_configuration {
+            shown.insert("SmsConfiguration".to_owned(), json!(sms));
+        }
         shown.extend(config.shown.clone());
     }
     shown

@@ -30,7 +30,7 @@ pub(crate) fn forgot_password(
     let contacts = recovery_contacts(pool)?;
     let Some(id) = pool.find(username) else {
         return if client.hides_unknown_users() {
-            Ok(sign_up::placeholder_details(pool, username, &contacts))
+            sign_up::placeholder_details(pool, username, &contacts)
         } else {
             Err(unknown_user())
         };
@@ -66,6 +66,9 @@ fn send_code(
         return Err(Error::not_authorized("User password cannot be reset in the current state."));
     }
     let reachable = contacts.iter().copied().find(|contact| user.is_verified(*contact));
+    if let Some(contact) = reachable {
+        code_delivery::check_medium(&pool.config, contact)?;
+    }
     let sent = reachable.and_then(|contact| code_delivery::send_code(ctx, user, contact));
     let contact = sent.as_ref().map(|sent| sent.contact).ok_or_else(|| {
         Error::invalid(

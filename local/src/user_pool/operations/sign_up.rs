@@ -97,22 +97,24 @@ fn insert_delivery_details(reply: &mut Value, contact: Contact, to: Option<&str>
     }
 }
 
-/// The reply for an unknown user: a plausible destination of `contacts`, and nothing sent.
-pub(crate) fn placeholder_details(pool: &Pool, username: &str, contacts: &[Contact]) -> Value {
-    let mut reply = json!({});
-    let typed = Contact::detect(username).filter(|contact| contacts.contains(contact));
-    if let Some(contact) = typed {
-        insert_delivery_details(&mut reply, contact, Some(username));
-        return reply;
-    }
+/// The reply for an unknown user: a plausible destination of `contacts`, and nothing sent. Where a
+/// message of that medium would be refused, so is this.
+pub(crate) fn placeholder_details(
+    pool: &Pool,
+    username: &str,
+    contacts: &[Contact],
+) -> Result<Value> {
     let id = pool.seal.placeholder_id(username);
-    let (contact, made_up) = if contacts.contains(&Contact::Email) {
-        (Contact::Email, format!("{id}@{id}"))
-    } else {
-        (Contact::PhoneNumber, format!("+1{:010}", id.as_u128() % 10_000_000_000))
+    let typed = Contact::detect(username).filter(|contact| contacts.contains(contact));
+    let (contact, to) = match typed {
+        Some(contact) => (contact, username.to_owned()),
+        None if contacts.contains(&Contact::Email) => (Contact::Email, format!("{id}@{id}")),
+        None => (Contact::PhoneNumber, format!("+1{:010}", id.as_u128() % 10_000_000_000)),
     };
-    insert_delivery_details(&mut reply, contact, Some(&made_up));
-    reply
+    code_delivery::check_medium(&pool.config, contact)?;
+    let mut reply = json!({});
+    insert_delivery_details(&mut reply, contact, Some(&to));
+    Ok(reply)
 }
 
 /// ConfirmSignUp.
@@ -169,9 +171,15 @@ pub(crate) fn resend_confirmation_code(
     let hash = request.optional(&fields::SECRET_HASH)?;
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
+    let verifies = |contact: &Contact| pool.config.verifies(*contact);
+    let contacts: Vec<Contact> = Contact::ALL.into_iter().filter(verifies).collect();
+    if contacts.is_empty() {
+        // Whoever is named: it tells nothing of the user.
+        return Err(not_verified_automatically());
+    }
     let Some(id) = pool.find(username) else {
         return if client.hides_unknown_users() {
-            Ok(placeholder_details(pool, username, &Contact::ALL))
+            placeholder_details(pool, username, &contacts)
         } else {
             Err(Error::user_not_found())
         };
@@ -183,10 +191,15 @@ pub(crate) fn resend_confirmation_code(
     let sent = pool
         .auto_verified_contact(user)
         .and_then(|contact| code_delivery::send_code(ctx, user, contact))
-        .ok_or_else(|| Error::invalid("Cannot resend codes. Auto verification not turned on."))?;
+        .ok_or_else(not_verified_automatically)?;
     let mut reply = json!({});
     insert_delivery_details(&mut reply, sent.contact, user.contact(sent.contact));
     let user = pool.users.get_mut(id).ok_or_else(Error::internal)?;
     user.sign_up_code = Some(sent);
     Ok(reply)
+}
+
+/// The error for a code that the pool does not send by itself.
+fn not_verified_automatically() -> Error {
+    Error::invalid("Cannot resend codes. Auto verification not turned on.")
 }

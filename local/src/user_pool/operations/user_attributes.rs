@@ -42,7 +42,7 @@ pub(crate) fn update_attributes(
     }
     let mut details = Vec::new();
     for contact in pool.users.update(id, &writes, ctx.now) {
-        if !pool.config.auto_verified_attributes.contains(&contact) {
+        if !pool.config.verifies(contact) {
             continue;
         }
         let user = pool.users.existing_mut(id)?;
@@ -95,7 +95,8 @@ fn contact(request: &Request, user: &User) -> Result<(Contact, String)> {
     Ok((contact, to.to_owned()))
 }
 
-/// GetUserAttributeVerificationCode.
+/// GetUserAttributeVerificationCode. The user asks for the code, so the attribute need not be one that
+/// is verified automatically.
 pub(crate) fn get_user_attribute_verification_code(
     pool: &mut Pool,
     ctx: &mut Context<'_>,
@@ -105,6 +106,7 @@ pub(crate) fn get_user_attribute_verification_code(
     request.map("ClientMetadata")?;
     let user = pool.users.existing_mut(id)?;
     let (contact, to) = contact(request, user)?;
+    code_delivery::check_medium(&pool.config, contact)?;
     if let Some(sent) = code_delivery::send_code(ctx, user, contact) {
         user.attribute_codes.insert(contact, sent);
     }

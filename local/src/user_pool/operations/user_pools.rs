@@ -129,6 +129,14 @@ fn user_names(request: &Request) -> Result<UserNames> {
 fn settings(config: &mut PoolConfig, request: &Request) -> Result<()> {
     config.auto_verified_attributes =
         contacts(request, &fields::AUTO_VERIFIED_ATTRIBUTES)?.unwrap_or_default();
+    config.sms_configuration = sms_configuration(request)?;
+    if config.auto_verified_attributes.contains(&Contact::PhoneNumber)
+        && !config.can_send_to(Contact::PhoneNumber)
+    {
+        return Err(Error::invalid(
+            "SMS configuration is required when phone_number is selected for auto verification",
+        ));
+    }
     config.password_policy = password_policy(request)?;
     config.lambda_config = lambda_config(request)?;
     config.deletion_protection = request.optional(&fields::DELETION_PROTECTION)? == Some("ACTIVE");
@@ -177,7 +185,6 @@ fn described_settings(request: &Request) -> Result<Map<String, Value>> {
         "VerificationMessageTemplate",
         "DeviceConfiguration",
         "EmailConfiguration",
-        "SmsConfiguration",
         "UserPoolTags",
         "UserPoolAddOns",
     ] {
@@ -185,6 +192,27 @@ fn described_settings(request: &Request) -> Result<Map<String, Value>> {
         keep(name);
     }
     Ok(shown)
+}
+
+/// `SmsConfiguration`: Amazon SNS with the role that Cognito sends with, or AWS End User Messaging.
+fn sms_configuration(request: &Request) -> Result<Option<Map<String, Value>>> {
+    const NAME: &str = "SmsConfiguration";
+    let Some(setting) = request.structure(NAME)? else {
+        return Ok(None);
+    };
+    let sns = fields::arn_of("SnsCallerArn");
+    match setting.structure("EumsSms")? {
+        None => drop(setting.required(&sns)?),
+        Some(_) if setting.optional(&sns)?.is_none() => {}
+        Some(_) => {
+            return Err(Error::invalid(
+                "SmsConfiguration takes SnsCallerArn or EumsSms, not both.",
+            ));
+        }
+    }
+    setting.string_value("ExternalId")?;
+    setting.string_value("SnsRegion")?;
+    Ok(request.value(NAME).and_then(Value::as_object).cloned())
 }
 
 /// `AccountRecoverySetting`. An empty one is none.
