@@ -33,6 +33,9 @@ NOT_IN_MOTO = {
 }
 
 
+FUNCTIONS = ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallenge"]
+
+
 def package(template):
     """The template with its code in a bucket, as `sam deploy` has it."""
     for resource in template["Resources"].values():
@@ -112,7 +115,7 @@ class Stack(unittest.TestCase):
 
         functions = boto3.client("lambda", REGION)
         variables = {}
-        for name in ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallenge"]:
+        for name in [*FUNCTIONS, "PreSignUp"]:
             function = functions.get_function_configuration(FunctionName=ids[name])
             self.assertEqual((function["Timeout"], function["Handler"]), (5, "bootstrap"))
             self.assertEqual(function["Runtime"], "provided.al2023")
@@ -122,26 +125,32 @@ class Stack(unittest.TestCase):
         self.assertEqual(create["SMS_COUNTRIES"], "US,CA")
         for each in variables.values():
             self.assertEqual(each["METRICS_NAMESPACE"], f"Passwordless/{STACK}")
+            self.assertEqual((each["SIGN_IN"], each["SIGN_UP"]), ("passwordless", "code"))
         verify = variables["VerifyAuthChallenge"]
         self.assertEqual(verify["LEDGER_TABLE"], ids["Ledger"])
         for name in ["CODE_KEY", "LEDGER_KEY"]:
             self.assertEqual(verify[name], create[name])
-            self.assertNotIn(name, variables["DefineAuthChallenge"])
+            for function in ["DefineAuthChallenge", "PreSignUp"]:
+                self.assertNotIn(name, variables[function])
         self.assertNotEqual(create["CODE_KEY"], create["LEDGER_KEY"])
 
         roles = boto3.client("iam", REGION)
         names = {role["RoleName"] for role in roles.list_roles()["Roles"]}
         self.assertEqual(len(names), 6)
+        self.assertNotIn("UserPoolSmsRole", ids)
         create = roles.list_role_policies(RoleName=ids["CreateAuthChallengeRole"])["PolicyNames"]
         self.assertEqual(sorted(create), ["email", "ledger", "logs", "sms", "tracing"])
         verify = roles.list_role_policies(RoleName=ids["VerifyAuthChallengeRole"])["PolicyNames"]
-        self.assertEqual(sorted(verify), ["ledger", "logs", "tracing"])
+        self.assertEqual(sorted(verify), ["ledger", "logs", "sign-up", "tracing"])
+        pre_sign_up = roles.list_role_policies(RoleName=ids["PreSignUpRole"])["PolicyNames"]
+        self.assertEqual(sorted(pre_sign_up), ["logs", "tracing"])
 
         watch = boto3.client("cloudwatch", REGION)
         body = watch.get_dashboard(DashboardName=STACK)["DashboardBody"]
         self.assertEqual(len(json.loads(body)["widgets"]), 8)
         self.assertIn(f"Passwordless/{STACK}", body)
         self.assertNotIn("${", body)
+        self.assertEqual(body.count(ids["PreSignUp"]), 2)
 
         self.cloudformation.delete_stack(StackName=STACK)
         self.assertEqual(table.list_tables()["TableNames"], [])
@@ -150,11 +159,43 @@ class Stack(unittest.TestCase):
         groups = boto3.client("logs", REGION).describe_log_groups()["logGroups"]
         self.assertEqual(groups, [])
 
+    def test_stack_with_sign_up_by_cognito_may_not_change_users(self):
+        ids, _ = self.create(SignUp="cognito")
+        self.assertNotIn("PreSignUp", ids)
+        self.assertIn("UserPoolSmsRole", ids)
+        roles = boto3.client("iam", REGION)
+        verify = roles.list_role_policies(RoleName=ids["VerifyAuthChallengeRole"])["PolicyNames"]
+        self.assertEqual(sorted(verify), ["ledger", "logs"])
+        functions = boto3.client("lambda", REGION)
+        for name in FUNCTIONS:
+            function = functions.get_function_configuration(FunctionName=ids[name])
+            self.assertEqual(function["Environment"]["Variables"]["SIGN_UP"], "cognito")
+        body = boto3.client("cloudwatch", REGION).get_dashboard(DashboardName=STACK)["DashboardBody"]
+        self.assertEqual(len(json.loads(body)["widgets"]), 8)
+        self.assertNotIn("PreSignUp", body)
+
+    def test_sign_up_by_code_may_change_users_of_the_existing_pool_alone(self):
+        ids, _ = self.create(UserPoolId="us-east-1_abcDEF123", SignUp="code")
+        policy = boto3.client("iam", REGION).get_role_policy(
+            RoleName=ids["VerifyAuthChallengeRole"], PolicyName="sign-up"
+        )
+        users, proven = policy["PolicyDocument"]["Statement"]
+        pool = f"arn:aws:cognito-idp:{REGION}:123456789012:userpool/us-east-1_abcDEF123"
+        self.assertEqual(users["Resource"], pool)
+        tables = boto3.client("dynamodb", REGION)
+        ledger = tables.describe_table(TableName=ids["Ledger"])["Table"]["TableArn"]
+        self.assertEqual(proven["Resource"], ledger)
+        self.assert_pool_may_invoke(ids, [*FUNCTIONS, "PreSignUp"])
+
     def test_functions_only_stack_is_created(self):
         ids, missing = self.create(UserPoolId="us-east-1_abcDEF123")
         self.assertEqual(missing, {"AWS::CloudWatch::Alarm", "AWS::SecretsManager::Secret"})
+        self.assertNotIn("PreSignUp", ids)
+        self.assert_pool_may_invoke(ids, FUNCTIONS)
+
+    def assert_pool_may_invoke(self, ids, names):
         functions = boto3.client("lambda", REGION)
-        for name in ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallenge"]:
+        for name in names:
             policy = functions.get_policy(FunctionName=ids[name])["Policy"]
             (statement,) = json.loads(policy)["Statement"]
             self.assertEqual(statement["Principal"], {"Service": "cognito-idp.amazonaws.com"})

@@ -1,5 +1,6 @@
 """The template is valid, in every combination of parameters that makes other resources of it."""
 
+import graphlib
 import json
 import os
 import re
@@ -71,8 +72,9 @@ class Combinations(unittest.TestCase):
 
     def test_every_resource_combination_passes_cfn_lint(self):
         whole, parts = combinations.switches(self.template)
-        self.assertIn("UserPoolId", whole)
-        self.assertIn("SignIn", parts)
+        for name in ["UserPoolId", "SignIn", "SignUp"]:
+            self.assertIn(name, whole)
+        self.assertIn("EmailTemplate", parts)
         sets = {}
         count = 0
         for given in combinations.combinations(self.template, whole, self.base):
@@ -112,6 +114,12 @@ class Combinations(unittest.TestCase):
             ({"EmailIdentity": ""}, "Email requires EmailIdentity"),
             ({"Media": "SMS", "CreateEmailIdentity": "true"}, "CreateEmailIdentity requires EMAIL in Media"),
             ({"Media": "SMS", "SignUpEmail": "DEVELOPER"}, "requires EMAIL in Media"),
+            ({"SignUp": "code", "SignIn": "second-factor"}, "it would set the first factor aside"),
+            ({"SignUp": "code", "SignIn": "second-factor"}, "Set SignUp to cognito or closed"),
+            ({"SignUp": "code", "SignUpEmail": "DEVELOPER"}, "requires SignUp=cognito"),
+            ({"SignUp": "closed", "SignUpEmail": "DEVELOPER"}, "requires SignUp=cognito"),
+            # SignUp is code then.
+            ({"SignUpEmail": "DEVELOPER"}, "requires SignUp=cognito"),
             ({"SmsEntityId": "1101456789012345678"}, "must be set together"),
             ({"Metrics": "false"}, "require Metrics"),
             ({"UserPoolId": "us-east-1_abcDEF123", "WebAcl": "true"}, "created by this stack"),
@@ -122,6 +130,11 @@ class Combinations(unittest.TestCase):
         for change in [
             {},
             {"SignIn": "second-factor"},
+            {"SignIn": "second-factor", "SignUp": "closed"},
+            {"SignIn": "second-factor", "SignUpEmail": "DEVELOPER"},
+            {"SignUp": "code", "UserPoolId": "us-east-1_abcDEF123"},
+            {"SignUp": "cognito", "SignUpEmail": "DEVELOPER"},
+            {"UserPoolId": "us-east-1_abcDEF123", "SignUpEmail": "DEVELOPER"},
             {"Media": "SMS", "EmailFrom": "", "EmailIdentity": ""},
             {"Metrics": "false", "Alarms": "false", "Dashboard": "false"},
             {"UserPoolId": "us-east-1_abcDEF123"},
@@ -146,41 +159,224 @@ class Combinations(unittest.TestCase):
         )
 
 
+EXISTING = "us-east-1_abcDEF123"
+MODES = ["passwordless", "second-factor"]
+FUNCTIONS = ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallenge", "PreSignUp"]
+
+
+def sign_ups(**change):
+    """Each choice of SignUp, SignIn and UserPoolId that the rules allow: what SIGN_UP is then, the
+    parameters, and the template that they make."""
+    template = combinations.load()
+    base = {**combinations.defaults(template), **change}
+    for given in combinations.combinations(template, ["SignUp", "SignIn", "UserPoolId"], base):
+        automatic = "cognito"
+        if not given["UserPoolId"] and given["SignIn"] == "passwordless":
+            automatic = "code"
+        yield given["SignUp"] or automatic, given, combinations.made(template, given)
+
+
+def dependencies(value, names):
+    """Those of `names` that a part of a template refers to."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == "Ref" and isinstance(inner, str):
+                yield from {inner} & names
+            elif name == "Fn::GetAtt":
+                yield from {inner[0]} & names
+            elif name == "Fn::Sub":
+                text, own = inner if isinstance(inner, list) else (inner, {})
+                yield from (set(re.findall(r"\$\{(\w+)", text)) - set(own)) & names
+                yield from dependencies(own, names)
+            else:
+                yield from dependencies(inner, names)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from dependencies(inner, names)
+
+
+def order(resources):
+    """An order in which CloudFormation can make the resources; fails if some wait in a circle."""
+    names = set(resources)
+    waits = {name: set(dependencies(each, names)) for name, each in resources.items()}
+    return list(graphlib.TopologicalSorter(waits).static_order())
+
+
+class SignUp(unittest.TestCase):
+    """What each way to sign up makes of the stack."""
+
+    # Logical ids that there are with SIGN_UP=code alone.
+    OF_CODE = {"PreSignUp", "PreSignUpLogs", "PreSignUpPermission", "PreSignUpRole", "SignUpPolicy"}
+
+    def test_automatic_value_is_code_for_a_new_passwordless_pool_alone(self):
+        seen = set()
+        for sign_up, given, made in sign_ups():
+            choice = (given["SignUp"], given["SignIn"], given["UserPoolId"])
+            seen.add((*choice, sign_up))
+            variables = made["Globals"]["Function"]["Environment"]["Variables"]
+            self.assertEqual(variables["SIGN_UP"], sign_up, choice)
+            self.assertEqual(variables["SIGN_IN"], {"Ref": "SignIn"})
+        # All of 4, 2 and 2, but the two that are refused.
+        self.assertEqual(len(seen), 14)
+        self.assertIn(("", "passwordless", "", "code"), seen)
+        self.assertIn(("", "second-factor", "", "cognito"), seen)
+        self.assertIn(("", "passwordless", EXISTING, "cognito"), seen)
+        self.assertNotIn("second-factor", [mode for _, mode, _, sign_up in seen if sign_up == "code"])
+
+    def test_pre_sign_up_exists_with_code_alone(self):
+        for sign_up, given, made in sign_ups():
+            with self.subTest(sign_up=sign_up, pool=given["UserPoolId"]):
+                expected = self.OF_CODE if sign_up == "code" else set()
+                self.assertEqual(self.OF_CODE & set(made["Resources"]), expected)
+                self.assertEqual("PreSignUpArn" in made["Outputs"], sign_up == "code")
+                self.assertIn("VerifyAuthChallengeArn", made["Outputs"])
+
+    def test_pre_sign_up_reads_its_settings_and_no_key(self):
+        variables = {}
+        for sign_up, _, made in sign_ups():
+            if sign_up == "code":
+                properties = made["Resources"]["PreSignUp"]["Properties"]
+                variables = properties["Environment"]["Variables"]
+        self.assertEqual(
+            variables, {"MEDIA": {"Ref": "Media"}, "SMS_COUNTRIES": {"Ref": "SmsCountries"}}
+        )
+
+    def test_cognito_sends_nothing_unless_it_confirms_sign_ups(self):
+        attributes = {"SMS": "phone_number", "EMAIL": "email"}
+        for media in combinations.values(combinations.load(), "Media"):
+            for sign_up, given, made in sign_ups(Media=media):
+                if given["UserPoolId"]:
+                    self.assertNotIn("UserPool", made["Resources"])
+                    self.assertNotIn("UserPoolSmsRole", made["Resources"])
+                    continue
+                with self.subTest(sign_up=sign_up, media=media):
+                    pool = made["Resources"]["UserPool"]["Properties"]
+                    verified = []
+                    if sign_up == "cognito":
+                        verified = [attributes[m] for m in attributes if m in media.split(",")]
+                    self.assertEqual(pool["AutoVerifiedAttributes"], verified)
+                    before = pool["UserAttributeUpdateSettings"]
+                    self.assertEqual(before, {"AttributesRequireVerificationBeforeUpdate": verified})
+                    sends = "phone_number" in verified
+                    self.assertEqual("SmsConfiguration" in pool, sends)
+                    # No role that Cognito may take on.
+                    self.assertEqual("UserPoolSmsRole" in made["Resources"], sends)
+                    roles = [r for r in made["Resources"].values() if r["Type"] == "AWS::IAM::Role"]
+                    self.assertEqual("cognito-idp.amazonaws.com" in json.dumps(roles), sends)
+
+    def test_sign_up_is_open_unless_closed(self):
+        for sign_up, given, made in sign_ups():
+            if given["UserPoolId"]:
+                continue
+            with self.subTest(sign_up=sign_up):
+                pool = made["Resources"]["UserPool"]["Properties"]
+                only = pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"]
+                self.assertIs(only, sign_up == "closed")
+                triggers = ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"]
+                triggers += ["PreSignUp"] if sign_up == "code" else []
+                self.assertEqual(list(pool["LambdaConfig"]), triggers)
+
+    def test_developer_email_is_for_sign_up_by_cognito(self):
+        accounts = {}
+        for sender in combinations.values(combinations.load(), "SignUpEmail"):
+            for sign_up, given, made in sign_ups(SignUpEmail=sender):
+                if not given["UserPoolId"]:
+                    pool = made["Resources"]["UserPool"]["Properties"]
+                    account = pool["EmailConfiguration"]["EmailSendingAccount"]
+                    accounts.setdefault((sender, sign_up), set()).add(account)
+        expected = {("COGNITO_DEFAULT", mode): {"COGNITO_DEFAULT"} for mode in ["code", "cognito", "closed"]}
+        self.assertEqual(accounts, {**expected, ("DEVELOPER", "cognito"): {"DEVELOPER"}})
+
+    def test_every_choice_passes_cfn_lint(self):
+        with tempfile.TemporaryDirectory() as directory:
+            files = []
+            for media in ["SMS,EMAIL", "SMS", "EMAIL"]:
+                for _, _, made in sign_ups(Media=media):
+                    file = Path(directory, f"{len(files)}.json")
+                    file.write_text(json.dumps(made))
+                    files.append(str(file))
+            self.assertEqual(len(files), 3 * 14)
+            lint = ["cfn-lint", "--ignore-checks", *UNUSED, "--", *files]
+            self.assertEqual(run(*lint), (0, ""))
+
+    def test_no_resources_wait_in_a_circle(self):
+        for sign_up, given, made in sign_ups():
+            with self.subTest(sign_up=sign_up, pool=given["UserPoolId"]):
+                resources = made["Resources"]
+                made_in = order(resources)
+                self.assertEqual(set(made_in), set(resources))
+                if sign_up != "code":
+                    continue
+                after = made_in.index("SignUpPolicy")
+                self.assertLess(made_in.index("VerifyAuthChallengeRole"), after)
+                if given["UserPoolId"]:
+                    continue
+                self.assertLess(made_in.index("UserPool"), after)
+                # In the role itself, the policy would make one.
+                document = resources["SignUpPolicy"]["Properties"]["PolicyDocument"]
+                inside = {"PolicyName": "sign-up", "PolicyDocument": document}
+                resources["VerifyAuthChallengeRole"]["Properties"]["Policies"].append(inside)
+                with self.assertRaises(graphlib.CycleError):
+                    order(resources)
+
+    def test_alarms_compute_with_the_metrics_that_they_have(self):
+        for sign_up, _, made in sign_ups():
+            for name in ["FaultsAlarm", "ThrottlesAlarm"]:
+                metrics = made["Resources"][name]["Properties"]["Metrics"]
+                [expression] = [m["Expression"] for m in metrics if "Expression" in m]
+                space, parts = expression["Fn::Join"]
+                used = re.findall(r"FILL\((\w+), 0\)", space.join(parts))
+                ids = [metric["Id"] for metric in metrics if "MetricStat" in metric]
+                self.assertEqual(sorted(used), sorted(ids), name)
+                self.assertEqual("pre_sign_up" in ids, sign_up == "code", name)
+
+    def test_dashboard_shows_pre_sign_up_where_there_is_one(self):
+        for sign_up, _, made in sign_ups():
+            body, own = made["Resources"]["DashboardResource"]["Properties"]["DashboardBody"]["Fn::Sub"]
+            lines = own["SignUpMetrics"]
+            lines = lines["Fn::Sub"] if lines else ""
+            widgets = json.loads(body.replace("${SignUpMetrics}", lines))["widgets"]
+            [widget] = [w for w in widgets if w["properties"]["title"] == "Errors and throttles"]
+            functions = {metric[3] for metric in widget["properties"]["metrics"]}
+            names = FUNCTIONS if sign_up == "code" else FUNCTIONS[:3]
+            self.assertEqual(functions, {f"${{{name}}}" for name in names})
+
+
 class Pool(unittest.TestCase):
     """The pool that the stack makes has no way in that asks for no code."""
 
-    MODES = ["passwordless", "second-factor"]
     # What a message to each medium of password recovery goes to.
     RECOVERY = {"verified_phone_number": "SMS", "verified_email": "EMAIL"}
 
-    def made(self, resource, **change):
-        template = combinations.load()
-        given = {**combinations.defaults(template), **change}
-        return combinations.made(template, given)["Resources"][resource]["Properties"]
-
-    def media(self):
-        return combinations.values(combinations.load(), "Media")
-
     def test_client_allows_custom_auth_and_refresh_alone(self):
-        self.assertEqual(combinations.values(combinations.load(), "SignIn"), self.MODES)
-        for mode in self.MODES:
-            client = self.made("UserPoolClient", SignIn=mode)
+        self.assertEqual(combinations.values(combinations.load(), "SignIn"), MODES)
+        for sign_up, given, made in sign_ups():
+            if given["UserPoolId"]:
+                self.assertNotIn("UserPoolClient", made["Resources"])
+                continue
+            mode = (sign_up, given["SignIn"])
+            client = made["Resources"]["UserPoolClient"]["Properties"]
             flows = ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
             self.assertEqual(client["ExplicitAuthFlows"], flows, mode)
             # Nor do managed login pages, which ask for no code.
             for name in ["AllowedOAuthFlows", "AllowedOAuthFlowsUserPoolClient"]:
                 self.assertNotIn(name, client)
-            self.assertEqual(self.made("UserPool", SignIn=mode)["MfaConfiguration"], "OFF")
+            pool = made["Resources"]["UserPool"]["Properties"]
+            self.assertEqual(pool["MfaConfiguration"], "OFF")
 
     def test_recovery_goes_to_no_medium_of_codes(self):
-        for mode in self.MODES:
-            for media in self.media():
-                pool = self.made("UserPool", SignIn=mode, Media=media)
+        for media in combinations.values(combinations.load(), "Media"):
+            for sign_up, given, made in sign_ups(Media=media):
+                if given["UserPoolId"]:
+                    continue
+                mode = given["SignIn"]
+                pool = made["Resources"]["UserPool"]["Properties"]
                 [mechanism] = pool["AccountRecoverySetting"]["RecoveryMechanisms"]
                 expected = "admin_only"
                 if (mode, media) == ("second-factor", "SMS"):
                     expected = "verified_email"
-                self.assertEqual(mechanism, {"Name": expected, "Priority": 1}, (mode, media))
+                choice = (sign_up, mode, media)
+                self.assertEqual(mechanism, {"Name": expected, "Priority": 1}, choice)
                 self.assertNotIn(self.RECOVERY.get(expected), media.split(","))
 
     def test_session_outlives_its_code(self):
@@ -217,7 +413,7 @@ class Keys(unittest.TestCase):
             generated = self.resources[name]["Properties"]["GenerateSecretString"]
             self.assertGreaterEqual(generated["PasswordLength"], 64)
 
-    def test_create_and_verify_have_both_keys_and_the_table_and_define_has_none(self):
+    def test_create_and_verify_alone_have_both_keys_and_the_table(self):
         names = ["CODE_KEY", "LEDGER_KEY", "LEDGER_TABLE"]
         for function in ["CreateAuthChallenge", "VerifyAuthChallenge"]:
             variables = self.resources[function]["Properties"]["Environment"]["Variables"]
@@ -229,8 +425,11 @@ class Keys(unittest.TestCase):
                     "LEDGER_TABLE": {"Ref": "Ledger"},
                 },
             )
-        define = self.resources["DefineAuthChallenge"]["Properties"]["Environment"]["Variables"]
-        self.assertEqual(set(define) & set(names), set())
+        everyones = self.template["Globals"]["Function"]["Environment"]["Variables"]
+        self.assertEqual(set(everyones) & set(names), set())
+        for function in ["DefineAuthChallenge", "PreSignUp"]:
+            variables = self.resources[function]["Properties"]["Environment"]["Variables"]
+            self.assertEqual(set(variables) & set(names), set())
 
     def test_ledger_can_be_replaced(self):
         # CloudFormation makes the new table before it deletes the old one: they need two names.
@@ -242,7 +441,7 @@ class Keys(unittest.TestCase):
 
     def test_functions_end_when_cognito_gives_up(self):
         self.assertEqual(self.template["Globals"]["Function"]["Timeout"], 5)
-        for function in ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallenge"]:
+        for function in FUNCTIONS:
             self.assertNotIn("Timeout", self.resources[function]["Properties"])
 
 
@@ -267,6 +466,10 @@ def methods(source):
     return {name: whole(name, {name}) for name in bodies}
 
 
+# Services that the SDK for Rust calls otherwise than IAM does.
+SERVICES = {"cognitoidentityprovider": "cognito-idp"}
+
+
 def actions(service, source):
     """The operations of `service` that `source` calls, as IAM's actions: a call is a method without
     arguments that is named like an operation."""
@@ -282,56 +485,122 @@ def actions(service, source):
 class Rights(unittest.TestCase):
     """Who may do what, in every combination of the parameters that decide it."""
 
-    def policies(self, **change):
+    def statements(self, **change):
+        """The statements of each role, by its name: its own policies' and those attached to it."""
         template = combinations.load()
         given = {**combinations.defaults(template), **change}
+        self.assertIsNone(combinations.refusal(template, given))
         resources = combinations.made(template, given)["Resources"]
+        of_roles = {}
+        for name, resource in resources.items():
+            if resource["Type"] == "AWS::IAM::Role":
+                for policy in resource["Properties"].get("Policies", []):
+                    of_roles.setdefault(name, []).extend(policy["PolicyDocument"]["Statement"])
+                of_roles.setdefault(name, [])
+        for resource in resources.values():
+            if resource["Type"] == "AWS::IAM::Policy":
+                [role] = resource["Properties"]["Roles"]
+                of_roles[role["Ref"]] += resource["Properties"]["PolicyDocument"]["Statement"]
+        return of_roles
+
+    def policies(self, **change):
+        """What each role may do, and to what."""
         return {
             name: {
                 action: statement.get("Resource", {"not": statement.get("NotResource")})
-                for policy in resource["Properties"].get("Policies", [])
-                for statement in policy["PolicyDocument"]["Statement"]
+                for statement in statements
                 for action in (
                     statement["Action"]
                     if isinstance(statement["Action"], list)
                     else [statement["Action"]]
                 )
             }
-            for name, resource in resources.items()
-            if resource["Type"] == "AWS::IAM::Role"
+            for name, statements in self.statements(**change).items()
         }
 
     LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
     ADMITS = {"dynamodb:BatchGetItem", "dynamodb:PutItem"}
     CONSUMES = {"dynamodb:UpdateItem"}
+    # What a contact that is proved costs, with SIGN_UP=code.
+    OF_COGNITO = {
+        "cognito-idp:AdminGetUser",
+        "cognito-idp:AdminSetUserPassword",
+        "cognito-idp:AdminUpdateUserAttributes",
+    }
+    PROVES = OF_COGNITO | {"dynamodb:PutItem"}
+
+    def choices(self):
+        """Every choice of SignUp, SignIn, UserPoolId and Media, and what SIGN_UP is then."""
+        for media in ["SMS,EMAIL", "SMS", "EMAIL"]:
+            for sign_up, given, _ in sign_ups(Media=media):
+                names = ["SignUp", "SignIn", "UserPoolId", "Media"]
+                yield sign_up, {name: given[name] for name in names}
 
     def test_each_function_may_do_its_part_alone(self):
-        for media in ["SMS,EMAIL", "SMS", "EMAIL"]:
-            policies = self.policies(Media=media)
-            self.assertEqual(set(policies["DefineAuthChallengeRole"]), self.LOGS)
-            self.assertEqual(set(policies["VerifyAuthChallengeRole"]), self.LOGS | self.CONSUMES)
-            create = set(policies["CreateAuthChallengeRole"])
-            sends = {"sns:Publish"} if "SMS" in media else set()
-            sends |= {"ses:SendEmail"} if "EMAIL" in media else set()
-            self.assertEqual(create, self.LOGS | self.ADMITS | sends)
+        for sign_up, choice in self.choices():
+            with self.subTest(choice=choice):
+                policies = self.policies(**choice)
+                self.assertEqual(set(policies["DefineAuthChallengeRole"]), self.LOGS)
+                proves = self.PROVES if sign_up == "code" else set()
+                verify = set(policies["VerifyAuthChallengeRole"])
+                self.assertEqual(verify, self.LOGS | self.CONSUMES | proves)
+                media = choice["Media"]
+                create = set(policies["CreateAuthChallengeRole"])
+                sends = {"sns:Publish"} if "SMS" in media else set()
+                sends |= {"ses:SendEmail"} if "EMAIL" in media else set()
+                self.assertEqual(create, self.LOGS | self.ADMITS | sends)
+                if sign_up == "code":
+                    self.assertEqual(set(policies["PreSignUpRole"]), self.LOGS)
+                else:
+                    self.assertNotIn("PreSignUpRole", policies)
+
+    def test_only_verify_may_change_users_and_of_this_pool_alone(self):
+        for pool in ["", EXISTING]:
+            named = {"Ref": "UserPoolId"} if pool else {"Ref": "UserPool"}
+            policies = self.policies(SignUp="code", UserPoolId=pool)
+            of_cognito = {
+                (name, action): resource
+                for name, rights in policies.items()
+                for action, resource in rights.items()
+                if action.startswith("cognito-idp:")
+            }
+            arn = "arn:${AWS::Partition}:cognito-idp:${AWS::Region}:${AWS::AccountId}:userpool/${Pool}"
+            expected = {"Fn::Sub": [arn, {"Pool": named}]}
+            roles = {("VerifyAuthChallengeRole", action): expected for action in self.OF_COGNITO}
+            self.assertEqual(of_cognito, roles)
+
+    def test_verify_puts_items_of_proven_accounts_alone(self):
+        statements = self.statements(SignUp="code")
+        puts = {
+            name: statement.get("Condition")
+            for name, each in statements.items()
+            for statement in each
+            if "dynamodb:PutItem" in statement["Action"]
+        }
+        proven = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["proven#*"]}}
+        self.assertEqual(
+            puts, {"CreateAuthChallengeRole": None, "VerifyAuthChallengeRole": proven}
+        )
 
     def test_ledger_permissions_are_for_the_table_alone(self):
         own_key = combinations.EXAMPLES["KmsKeyArn"]
-        policies = self.policies(PointInTimeRecovery="true", KmsKeyArn=own_key)
         table = {"Fn::GetAtt": ["Ledger", "Arn"]}
-        tables = {
-            (name, action): resource
-            for name, actions in policies.items()
-            for action, resource in actions.items()
-            if action.startswith("dynamodb:")
-        }
-        expected = {("CreateAuthChallengeRole", action): table for action in self.ADMITS}
-        expected |= {("VerifyAuthChallengeRole", action): table for action in self.CONSUMES}
-        self.assertEqual(tables, expected)
+        for sign_up, puts in [("code", {"dynamodb:PutItem"}), ("cognito", set())]:
+            policies = self.policies(PointInTimeRecovery="true", KmsKeyArn=own_key, SignUp=sign_up)
+            tables = {
+                (name, action): resource
+                for name, actions in policies.items()
+                for action, resource in actions.items()
+                if action.startswith("dynamodb:")
+            }
+            expected = {("CreateAuthChallengeRole", action): table for action in self.ADMITS}
+            for action in self.CONSUMES | puts:
+                expected["VerifyAuthChallengeRole", action] = table
+            self.assertEqual(tables, expected)
 
     def test_sns_publish_excludes_topics(self):
         of_topics = {"not": {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}}
-        policies = self.policies()
+        policies = self.policies(SignUp="cognito")
         self.assertEqual(policies["CreateAuthChallengeRole"]["sns:Publish"], of_topics)
         self.assertEqual(policies["UserPoolSmsRole"], {"sns:Publish": of_topics})
 
@@ -353,7 +622,7 @@ class Rights(unittest.TestCase):
     def test_only_tracing_permissions_have_a_wildcard(self):
         tracing = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
         for traced in ["false", "true"]:
-            policies = self.policies(Tracing=traced, IdentityPool="with-guests")
+            policies = self.policies(Tracing=traced, IdentityPool="with-guests", SignUp="code")
             stars = {
                 action
                 for rights in policies.values()
@@ -365,15 +634,21 @@ class Rights(unittest.TestCase):
             self.assertEqual(policies["SignedInRole"], {})
 
     def test_permissions_match_the_calls_in_the_code(self):
-        roles = {"define": "DefineAuthChallengeRole", "verify": "VerifyAuthChallengeRole"}
-        roles["create"] = "CreateAuthChallengeRole"
-        policies = self.policies(EmailTemplate="T", EmailConfigurationSet="C")
+        packages = {
+            "DefineAuthChallengeRole": "define-auth-challenge",
+            "CreateAuthChallengeRole": "create-auth-challenge",
+            "VerifyAuthChallengeRole": "verify-auth-challenge",
+            "PreSignUpRole": "pre-sign-up",
+        }
+        options = {"EmailTemplate": "T", "EmailConfigurationSet": "C"}
+        policies = self.policies(SignUp="code", **options)
+        self.assertEqual(set(policies), set(packages))
         # Rights without a call of that name: the runtime logs, and SES asks for a right of another
-        # name when a mail is made from a template.
+        # name when an email is made from a template.
         besides = self.LOGS | {"ses:SendTemplatedEmail"}
-        for function, role in roles.items():
-            allowed = set(policies[role]) - besides
-            self.assertEqual(allowed, self.calls(f"{function}-auth-challenge"), function)
+        for role, package in packages.items():
+            with self.subTest(package=package):
+                self.assertEqual(set(policies[role]) - besides, self.calls(package))
 
     def calls(self, package):
         """The operations of AWS that a package calls, as IAM's actions: its own calls, and those of
@@ -387,17 +662,16 @@ class Rights(unittest.TestCase):
         store = methods(sources("ledger", "dynamodb.rs"))
         self.assertLessEqual({"read", "write", "consume"}, set(store))
         called = {"dynamodb": "".join(store[name] for name in uses & set(store))}
-        called |= {
-            name.removeprefix("aws-sdk-"): source
-            for name in dependencies
-            if name.startswith("aws-sdk-") and name != "aws-sdk-dynamodb"
-        }
+        services = {name.removeprefix("aws-sdk-") for name in dependencies if name.startswith("aws-sdk-")}
+        called |= {SERVICES.get(name, name): source for name in services - {"dynamodb"}}
         return {action for service, text in called.items() for action in actions(service, text)}
 
     def test_only_the_user_pool_may_invoke_the_functions(self):
         resources = combinations.load()["Resources"].values()
         permissions = [r for r in resources if r["Type"] == "AWS::Lambda::Permission"]
-        self.assertEqual(len(permissions), 3)
+        functions = {p["Properties"]["FunctionName"]["Ref"] for p in permissions}
+        self.assertEqual(functions, set(FUNCTIONS))
+        self.assertEqual(len(permissions), len(FUNCTIONS))
         for permission in permissions:
             properties = permission["Properties"]
             self.assertEqual(properties["Principal"], "cognito-idp.amazonaws.com")
