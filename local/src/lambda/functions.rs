@@ -282,9 +282,13 @@ impl InstancePool {
             self.put_idle(Some(member));
             return Ok(());
         }
-        let mut member = self.start().await.map_err(|error| failed(describe_error(&error)))?;
+        // Its output is in the error if it does not start, and there alone.
+        let instance = Instance::start_held(&self.launch, &self.output).await;
+        let instance = instance.map_err(|error| failed(describe_error(&error)))?;
+        let mut member = PooledInstance::new(instance, &self.pids);
         let reason = match timeout(START_LIMIT, member.instance.ready()).await {
             Ok(Ok(())) => {
+                member.instance.release_output(&self.launch, &self.output);
                 self.put_idle(Some(member));
                 return Ok(());
             }

@@ -82,13 +82,26 @@ impl Instance {
     /// # Errors
     /// When the program cannot be started: Lambda's `Runtime.InvalidEntrypoint`.
     pub async fn start(launch: &Launch, output: &Output) -> Result<Self, InvokeError> {
-        Self::spawn(launch, output).await.map_err(|error| InvokeError::Function {
+        Self::start_with(launch, output, StartUpOutput::default()).await
+    }
+
+    /// The same, with its output held back until [`release_output`](Self::release_output).
+    pub(super) async fn start_held(launch: &Launch, output: &Output) -> Result<Self, InvokeError> {
+        Self::start_with(launch, output, StartUpOutput::held()).await
+    }
+
+    async fn start_with(
+        launch: &Launch,
+        output: &Output,
+        start_up: StartUpOutput,
+    ) -> Result<Self, InvokeError> {
+        Self::spawn(launch, output, start_up).await.map_err(|error| InvokeError::Function {
             error_type: "Runtime.InvalidEntrypoint".to_owned(),
             message: format!("Error: cannot start {}: {error}", launch.program.display()),
         })
     }
 
-    async fn spawn(launch: &Launch, output: &Output) -> io::Result<Self> {
+    async fn spawn(launch: &Launch, output: &Output, start_up: StartUpOutput) -> io::Result<Self> {
         let program = launch.program.canonicalize()?;
         let api = RuntimeApi::serve(&launch.name).await?;
         let mut command = Command::new(&program);
@@ -116,7 +129,6 @@ impl Instance {
             return Err(io::Error::other("the process has no output"));
         };
         let name: Arc<str> = launch.name.as_str().into();
-        let start_up = StartUpOutput::default();
         let readers = [
             forward(Arc::clone(&name), stdout, output.clone(), start_up.clone()),
             forward(name, stderr, output.clone(), start_up.clone()),
@@ -175,6 +187,11 @@ impl Instance {
     #[must_use]
     pub fn start_up_output(&self) -> String {
         self.start_up.text()
+    }
+
+    /// Passes on the output that was held back.
+    pub(super) fn release_output(&self, launch: &Launch, output: &Output) {
+        self.start_up.release(&launch.name, output);
     }
 
     /// Kills the process and waits until it is gone and its last line has been passed on.
