@@ -168,7 +168,8 @@ impl Local {
             }
             None => {
                 let lifetime = settings::code_lifetime(&config.variables);
-                let initial = InitialPools::new(url.clone(), lifetime);
+                let sign_up = settings::sign_up(&config.variables);
+                let initial = InitialPools::new(url.clone(), lifetime, sign_up);
                 UserPools::new(initial, clock.clone(), outbox.clone(), invoke, generator())
             }
         };

@@ -10,6 +10,7 @@ use rand::CryptoRng;
 use saphyr::{LoadableYamlNode as _, Yaml};
 
 use crate::services::dynamodb::LEDGER_TABLE;
+use crate::user_pool::SignUpMode;
 
 /// The template, which sets exactly the variables that the functions read: a test of the workspace
 /// records what they read and compares.
@@ -51,8 +52,9 @@ fn at<'a>(yaml: &'a Yaml<'static>, path: &[&str]) -> Option<&'a Yaml<'static>> {
     path.iter().try_fold(yaml, |yaml, key| yaml.as_mapping_get(key))
 }
 
-/// The functions' variables: those of `ours` that are settings; fresh `CODE_KEY` and
-/// `LEDGER_KEY`, a placeholder `EMAIL_FROM` and the embedded ledger where there are none; and `endpoint` in place of AWS.
+/// The functions' variables: those of `ours` that are settings; fresh `CODE_KEY` and `LEDGER_KEY`, a
+/// placeholder `EMAIL_FROM`, the embedded ledger and the template's `SIGN_UP` where there are none; and
+/// `endpoint` in place of AWS.
 pub fn environment(
     ours: &BTreeMap<String, String>,
     endpoint: &str,
@@ -70,6 +72,7 @@ pub fn environment(
         ("LEDGER_KEY", key()),
         ("LEDGER_TABLE", LEDGER_TABLE.to_owned()),
         ("SMS_COUNTRIES", "*".to_owned()),
+        (SIGN_UP, default_sign_up(ours).name().to_owned()),
     ];
     let defaults = defaults.map(|(name, value)| (name.to_owned(), value));
     let settings = variables_of(TEMPLATE);
@@ -78,9 +81,30 @@ pub fn environment(
             || RUNTIME_VARIABLES.contains(&name)
             || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     };
-    let given = ours.iter().filter(|(name, _)| is_setting(name));
+    // Without a value the functions take another default than the template does.
+    let is_default = |name: &str, value: &str| name == SIGN_UP && value.is_empty();
+    let given = ours.iter().filter(|(name, value)| is_setting(name) && !is_default(name, value));
     let given = given.map(|(name, value)| (name.clone(), value.clone()));
     defaults.into_iter().chain(given).collect()
+}
+
+const SIGN_UP: &str = "SIGN_UP";
+
+/// The template's `SignUp` for a pool of its own.
+fn default_sign_up(ours: &BTreeMap<String, String>) -> SignUpMode {
+    match ours.get("SIGN_IN").map(String::as_str) {
+        Some("second-factor") => SignUpMode::Cognito,
+        _ => SignUpMode::Code,
+    }
+}
+
+/// How users come into the default pool, as the functions read `SIGN_UP`. A value that they refuse is
+/// the default here: they report it when they start.
+#[must_use]
+pub fn sign_up(ours: &BTreeMap<String, String>) -> SignUpMode {
+    let given = ours.get(SIGN_UP).map(String::as_str);
+    let named = SignUpMode::ALL.into_iter().find(|mode| Some(mode.name()) == given);
+    named.unwrap_or_else(|| default_sign_up(ours))
 }
 
 /// How long a code lives, as the functions read `CODE_LIFETIME_SECONDS`. A value that they refuse is
@@ -134,10 +158,37 @@ mod tests {
     }
 
     #[test]
+    fn sign_up_mode_follows_the_template_and_reaches_the_functions() {
+        use SignUpMode::{Closed, Code, Cognito};
+        for (given, sign_in, mode, passed) in [
+            (None, None, Code, "code"),
+            (Some(""), None, Code, "code"),
+            (Some(""), Some(""), Code, "code"),
+            (None, Some("passwordless"), Code, "code"),
+            (None, Some("second-factor"), Cognito, "cognito"),
+            (Some(""), Some("second-factor"), Cognito, "cognito"),
+            (Some("cognito"), None, Cognito, "cognito"),
+            (Some("closed"), Some("second-factor"), Closed, "closed"),
+            // The functions refuse these.
+            (Some("code"), Some("second-factor"), Code, "code"),
+            (Some("open"), None, Code, "open"),
+            (Some("Code"), Some("second-factor"), Cognito, "Code"),
+        ] {
+            let ours = [("SIGN_UP", given), ("SIGN_IN", sign_in)].into_iter();
+            let ours = ours.filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+            let ours = ours.collect();
+            assert_eq!(sign_up(&ours), mode, "{ours:?}");
+            let passed_on = environment(&ours, "http://127.0.0.1:1", &mut StdRng::seed_from_u64(1));
+            assert_eq!(passed_on.get("SIGN_UP").map(String::as_str), Some(passed), "{ours:?}");
+            assert_eq!(passed_on.get("SIGN_IN"), ours.get("SIGN_IN"));
+        }
+    }
+
+    #[test]
     fn settings_match_every_function_of_the_template() {
         let settings = variables_of(TEMPLATE);
         // One of all functions, and one of each.
-        for name in ["METRICS_NAMESPACE", "SIGN_IN", "MEDIA", "CODE_LENGTH"] {
+        for name in ["METRICS_NAMESPACE", "SIGN_IN", "SIGN_UP", "MEDIA", "CODE_LENGTH"] {
             assert!(settings.contains(name), "{name}");
         }
         assert!(settings.len() > 20, "{settings:?}");

@@ -36,7 +36,10 @@ impl Running {
     async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let source = Source::Endpoint("http://127.0.0.1:1".to_owned());
-        let local = Local::start(listener, Config { source, ..Config::default() }).await.unwrap();
+        // With Cognito's own sign-up, which calls none.
+        let variables = [("SIGN_UP".to_owned(), "cognito".to_owned())].into();
+        let config = Config { source, variables, ..Config::default() };
+        let local = Local::start(listener, config).await.unwrap();
         let url = local.url();
         let (end, ended) = oneshot::channel::<()>();
         let server = tokio::spawn(local.serve(async move { drop(ended.await) }));

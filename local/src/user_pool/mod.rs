@@ -22,7 +22,7 @@ pub use model::app_client::{AuthFlow, Client, PreventUserExistenceErrors, TimeUn
 pub use model::attributes::Contact;
 pub use model::initial_pools::{
     ANY_FLOW_CLIENT_ID, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, InitialPools, SECRET_CLIENT_ID,
-    SECRET_CLIENT_SECRET,
+    SECRET_CLIENT_SECRET, SignUpMode,
 };
 pub use model::password_policy::PasswordPolicy;
 pub use model::pool::NewPool;

@@ -18,8 +18,8 @@ use local::protocol::credentials::Vault;
 use local::protocol::http_reply::HttpReply;
 use local::services::sts::{Caller, Sts};
 use local::user_pool::{
-    ANY_FLOW_CLIENT_ID, Client, DEFAULT_POOL_ID, InitialPools, NewPool, PoolConfig, SigningKey,
-    UserPools,
+    ANY_FLOW_CLIENT_ID, Client, DEFAULT_POOL_ID, InitialPools, NewPool, PoolConfig, SignUpMode,
+    SigningKey, UserPools,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -133,7 +133,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let mut settings = InitialPools::new(BASE, Duration::from_secs(300));
+        let mut settings = InitialPools::new(BASE, Duration::from_secs(300), SignUpMode::Cognito);
         settings.pools[0].signing_key = KEYS[0].clone();
         settings.pools[0].clients.push(Client::new(OTHER_CLIENT_ID, "other"));
         settings.pools.push(NewPool {

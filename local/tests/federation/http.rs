@@ -1,6 +1,5 @@
 //! A running `local`: which service a request reaches, and what is published.
 
-use std::collections::BTreeMap;
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Request};
@@ -24,9 +23,9 @@ struct Running {
 impl Running {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        // A sign-in by password calls no function.
+        // A sign-in by password calls no function, and neither does Cognito's own sign-up.
         let source = Source::Endpoint("http://127.0.0.1:9".to_owned());
-        let variables = BTreeMap::new();
+        let variables = [("SIGN_UP".to_owned(), "cognito".to_owned())].into();
         let config = Config { source, variables, ..Config::default() };
         let local = Local::start(listener, config).await.unwrap();
         let url = local.url();

@@ -12,7 +12,7 @@ use local::outbox::{Message, Outbox};
 use local::protocol::http_reply::HttpReply;
 use local::user_pool::{
     ANY_FLOW_CLIENT_ID, AccountRecovery, Client, DEFAULT_POOL_ID, InitialPools,
-    PreventUserExistenceErrors, SigningKey, UserPools,
+    PreventUserExistenceErrors, SignUpMode, SigningKey, UserPools,
 };
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -159,9 +159,17 @@ impl World {
         Self::with(|_| {})
     }
 
-    /// A world whose settings `change` changed.
+    /// A world with Cognito's own sign-up, whose settings `change` changed.
     pub(crate) fn with(change: impl FnOnce(&mut InitialPools)) -> Self {
-        let mut settings = InitialPools::new(ISSUER_BASE, CODE_LIFETIME);
+        Self::with_sign_up(SignUpMode::Cognito, change)
+    }
+
+    /// A world whose default pool is that of `sign_up`, with settings that `change` changed.
+    pub(crate) fn with_sign_up(
+        sign_up: SignUpMode,
+        change: impl FnOnce(&mut InitialPools),
+    ) -> Self {
+        let mut settings = InitialPools::new(ISSUER_BASE, CODE_LIFETIME, sign_up);
         let mut legacy = Client::new(LEGACY_CLIENT_ID, "legacy");
         legacy.prevent_user_existence_errors = PreventUserExistenceErrors::Legacy;
         settings.pools[0].clients.push(legacy);

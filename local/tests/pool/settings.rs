@@ -6,7 +6,7 @@ use std::time::Duration;
 use local::lambda::Trigger;
 use local::user_pool::{
     ANY_FLOW_CLIENT_ID, AuthFlow, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, InitialPools,
-    SECRET_CLIENT_ID,
+    SECRET_CLIENT_ID, SignUpMode,
 };
 use serde_json::{Value, json};
 
@@ -140,6 +140,63 @@ async fn default_clients_allow_what_the_templates_does() {
 }
 
 #[tokio::test]
+async fn default_pool_is_the_templates_for_each_sign_up() {
+    for (sign_up, has_trigger, sends, is_closed) in [
+        (SignUpMode::Code, true, false, false),
+        (SignUpMode::Cognito, false, true, false),
+        (SignUpMode::Closed, false, false, true),
+    ] {
+        let world = World::with_sign_up(sign_up, |_| {});
+        let pool = world.admin("DescribeUserPool", "").await["UserPool"].take();
+        let mut triggers =
+            vec!["CreateAuthChallenge", "DefineAuthChallenge", "VerifyAuthChallengeResponse"];
+        if has_trigger {
+            triggers.insert(2, "PreSignUp");
+            let arn = "arn:aws:lambda:us-east-1:000000000000:function:pre-sign-up";
+            assert_eq!(pool["LambdaConfig"]["PreSignUp"], arn);
+        }
+        let shown: Vec<_> = pool["LambdaConfig"].as_object().unwrap().keys().collect();
+        assert_eq!(shown, triggers, "{sign_up:?}");
+        assert_eq!(pool["SmsConfiguration"].is_object(), sends, "{sign_up:?}");
+        let verified = if sends { json!(["phone_number", "email"]) } else { json!([]) };
+        assert_eq!(pool["AutoVerifiedAttributes"], verified, "{sign_up:?}");
+        assert_eq!(pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"], is_closed);
+        let admin_only = json!([{ "Priority": 1, "Name": "admin_only" }]);
+        assert_eq!(pool["AccountRecoverySetting"]["RecoveryMechanisms"], admin_only);
+    }
+}
+
+#[tokio::test]
+async fn default_pools_of_code_and_closed_send_nothing_by_themselves() {
+    for sign_up in [SignUpMode::Code, SignUpMode::Closed] {
+        let world = World::with_sign_up(sign_up, |_| {});
+        world.script_response(Trigger::PreSignUp, json!({ "autoConfirmUser": true }));
+        let is_closed = sign_up == SignUpMode::Closed;
+        for n in 0..20 {
+            let name = format!("+819012345{n:03}");
+            let of = json!({ "ClientId": DEFAULT_CLIENT_ID, "Username": name });
+            let body = with(of.clone(), "/Password", PASSWORD);
+            match world.call("SignUp", &body).await {
+                Ok(reply) => {
+                    assert_eq!((&reply["UserConfirmed"], is_closed), (&json!(true), false))
+                }
+                Err(told) => assert_eq!(
+                    (told.exception.as_str(), is_closed),
+                    ("NotAuthorizedException", true)
+                ),
+            }
+            for operation in ["ResendConfirmationCode", "ForgotPassword"] {
+                world.err(operation, of.clone()).await;
+            }
+            world.call("AdminCreateUser", &pool_and(&name)).await.unwrap_err();
+        }
+        let users = if is_closed { 0 } else { 20 };
+        assert_eq!(world.pools.counts(DEFAULT_POOL_ID).unwrap().users, users);
+        assert!(world.messages().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn password_alone_gives_no_tokens_to_the_default_client() {
     let world = World::new();
     world.user(PHONE).await;
@@ -166,7 +223,9 @@ async fn session_of_a_default_client_outlives_a_code() {
     const CODE_LIFETIME: Duration = Duration::from_secs(300);
     let world = World::with(|settings| {
         settings.pools[0].clients =
-            InitialPools::new(ISSUER_BASE, CODE_LIFETIME).pools[0].clients.clone();
+            InitialPools::new(ISSUER_BASE, CODE_LIFETIME, SignUpMode::Cognito).pools[0]
+                .clients
+                .clone();
     });
     world.user(PHONE).await;
     for client in [DEFAULT_CLIENT_ID, ANY_FLOW_CLIENT_ID] {

@@ -40,8 +40,9 @@ impl Drop for Folder {
 
 fn config(state: PathBuf) -> Config {
     Config {
-        // Nothing here reaches a function.
+        // Nothing here reaches a function, not even when a user is created.
         source: Source::Endpoint("http://127.0.0.1:1".to_owned()),
+        variables: [("SIGN_UP".to_owned(), "cognito".to_owned())].into(),
         progress: Progress::quiet(),
         state: Some(state),
         ..Config::default()
@@ -138,6 +139,51 @@ async fn state_changes_are_written_while_running() {
         panic!("never written");
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn state_file_from_before_sms_configuration_counted_keeps_sending_sms() {
+    let folder = Folder::new("before-sms");
+    let start = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let of = json!({ "UserPoolId": DEFAULT_POOL_ID });
+    run(start().await, folder.file(), async |_| {}).await;
+    let text = fs::read_to_string(folder.file()).unwrap();
+    let mut state: Value = serde_json::from_str(&text).unwrap();
+    let config = state["state"]["pools"][0]["config"].as_object_mut().unwrap();
+    assert!(config.remove("sms_configuration").is_some());
+    fs::write(folder.file(), state.to_string()).unwrap();
+    run(start().await, folder.file(), async |client| {
+        let described = call(client, "DescribeUserPool", of).await;
+        assert!(described["UserPool"]["SmsConfiguration"]["SnsCallerArn"].is_string());
+        let user =
+            json!({ "ClientId": ANY_FLOW_CLIENT_ID, "Username": PHONE, "Password": PASSWORD });
+        let reply = call(client, "SignUp", user).await;
+        assert_eq!(reply["CodeDeliveryDetails"]["DeliveryMedium"], "SMS");
+        let outbox = client.get("/_local/outbox").await.unwrap();
+        assert_eq!(outbox.as_array().unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn saved_pool_keeps_its_sign_up_whatever_the_variables_say() {
+    let folder = Folder::new("sign-up");
+    let mut config = config(folder.file());
+    let mut described = Vec::new();
+    for sign_up in ["closed", "code"] {
+        config.variables.insert("SIGN_UP".to_owned(), sign_up.to_owned());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let local = Local::start(listener, config.clone()).await.unwrap();
+        let client = Client::new(local.url());
+        let (end, ended) = oneshot::channel::<()>();
+        let server = tokio::spawn(local.serve(async move { drop(ended.await) }));
+        let of = json!({ "UserPoolId": DEFAULT_POOL_ID });
+        described.push(call(&client, "DescribeUserPool", of).await["UserPool"].take());
+        end.send(()).unwrap();
+        server.await.unwrap().unwrap();
+    }
+    assert_eq!(described[0]["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"], true);
+    assert_eq!(described[0], described[1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use crate::user_pool::model::account_recovery::AccountRecovery;
 use crate::user_pool::model::app_client::{AuthFlow, Client};
 use crate::user_pool::model::pool::NewPool;
 use crate::user_pool::model::pool_config::PoolConfig;
+use crate::user_pool::model::trigger::Trigger;
 
 /// The default pool.
 pub const DEFAULT_POOL_ID: &str = "us-east-1_LocalPool";
@@ -19,6 +20,32 @@ pub const SECRET_CLIENT_ID: &str = "localsecretclient000000000";
 /// That client's secret. It protects nothing: everyone has it.
 pub const SECRET_CLIENT_SECRET: &str = "notsecret000local0only000000000000000000000000000000";
 
+/// How users come into the default pool: the functions' `SIGN_UP`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignUpMode {
+    /// They sign up and are confirmed at once; the first sign-in's code proves their contact.
+    Code,
+    /// They sign up, and Cognito confirms them with a code of its own.
+    Cognito,
+    /// An administrator creates them.
+    Closed,
+}
+
+impl SignUpMode {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Code, Self::Cognito, Self::Closed];
+
+    /// The value of `SIGN_UP`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Cognito => "cognito",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 /// The pools of a first start, and where their issuers are.
 #[derive(Clone, Debug)]
 pub struct InitialPools {
@@ -29,10 +56,14 @@ pub struct InitialPools {
 }
 
 impl InitialPools {
-    /// The default pool with its three clients, set up as the template does it for codes that live
-    /// for `code_lifetime`.
+    /// The default pool with its three clients, set up as the template does it for `sign_up` and for
+    /// codes that live for `code_lifetime`.
     #[must_use]
-    pub fn new(issuer_base: impl Into<String>, code_lifetime: Duration) -> Self {
+    pub fn new(
+        issuer_base: impl Into<String>,
+        code_lifetime: Duration,
+        sign_up: SignUpMode,
+    ) -> Self {
         let client = |id, name| {
             let mut client = Client::new(id, name);
             client.auth_session_validity_minutes = session_minutes(code_lifetime);
@@ -45,12 +76,10 @@ impl InitialPools {
         };
         let mut with_secret = as_template(SECRET_CLIENT_ID, "local-with-secret");
         with_secret.client_secret = Some(SECRET_CLIENT_SECRET.to_owned());
-        let mut config = PoolConfig::new(DEFAULT_POOL_ID, "local");
-        config.account_recovery = AccountRecovery::admin_only();
         Self {
             issuer_base: issuer_base.into(),
             pools: vec![NewPool {
-                config,
+                config: default_pool(sign_up),
                 clients: vec![
                     as_template(DEFAULT_CLIENT_ID, "local"),
                     client(ANY_FLOW_CLIENT_ID, "local-any-flow"),
@@ -60,6 +89,21 @@ impl InitialPools {
             }],
         }
     }
+}
+
+/// The default pool as the template makes it. Where Cognito does not confirm users, it sends nothing.
+fn default_pool(sign_up: SignUpMode) -> PoolConfig {
+    let mut config = PoolConfig::new(DEFAULT_POOL_ID, "local");
+    config.account_recovery = AccountRecovery::admin_only();
+    config.admin_create_user_only = sign_up == SignUpMode::Closed;
+    if sign_up == SignUpMode::Code {
+        config.lambda_config.insert(Trigger::PreSignUp, Trigger::PreSignUp.function_arn());
+    }
+    if sign_up != SignUpMode::Cognito {
+        config.sms_configuration = None;
+        config.auto_verified_attributes.clear();
+    }
+    config
 }
 
 /// The template's `AuthSessionValidity`: a session outlives the code that it waits for.
