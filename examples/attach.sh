@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
-# Attaches the three functions to a user pool that exists already, or takes them off, and leaves all
-# else of the pool as it is.
+# Attaches the functions to a user pool that exists already, or takes them off, and leaves all else of
+# the pool as it is.
 #
-#   USER_POOL_ID=... examples/attach.sh [OPTIONS] DEFINE-ARN CREATE-ARN VERIFY-ARN
-#   USER_POOL_ID=... examples/attach.sh --detach
+#   USER_POOL_ID=... examples/attach.sh [OPTIONS] DEFINE-ARN CREATE-ARN VERIFY-ARN [PRE-SIGN-UP-ARN]
+#   USER_POOL_ID=... examples/attach.sh --detach [PRE-SIGN-UP-ARN]
 #
-#   --sign-in passwordless|second-factor    These three are read from the functions' configuration
-#   --media SMS,EMAIL                       (lambda:GetFunctionConfiguration), unless they are all
-#   --code-lifetime SECONDS                 given.
+#   --sign-in passwordless|second-factor    These four are read from the functions' configuration
+#   --sign-up code|cognito|closed           (lambda:GetFunctionConfiguration), unless they are all
+#   --media SMS,EMAIL                       given.
+#   --code-lifetime SECONDS
 #   --force                                 Attach to a pool that is refused otherwise.
 #
 # It looks for ways around the code: app clients with a flow that asks for none, MFA of the pool's own,
 # password recovery by a medium that codes go to. With second-factor it refuses such a pool, with
 # passwordless it warns. It warns of sessions that end before the code does, too.
+#
+# PRE-SIGN-UP-ARN is for sign-up by the first code: SIGN_UP of all functions is `code` then. Accounts are
+# confirmed before a code has proved the contact, and Cognito should send nothing. So it also refuses a
+# pool with any of the above, with clients of identity providers, with any password recovery that users
+# can start, or with AutoVerifiedAttributes, and warns of SmsConfiguration. A PreSignUp trigger that the
+# pool has already is kept: the other three are attached, and the script prints what that function must
+# do. --detach takes PreSignUp off only if it is PRE-SIGN-UP-ARN.
 #
 # UpdateUserPool sets whatever it is not given to its default, so everything that DescribeUserPool
 # shows and UpdateUserPool takes goes back with the triggers. A field that the AWS CLI is too old for
@@ -31,9 +39,10 @@ fail() {
 }
 
 usage() {
-  say "usage: ${0##*/} [--sign-in passwordless|second-factor] [--media SMS,EMAIL]
-    [--code-lifetime SECONDS] [--force] DEFINE-ARN CREATE-ARN VERIFY-ARN
-   or: ${0##*/} --detach"
+  say "usage: ${0##*/} [--sign-in passwordless|second-factor] [--sign-up code|cognito|closed]
+    [--media SMS,EMAIL] [--code-lifetime SECONDS] [--force]
+    DEFINE-ARN CREATE-ARN VERIFY-ARN [PRE-SIGN-UP-ARN]
+   or: ${0##*/} --detach [PRE-SIGN-UP-ARN]"
   exit 2
 }
 
@@ -52,15 +61,16 @@ late_fields='{
   "SmsConfiguration.EumsSms": "1.45.51 or 2.36.2"
 }'
 
-sign_in='' media='' lifetime='' force='' detach=''
+sign_in='' sign_up='' media='' lifetime='' force='' detach=''
 while [[ ${1:-} == --* ]]; do
   case $1 in
     --detach) detach=yes ;;
     --force) force=yes ;;
-    --sign-in | --media | --code-lifetime)
+    --sign-in | --sign-up | --media | --code-lifetime)
       [[ -n ${2:-} ]] || usage
       case $1 in
         --sign-in) sign_in=$2 ;;
+        --sign-up) sign_up=$2 ;;
         --media) media=$2 ;;
         *) lifetime=$2 ;;
       esac
@@ -70,10 +80,14 @@ while [[ ${1:-} == --* ]]; do
   esac
   shift
 done
-if [[ -n $detach && $# == 0 && -z $sign_in$media$lifetime$force ]]; then
-  triggers='{}'
-elif [[ -z $detach && $# == 3 && $1 == arn:* && $2 == arn:* && $3 == arn:* ]]; then
-  define=$1 create=$2 verify=$3
+for arn; do
+  [[ $arn == arn:* ]] || usage
+done
+pre_sign_up=''
+if [[ -n $detach && $# -le 1 && -z $sign_in$sign_up$media$lifetime$force ]]; then
+  triggers='{}' pre_sign_up=${1:-}
+elif [[ -z $detach && ($# == 3 || $# == 4) ]]; then
+  define=$1 create=$2 verify=$3 pre_sign_up=${4:-}
 else
   usage
 fi
@@ -88,21 +102,24 @@ umask 077
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
 
-# read_settings: takes what no option says from the functions' configuration; a variable that is not
+# read_settings: takes what no option sets from the functions' configuration; a variable that is not
 # set has the function's own default.
 read_settings() {
-  local read
+  local read arn
   # variables ARN NAMES: the values of these variables, as a JSON array.
   variables() {
     aws lambda get-function-configuration --function-name "$1" --output json \
       --query "[Environment.Error.ErrorCode, Environment.Variables.[$2]]" |
       jq -e 'select(.[0] == null) | .[1] // []'
   }
-  if [[ -z $sign_in || -z $media || -z $lifetime ]]; then
-    read=$(variables "$define" SIGN_IN && variables "$create" MEDIA,CODE_LIFETIME_SECONDS) ||
-      fail "cannot read the functions' settings; say them: --sign-in, --media and --code-lifetime"
+  if [[ -z $sign_in || -z $sign_up || -z $media || -z $lifetime ]]; then
+    read=$(
+      variables "$define" SIGN_IN,SIGN_UP && variables "$create" MEDIA,CODE_LIFETIME_SECONDS,SIGN_UP &&
+        variables "$verify" SIGN_UP && { [[ -z $pre_sign_up ]] || variables "$pre_sign_up" SIGN_UP; }
+    ) || fail "cannot read the functions' settings; set --sign-in, --sign-up, --media and --code-lifetime"
     # Options first, then variables, then defaults.
     : "${sign_in:=$(jq -rs '.[0][0] // ""' <<< "$read")}"
+    : "${sign_up:=$(jq -rs 'map(.[-1] // "" | select(. != "") // "cognito") | unique | join(" and ")' <<< "$read")}"
     : "${media:=$(jq -rs '.[1][0] // ""' <<< "$read")}"
     : "${lifetime:=$(jq -rs '.[1][1] // ""' <<< "$read")}"
     : "${sign_in:=passwordless}" "${media:=SMS,EMAIL}" "${lifetime:=300}"
@@ -110,8 +127,17 @@ read_settings() {
   media=${media// /}
   [[ $sign_in == passwordless || $sign_in == second-factor ]] ||
     fail "--sign-in is neither passwordless nor second-factor: $sign_in"
+  [[ $sign_up != *' and '* ]] ||
+    fail "SIGN_UP must be the same for all functions, and is $sign_up"
+  [[ $sign_up == code || $sign_up == cognito || $sign_up == closed ]] ||
+    fail "--sign-up is none of code, cognito and closed: $sign_up"
   [[ $media =~ ^(SMS|EMAIL)(,(SMS|EMAIL))?$ ]] || fail "--media is no list of SMS and EMAIL: $media"
   [[ $lifetime =~ ^[1-9][0-9]{1,2}$ ]] || fail "--code-lifetime is no number of seconds: $lifetime"
+  [[ $sign_up != code || $sign_in != second-factor ]] ||
+    fail 'SIGN_UP=code does not work with SIGN_IN=second-factor: it would set the first factor aside'
+  [[ -z $pre_sign_up || $sign_up == code ]] ||
+    fail "PRE-SIGN-UP-ARN is for SIGN_UP=code, and SIGN_UP of the functions is $sign_up: set it to code, \
+or leave the argument out"
 }
 
 describe_pool() {
@@ -165,9 +191,10 @@ read_clients() {
 }
 
 # ways_around: the ways to tokens, or to the first factor, that ask for no code or for the same one; a
-# line for each.
+# line for each. With PRE-SIGN-UP-ARN also what would give an account to a user who has proved no
+# contact, and messages that Cognito would send by itself.
 ways_around() {
-  jq -r --slurpfile clients "$scratch/clients.json" --arg media "$media" '
+  jq -r --slurpfile clients "$scratch/clients.json" --arg media "$media" --arg pre_sign_up "$pre_sign_up" '
     def sends($medium): $media | split(",") | index([$medium]) != null;
     def asks_no_code: . as $flow | [
       "ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH",
@@ -184,6 +211,13 @@ ways_around() {
       | select(.SupportedIdentityProviders // [] | index(["COGNITO"]))
       | "app client \(.ClientId) (\(.ClientName | tojson)) signs in on managed login pages, which "
         + "ask for no code"),
+    ($clients[]
+      | select($pre_sign_up != "" and .AllowedOAuthFlowsUserPoolClient == true)
+      | select(.AllowedOAuthFlows // [] | any(. == "code" or . == "implicit"))
+      | (.SupportedIdentityProviders // [] | map(select(. != "COGNITO"))) as $providers
+      | select($providers != [])
+      | "app client \(.ClientId) (\(.ClientName | tojson)) signs in with \($providers | join(", ")), "
+        + "which ask for no code"),
     (.UserPool
       | (.MfaConfiguration // "OFF"
         | select(. != "OFF")
@@ -191,9 +225,15 @@ ways_around() {
       # Unset, it is what Cognito did before there was this setting.
       ((.AccountRecoverySetting.RecoveryMechanisms
           // [{ Name: "verified_phone_number" }, { Name: "verified_email" }])[].Name
-        | select((. == "verified_phone_number" and sends("SMS"))
-            or (. == "verified_email" and sends("EMAIL")))
-        | "password recovery (AccountRecoverySetting) has \(.), and codes go there, too"))
+        | if (. == "verified_phone_number" and sends("SMS"))
+            or (. == "verified_email" and sends("EMAIL"))
+          then "password recovery (AccountRecoverySetting) has \(.), and codes go there, too"
+          elif $pre_sign_up != "" and . != "admin_only"
+          then "password recovery (AccountRecoverySetting) has \(.), where Cognito sends codes of its own"
+          else empty end),
+      (.AutoVerifiedAttributes // []
+        | select($pre_sign_up != "" and . != [])
+        | "AutoVerifiedAttributes has \(join(" and ")), so that Cognito sends codes of its own"))
   ' "$scratch/pool.json"
 }
 
@@ -222,6 +262,69 @@ aws cognito-idp describe-user-pool-client --user-pool-id $USER_POOL_ID --client-
   done < "$scratch/sessions"
 }
 
+# check_sign_up: warns of what does not fit SIGN_UP, and sets $triggers' PreSignUp. A trigger of the
+# pool's own is kept.
+check_sign_up() {
+  local admin_only sms had
+  admin_only=$(jq -r '.UserPool.AdminCreateUserConfig.AllowAdminCreateUserOnly // false' "$scratch/pool.json")
+  sms=$(jq -r '.UserPool.SmsConfiguration // {} | select(. != {}) | "yes"' "$scratch/pool.json")
+  had=$(jq -r '.UserPool.LambdaConfig.PreSignUp // ""' "$scratch/pool.json")
+  if [[ $sign_up == closed && $admin_only == false ]]; then
+    say 'warning: SIGN_UP is closed, but the pool lets users sign up (AllowAdminCreateUserOnly is false)'
+  fi
+  if [[ $sign_up == code && -z $pre_sign_up ]]; then
+    say 'warning: SIGN_UP is code, but no PRE-SIGN-UP-ARN is given: nothing confirms new users without a' \
+      'message of Cognito, and codes go to contacts that Cognito has not verified'
+  fi
+  [[ -n $pre_sign_up ]] || return 0
+  if [[ $admin_only == true ]]; then
+    say 'warning: nobody can sign up (AllowAdminCreateUserOnly is true)'
+  fi
+  if [[ -n $sms ]]; then
+    say 'warning: the pool has SmsConfiguration, so that Cognito can send SMS, which SMS_COUNTRIES and' \
+      'ISSUE_LIMITS do not bound: invitations of administrators, and codes that a signed-in user asks for' \
+      '(GetUserAttributeVerificationCode)'
+  fi
+  if [[ -n $had && $had != "$pre_sign_up" ]]; then
+    say "warning: the pool has a PreSignUp trigger already, which is kept: $had
+  For PreSignUp_SignUp that function must invoke $pre_sign_up
+  with its event, fail if that fails, and return its response: otherwise new users are not confirmed, or are
+  confirmed with contacts that are refused here. It must never set autoVerifyEmail or autoVerifyPhone."
+  else
+    triggers=$(jq --arg pre_sign_up "$pre_sign_up" '.PreSignUp = $pre_sign_up' <<< "$triggers")
+  fi
+}
+
+# say_how_to_silence: prints the command after which Cognito sends no codes of its own, if it does.
+say_how_to_silence() {
+  if jq -e '.UserPool
+      | (.AutoVerifiedAttributes // []) == []
+        and [.AccountRecoverySetting.RecoveryMechanisms // [] | .[].Name] == ["admin_only"]' \
+    "$scratch/pool.json" > /dev/null; then
+    return
+  fi
+  say 'So that Cognito sends no codes of its own:'
+  printf '%s\n' "  aws cognito-idp update-user-pool --cli-input-json \"\$(\
+aws cognito-idp describe-user-pool --user-pool-id $USER_POOL_ID --output json |\
+ jq --argjson takes \"\$(aws cognito-idp update-user-pool --generate-cli-skeleton input | jq keys)\"\
+ '.UserPool | .UserPoolId = .Id | with_entries(select(.key as \$name | \$takes | index(\$name)))\
+ | .AutoVerifiedAttributes = [] | .UserAttributeUpdateSettings = {AttributesRequireVerificationBeforeUpdate: []}\
+ | .AccountRecoverySetting = {RecoveryMechanisms: [{Name: \"admin_only\", Priority: 1}]}\
+ | if .Policies.PasswordPolicy.TemporaryPasswordValidityDays\
+ then del(.AdminCreateUserConfig.UnusedAccountValidityDays) else . end')\"" >&2
+}
+
+# check_kept: tells of a PreSignUp trigger that --detach leaves.
+check_kept() {
+  local had
+  had=$(jq -r '.UserPool.LambdaConfig.PreSignUp // ""' "$scratch/pool.json")
+  if [[ -n $had && $had != "$pre_sign_up" ]]; then
+    say "The PreSignUp trigger is kept: $had
+  If it is the function pre-sign-up, it goes on confirming sign-ups that nothing verifies. To take it off as
+  well: ${0##*/} --detach $had"
+  fi
+}
+
 describe_pool > "$scratch/pool.json"
 check_cli
 if [[ -z $detach ]]; then
@@ -233,27 +336,37 @@ if [[ -z $detach ]]; then
   read_settings
   read_clients
   check_sessions
+  check_sign_up
   found=$(ways_around)
   if [[ -n $found ]]; then
-    say "Ways around the code, in $sign_in mode:"
+    say "Ways around the code, in $sign_in mode${pre_sign_up:+ with SIGN_UP=code}:"
     say "$found"
     if [[ $sign_in == second-factor && -z $force ]]; then
       fail 'nothing is changed: a password alone, or a code alone, would be enough (--force attaches all the same)'
     fi
+    [[ -z $pre_sign_up ]] || say_how_to_silence
+    if [[ -n $pre_sign_up && -z $force ]]; then
+      fail 'nothing is changed: with SIGN_UP=code a password that proves no contact would be enough, or
+  Cognito would send messages that nothing here bounds (--force attaches all the same)'
+    fi
   fi
+else
+  check_kept
 fi
 
 # The names that UpdateUserPool takes, as this version of the CLI knows them.
 takes=$(aws cognito-idp update-user-pool --generate-cli-skeleton input | jq 'keys')
 
 # A temporary password's life has an old name and a new one; together they are refused.
-jq --argjson takes "$takes" --argjson triggers "$triggers" --arg id "$USER_POOL_ID" '
+jq --argjson takes "$takes" --argjson triggers "$triggers" --arg id "$USER_POOL_ID" \
+  --arg pre_sign_up "$pre_sign_up" '
   .UserPool
   | (.LambdaConfig // {}) as $had
   | with_entries(select(.key as $name | $takes | index($name)))
   | .UserPoolId = $id
   | .LambdaConfig = ($had
-      | del(.DefineAuthChallenge, .CreateAuthChallenge, .VerifyAuthChallengeResponse)) + $triggers
+      | del(.DefineAuthChallenge, .CreateAuthChallenge, .VerifyAuthChallengeResponse)
+      | if .PreSignUp == $pre_sign_up then del(.PreSignUp) else . end) + $triggers
   | if .Policies.PasswordPolicy.TemporaryPasswordValidityDays
     then del(.AdminCreateUserConfig.UnusedAccountValidityDays) else . end
 ' "$scratch/pool.json" > "$scratch/update.json"

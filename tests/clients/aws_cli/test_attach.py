@@ -18,8 +18,10 @@ from common import REQUEST_LIMIT, ROOT, client_environment
 SCRIPT_LIMIT = 60
 
 # What it would read from the functions' configuration, which `local` does not show.
-PASSWORDLESS = ["--sign-in", "passwordless", "--media", "SMS,EMAIL", "--code-lifetime", "300"]
-SECOND_FACTOR = ["--sign-in", "second-factor", "--media", "SMS,EMAIL", "--code-lifetime", "300"]
+OTHERS = ["--media", "SMS,EMAIL", "--code-lifetime", "300"]
+PASSWORDLESS = ["--sign-in", "passwordless", "--sign-up", "cognito", *OTHERS]
+SECOND_FACTOR = ["--sign-in", "second-factor", "--sign-up", "cognito", *OTHERS]
+BY_CODE = ["--sign-in", "passwordless", "--sign-up", "code", *OTHERS]
 
 ADMIN_ONLY = {"RecoveryMechanisms": [{"Name": "admin_only", "Priority": 1}]}
 CODE_FLOWS = ["ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
@@ -40,9 +42,10 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @contextlib.contextmanager
-def in_front_of(url, change, functions=None):
-    """A proxy before `url` whose user pools are as `change` makes them, and which has the Lambda API
-    as well: the configuration of functions, by name."""
+def in_front_of(url, change, functions=None, updates=None, change_client=lambda _: None):
+    """A proxy before `url` whose user pools are as `change` makes them and app clients as
+    `change_client` does, and which has the Lambda API as well: the configuration of functions, by
+    name. Updates of user pools end in the list `updates`, if there is one."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -55,6 +58,10 @@ def in_front_of(url, change, functions=None):
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if updates is not None and self.headers["X-Amz-Target"].endswith(".UpdateUserPool"):
+                updates.append(json.loads(body))
+                self.reply(200, b"{}")
+                return
             kept = ("authorization", "content-type", "x-amz-target", "x-amz-date")
             headers = {n: v for n, v in self.headers.items() if n.lower() in kept}
             request = urllib.request.Request(url + self.path, body, headers)
@@ -63,9 +70,11 @@ def in_front_of(url, change, functions=None):
                     status, answer = response.status, response.read()
             except urllib.error.HTTPError as error:
                 status, answer = error.code, error.read()
-            if self.headers["X-Amz-Target"].endswith(".DescribeUserPool") and status == 200:
+            operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+            changes = {"DescribeUserPool": change, "DescribeUserPoolClient": change_client}
+            if operation in changes and status == 200:
                 described = json.loads(answer)
-                change(described["UserPool"])
+                changes[operation](described[operation.removeprefix("Describe")])
                 # As compact as Cognito's.
                 answer = json.dumps(described, separators=(",", ":")).encode()
             self.reply(status, answer)
@@ -94,6 +103,8 @@ class AttachTest(CommandTest):
         default = self.describe(self.local.pool_id)["LambdaConfig"]
         names = ["DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"]
         self.triggers = {name: default[name] for name in names}
+        function = self.triggers["DefineAuthChallenge"].rpartition(":")[0]
+        self.pre_sign_up = f"{function}:pre-sign-up"
         self.pool = self.create_pool()
 
     def create_pool(self, **change):
@@ -200,6 +211,9 @@ class Change(AttachTest):
             ["arn:aws:lambda:x"],
             ["a", "b", "c"],
             ["--detach", *arns],
+            ["--detach", "pre-sign-up"],
+            [*arns, "pre-sign-up"],
+            [*arns, self.pre_sign_up, self.pre_sign_up],
             ["--detach", "--force"],
             ["--media"],
         ]:
@@ -208,6 +222,7 @@ class Change(AttachTest):
             self.assertIn("usage:", done.stderr)
         for option, value in [
             ("--sign-in", "password"),
+            ("--sign-up", "anyone"),
             ("--media", "FAX"),
             ("--code-lifetime", "five minutes"),
         ]:
@@ -317,6 +332,218 @@ class WaysAround(AttachTest):
                 self.assertIn("Change them?", done.stderr)
 
 
+def silent(pool):
+    """A pool that sends no codes of its own."""
+    pool["AutoVerifiedAttributes"] = []
+    pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] = False
+
+
+class SignUpByCode(AttachTest):
+    """With a PRE-SIGN-UP-ARN."""
+
+    def attach_by_code(self, change=silent, options=BY_CODE, **changes):
+        """Attaches all four functions to a pool that is as `change` makes it; gives back what came of
+        it, and the updates that there were."""
+        updates = []
+
+        def changed(pool):
+            silent(pool)
+            change(pool)
+
+        with in_front_of(self.local.url, changed, updates=updates, **changes) as url:
+            arns = [*self.triggers.values(), self.pre_sign_up]
+            return self.attach(*options, *arns, url=url), updates
+
+    def assert_found(self, change, *words, **changes):
+        """It is refused, and --force attaches it."""
+        done, updates = self.attach_by_code(change, **changes)
+        self.assert_refused(done, "in passwordless mode with SIGN_UP=code", "--force", *words)
+        self.assertEqual(updates, [])
+        done, [update] = self.attach_by_code(change, [*BY_CODE, "--force"], **changes)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        [saved] = self.saved()
+        saved.unlink()
+        self.assertEqual(update["LambdaConfig"]["PreSignUp"], self.pre_sign_up)
+        for each in words:
+            self.assertIn(each, done.stderr)
+
+    def test_pool_that_fits_gets_four_triggers(self):
+        self.create_client(*CODE_FLOWS, AuthSessionValidity=7)
+        done, [update] = self.attach_by_code()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(update["LambdaConfig"], {**self.triggers, "PreSignUp": self.pre_sign_up})
+        self.assertEqual(update["Policies"]["PasswordPolicy"]["MinimumLength"], 20)
+        for words in ["Ways around", "warning", "sends no codes"]:
+            self.assertNotIn(words, done.stderr)
+
+    def test_attaching_again_changes_nothing(self):
+        self.create_client(*CODE_FLOWS, AuthSessionValidity=7)
+        four = {**self.triggers, "PreSignUp": self.pre_sign_up}
+        done, [update] = self.attach_by_code(lambda pool: pool.update(LambdaConfig=dict(four)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(update["LambdaConfig"], four)
+        self.assertNotIn("warning", done.stderr)
+
+    def test_flow_that_asks_for_no_code_is_refused(self):
+        for flow in ["ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_AUTH"]:
+            client = self.create_client(flow, *CODE_FLOWS)
+            self.assert_found(silent, f'app client {client} ("theirs") allows {flow}, which asks')
+
+    def test_managed_login_and_federation_are_refused(self):
+        clients = [self.create_client(*CODE_FLOWS) for _ in range(2)]
+        providers = dict(zip(clients, [["COGNITO"], ["Google", "Corporate"]]))
+
+        def change(client):
+            client["AllowedOAuthFlowsUserPoolClient"] = True
+            client["AllowedOAuthFlows"] = ["code"]
+            client["SupportedIdentityProviders"] = providers[client["ClientId"]]
+
+        managed, federated = (f'app client {client} ("theirs") signs in ' for client in clients)
+        managed += "on managed login pages"
+        federated += "with Google, Corporate, which ask for no code"
+        self.assert_found(silent, managed, federated, change_client=change)
+        # Without sign-up by code, another provider's users are no concern of the functions.
+        with in_front_of(self.local.url, silent, change_client=change) as url:
+            done = self.attach_as(PASSWORDLESS, url=url, answer="n\n")
+        self.assertIn(managed, done.stderr)
+        self.assertNotIn("Google", done.stderr)
+
+    def test_mfa_is_refused(self):
+        self.assert_found(lambda pool: pool.update(MfaConfiguration="OPTIONAL"), "MfaConfiguration is")
+
+    def test_recovery_by_any_medium_is_refused(self):
+        for name, media, words in [
+            ("verified_email", "SMS", "where Cognito sends codes of its own"),
+            ("verified_phone_number", "EMAIL", "where Cognito sends codes of its own"),
+            ("verified_email", "EMAIL", "and codes go there, too"),
+        ]:
+            def change(pool):
+                recovery = {"RecoveryMechanisms": [{"Name": name, "Priority": 1}]}
+                pool["AccountRecoverySetting"] = recovery
+
+            done, updates = self.attach_by_code(change, [*BY_CODE, "--media", media])
+            self.assert_refused(done, f"(AccountRecoverySetting) has {name}, {words}")
+            self.assertEqual(updates, [])
+        # What is not set is by both.
+        self.assert_found(
+            lambda pool: pool.pop("AccountRecoverySetting"), "verified_phone_number", "verified_email"
+        )
+
+    def test_codes_of_cognitos_own_are_refused_with_the_command_that_ends_them(self):
+        both = ["phone_number", "email"]
+
+        def change(pool):
+            pool["AutoVerifiedAttributes"] = both
+            pool["UserAttributeUpdateSettings"] = {"AttributesRequireVerificationBeforeUpdate": both}
+            pool["AccountRecoverySetting"] = {
+                "RecoveryMechanisms": [{"Name": "verified_email", "Priority": 1}]
+            }
+
+        self.assert_found(change, "AutoVerifiedAttributes has phone_number and email, so that")
+        done, _ = self.attach_by_code(change)
+        self.assertIn("So that Cognito sends no codes of its own:", done.stderr)
+        [command] = [line for line in done.stderr.splitlines() if line.startswith("  aws ")]
+        updates = []
+        with in_front_of(self.local.url, change, updates=updates) as url:
+            mended = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", command],
+                env=self.environment(url),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=SCRIPT_LIMIT,
+            )
+        self.assertEqual(mended.returncode, 0, mended.stderr)
+        [update] = updates
+        self.assertEqual(update["UserPoolId"], self.pool)
+        self.assertEqual(update["AutoVerifiedAttributes"], [])
+        before = {"AttributesRequireVerificationBeforeUpdate": []}
+        self.assertEqual(update["UserAttributeUpdateSettings"], before)
+        self.assertEqual(update["AccountRecoverySetting"], ADMIN_ONLY)
+        # All else stays.
+        pool = self.describe(self.pool)
+        for name in ["DeletionProtection", "Policies", "EmailVerificationSubject"]:
+            self.assertEqual(update[name], pool[name])
+
+    def test_what_does_not_fit_is_warned_of(self):
+        self.create_client(*CODE_FLOWS, AuthSessionValidity=7)
+        caller = {"SnsCallerArn": "arn:aws:iam::123456789012:role/theirs", "ExternalId": "theirs"}
+
+        def change(pool):
+            pool["SmsConfiguration"] = caller
+            pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] = True
+
+        done, [update] = self.attach_by_code(change)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(update["SmsConfiguration"], caller)
+        self.assertIn("warning: the pool has SmsConfiguration", done.stderr)
+        self.assertIn("warning: nobody can sign up", done.stderr)
+        self.assertEqual(done.stderr.count("warning"), 2)
+        self.assertNotIn("Ways around", done.stderr)
+
+    def test_trigger_of_the_pools_own_is_kept_and_told_of(self):
+        theirs = "arn:aws:lambda:us-east-1:123456789012:function:theirs"
+        self.create_client(*CODE_FLOWS, AuthSessionValidity=7)
+        had = {"PreSignUp": theirs, "PostConfirmation": theirs}
+        done, [update] = self.attach_by_code(lambda pool: pool.update(LambdaConfig=dict(had)))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(update["LambdaConfig"], {**self.triggers, **had})
+        for words in [
+            f"warning: the pool has a PreSignUp trigger already, which is kept: {theirs}",
+            f"that function must invoke {self.pre_sign_up}",
+            "must never set autoVerifyEmail or autoVerifyPhone",
+        ]:
+            self.assertIn(words, done.stderr)
+
+    def test_functions_of_another_sign_up_are_refused(self):
+        for sign_up in ["cognito", "closed"]:
+            done, updates = self.attach_by_code(options=[*BY_CODE, "--sign-up", sign_up])
+            self.assert_refused(done, "PRE-SIGN-UP-ARN is for SIGN_UP=code", f"is {sign_up}")
+            self.assertEqual(updates, [])
+        for options in [[], ["--force"]]:
+            options = [*BY_CODE, "--sign-in", "second-factor", *options]
+            done, updates = self.attach_by_code(options=options)
+            self.assert_refused(done, "it would set the first factor aside")
+            self.assertEqual(updates, [])
+
+    def test_functions_without_the_trigger_are_warned_of(self):
+        done = self.attach_as(BY_CODE)
+        self.assert_attached(done)
+        self.assertIn("warning: SIGN_UP is code, but no PRE-SIGN-UP-ARN is given", done.stderr)
+
+    def test_pool_open_for_sign_up_is_told_if_it_is_closed(self):
+        for only, told in [(False, True), (True, False)]:
+            def change(pool):
+                pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] = only
+
+            with in_front_of(self.local.url, change) as url:
+                options = [*PASSWORDLESS, "--sign-up", "closed"]
+                done = self.attach_as(options, url=url, answer="n\n")
+            self.assertEqual("SIGN_UP is closed, but the pool lets" in done.stderr, told)
+
+    def detach(self, *arguments, had):
+        updates = []
+        config = {**self.triggers, "PreSignUp": had}
+        with in_front_of(
+            self.local.url, lambda pool: pool.update(LambdaConfig=config), updates=updates
+        ) as url:
+            done = self.attach("--detach", *arguments, url=url)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        [update] = updates
+        return update["LambdaConfig"], done.stderr
+
+    def test_detach_takes_off_the_named_trigger_alone(self):
+        left, said = self.detach(self.pre_sign_up, had=self.pre_sign_up)
+        self.assertEqual(left, {})
+        self.assertNotIn("is kept", said)
+        theirs = "arn:aws:lambda:us-east-1:123456789012:function:theirs"
+        for arguments, had in [([self.pre_sign_up], theirs), ([], self.pre_sign_up), ([], theirs)]:
+            left, said = self.detach(*arguments, had=had)
+            self.assertEqual(left, {"PreSignUp": had})
+            self.assertIn(f"The PreSignUp trigger is kept: {had}", said)
+
+
 class Sessions(AttachTest):
     def warnings(self, lifetime):
         options = [*SECOND_FACTOR, "--code-lifetime", str(lifetime)]
@@ -389,14 +616,38 @@ class AwsCli(AttachTest):
 class Settings(AttachTest):
     """Without options, it takes the functions' own settings."""
 
-    def functions(self, define=None, create=None):
-        triggers = ("DefineAuthChallenge", "CreateAuthChallenge")
-        names = [self.triggers[trigger].split(":")[-1] for trigger in triggers]
-        return dict(zip(names, (define or {}, create or {})))
+    def functions(self, define=None, create=None, verify=None, pre_sign_up=None):
+        arns = [*self.triggers.values(), self.pre_sign_up]
+        given = [each or {} for each in (define, create, verify, pre_sign_up)]
+        return {arn.split(":")[-1]: each for arn, each in zip(arns, given)}
 
-    def said(self, functions, options=()):
+    def with_variables(self, **variables):
+        return {"Environment": {"Variables": variables}}
+
+    def said(self, functions, options=(), pre_sign_up=()):
         with in_front_of(self.local.url, lambda _: None, functions) as url:
-            return self.attach_as(options, url=url, answer="n\n").stderr
+            arns = [*self.triggers.values(), *pre_sign_up]
+            return self.attach(*options, *arns, url=url, answer="n\n").stderr
+
+    def test_sign_up_is_read_from_every_function(self):
+        code = self.with_variables(SIGN_UP="code")
+        said = self.said(self.functions(code, code, code))
+        self.assertIn("warning: SIGN_UP is code, but no PRE-SIGN-UP-ARN", said)
+        self.assertIn("Change them?", said)
+        said = self.said(self.functions(code, code, code, code), pre_sign_up=[self.pre_sign_up])
+        self.assertIn("in passwordless mode with SIGN_UP=code", said)
+        self.assertNotIn("PRE-SIGN-UP-ARN", said)
+        # One that differs; what is not set is cognito.
+        for number in range(4):
+            functions = [code] * 4
+            functions[number] = self.with_variables(SIGN_UP="")
+            said = self.said(self.functions(*functions), pre_sign_up=[self.pre_sign_up])
+            self.assertIn("must be the same for all functions, and is code and cognito", said)
+            self.assertNotIn("Change them?", said)
+        said = self.said(self.functions(), pre_sign_up=[self.pre_sign_up])
+        self.assertIn("PRE-SIGN-UP-ARN is for SIGN_UP=code, and SIGN_UP of the functions is cognito", said)
+        self.assertNotIn("Change them?", said)
+        self.assertEqual(self.saved(), [])
 
     def test_settings_are_read_from_the_functions(self):
         client = self.create_client("ALLOW_USER_SRP_AUTH", *CODE_FLOWS, AuthSessionValidity=5)
@@ -418,10 +669,16 @@ class Settings(AttachTest):
         self.assertIn("in passwordless mode", said)
         self.assertIn("after 300 seconds", said)
 
-    def test_settings_that_cannot_be_read_must_be_said(self):
+    def test_settings_that_cannot_be_read_must_be_given(self):
         denied = {"Environment": {"Error": {"ErrorCode": "AccessDeniedException", "Message": "no"}}}
-        for functions in [{}, self.functions(define=denied), self.functions(create=denied)]:
-            said = self.said(functions)
-            self.assertIn("cannot read the functions' settings; say them", said)
+        for functions in [
+            {},
+            self.functions(define=denied),
+            self.functions(create=denied),
+            self.functions(verify=denied),
+            self.functions(pre_sign_up=denied),
+        ]:
+            said = self.said(functions, pre_sign_up=[self.pre_sign_up])
+            self.assertIn("cannot read the functions' settings; set --sign-in, --sign-up,", said)
             self.assertNotIn("Change them?", said)
         self.assertEqual(self.saved(), [])
