@@ -243,8 +243,10 @@ async fn unsupported_events_do_not_end_the_function() {
             for text in texts {
                 assert_eq!(invoke(&t.functions, trigger, text).await, Err("INTERNAL".to_owned()));
             }
-            for event in ["define-first-round", "create-first-round", "verify-nulls", "pre-sign-up-email"]
-                .map(event) {
+            for event in
+                ["define-first-round", "create-first-round", "verify-nulls", "pre-sign-up-email"]
+                    .map(event)
+            {
                 let answer = invoke(&t.functions, trigger, &event.to_string()).await;
                 let own = event["triggerSource"].as_str().unwrap().starts_with(trigger.name());
                 assert_eq!(answer.is_ok(), own);

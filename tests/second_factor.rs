@@ -71,7 +71,7 @@ async fn start_srp(
 
 /// The ways of a client that knows the password, and nothing of the codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PasswordFlow {
+pub(crate) enum PasswordFlow {
     /// `CUSTOM_AUTH` with `SRP_A`.
     Custom,
     /// `CUSTOM_AUTH` without a password.
@@ -87,7 +87,7 @@ enum PasswordFlow {
 }
 
 impl PasswordFlow {
-    const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Custom,
         Self::CustomAlone,
         Self::Srp,
@@ -107,7 +107,7 @@ impl PasswordFlow {
     }
 
     /// Does the password alone give tokens?
-    async fn gives_tokens(self, t: &Context, client_id: &str) -> bool {
+    pub(crate) async fn gives_tokens(self, t: &Context, client_id: &str, password: &str) -> bool {
         let initiate = |flow: AuthFlowType| {
             t.cognito
                 .initiate_auth()
@@ -118,7 +118,7 @@ impl PasswordFlow {
         match self {
             Self::Custom => {
                 let reply =
-                    start_srp(t, AuthFlowType::CustomAuth, client_id, PHONE, PASSWORD).await;
+                    start_srp(t, AuthFlowType::CustomAuth, client_id, PHONE, password).await;
                 reply.is_ok_and(|reply| reply.authentication_result.is_some())
             }
             Self::CustomAlone => {
@@ -127,12 +127,12 @@ impl PasswordFlow {
             }
             Self::Srp => {
                 let reply =
-                    start_srp(t, AuthFlowType::UserSrpAuth, client_id, PHONE, PASSWORD).await;
+                    start_srp(t, AuthFlowType::UserSrpAuth, client_id, PHONE, password).await;
                 reply.is_ok_and(|reply| reply.authentication_result.is_some())
             }
             Self::Password => {
                 let request = initiate(AuthFlowType::UserPasswordAuth);
-                let reply = request.auth_parameters("PASSWORD", PASSWORD).send().await;
+                let reply = request.auth_parameters("PASSWORD", password).send().await;
                 reply.is_ok_and(|reply| reply.authentication_result.is_some())
             }
             Self::AdminPassword => {
@@ -140,7 +140,7 @@ impl PasswordFlow {
                 let request = request.auth_flow(AuthFlowType::AdminUserPasswordAuth);
                 let request = request.user_pool_id(DEFAULT_POOL_ID);
                 let request = request.auth_parameters("USERNAME", PHONE);
-                let reply = request.auth_parameters("PASSWORD", PASSWORD).send().await;
+                let reply = request.auth_parameters("PASSWORD", password).send().await;
                 reply.is_ok_and(|reply| reply.authentication_result.is_some())
             }
             Self::Refresh => {
@@ -172,7 +172,7 @@ async fn password_alone_gives_tokens_only_through_flows_that_ask_no_code() {
             let client = create.send().await.unwrap().user_pool_client.unwrap();
             for flow in PasswordFlow::ALL {
                 let has_side_door = flow.side_door().is_some_and(|flow| allowed.contains(&flow));
-                let tokens = flow.gives_tokens(t, client.client_id().unwrap()).await;
+                let tokens = flow.gives_tokens(t, client.client_id().unwrap(), PASSWORD).await;
                 assert_eq!(tokens, has_side_door, "{flow:?} with {allowed:?}");
                 // The template's client: nothing but the custom challenge.
                 assert!(!tokens || allowed.len() > 2);

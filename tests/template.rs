@@ -7,8 +7,9 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use pre_sign_up::PreSignUp;
 use saphyr::{LoadableYamlNode as _, Yaml};
-use settings::{CodeSettings, LedgerSettings, Lookup, SettingError};
+use settings::{CodeSettings, LedgerSettings, Lookup, Modes, SettingError};
 use trigger::Metrics;
 
 const TEMPLATE: &str = include_str!("../template.yaml");
@@ -21,12 +22,13 @@ const OF_LAMBDA: &str = "AWS_";
 const OWN_WORDS: &str = "MESSAGE_";
 
 /// Stands for what the stack makes or the operator must say.
-const VALUES: [(&str, &str); 6] = [
+const VALUES: [(&str, &str); 7] = [
     ("CODE_KEY", "an example key of some 40 different bytes"),
     ("EMAIL_FROM", "Example <sign-in@example.com>"),
     ("LEDGER_KEY", "another example key of some 40 different bytes"),
     ("LEDGER_TABLE", "ledger"),
     ("METRICS_NAMESPACE", "Passwordless/sign-in"),
+    ("SIGN_UP", "cognito"),
     ("SMS_COUNTRIES", "US,CA"),
 ];
 
@@ -35,21 +37,24 @@ type Variables = BTreeMap<String, String>;
 /// A function: its name in the template, and its reading of all settings, as a text.
 type Function = (&'static str, fn(&Lookup<'_>) -> Result<String, SettingError>);
 
-const FUNCTIONS: [Function; 3] = [
+const FUNCTIONS: [Function; 4] = [
     ("DefineAuthChallenge", |lookup| {
-        Ok(format!("{:?}", (define_auth_challenge::read(lookup)?, Metrics::read(lookup)?)))
+        Ok(format!("{:?}", (define_auth_challenge::read(lookup)?, of_all(lookup)?)))
     }),
     ("CreateAuthChallenge", |lookup| {
-        Ok(format!(
-            "{:?}",
-            (create_auth_challenge::Settings::read(lookup)?, Metrics::read(lookup)?)
-        ))
+        Ok(format!("{:?}", (create_auth_challenge::Settings::read(lookup)?, of_all(lookup)?)))
     }),
     ("VerifyAuthChallenge", |lookup| {
         let ledger = LedgerSettings::read(lookup)?;
-        Ok(format!("{:?}", (CodeSettings::read(lookup)?, ledger, Metrics::read(lookup)?)))
+        Ok(format!("{:?}", (CodeSettings::read(lookup)?, ledger, of_all(lookup)?)))
     }),
+    ("PreSignUp", |lookup| Ok(format!("{:?}", (PreSignUp::read(lookup)?, of_all(lookup)?)))),
 ];
+
+/// What every function reads.
+fn of_all(lookup: &Lookup<'_>) -> Result<(Modes, Metrics), SettingError> {
+    Ok((Modes::read(lookup)?, Metrics::read(lookup)?))
+}
 
 /// The template.
 struct Template(Yaml<'static>);

@@ -1,6 +1,5 @@
 //! A running `local`: which service a request reaches, and what is published.
 
-
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Request};
 use bytes::Bytes;
