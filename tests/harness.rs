@@ -11,6 +11,7 @@ use aws_sdk_cognitoidentityprovider::error::ProvideErrorMetadata;
 use aws_sdk_cognitoidentityprovider::error::SdkError;
 use aws_sdk_cognitoidentityprovider::operation::initiate_auth::InitiateAuthOutput;
 use aws_sdk_cognitoidentityprovider::operation::respond_to_auth_challenge::RespondToAuthChallengeOutput;
+use aws_sdk_cognitoidentityprovider::operation::sign_up::SignUpOutput;
 use aws_sdk_cognitoidentityprovider::types::{AttributeType, AuthFlowType, ChallengeNameType};
 use local::lambda::{Capture, Functions, Outcome, Output, Progress, Trigger};
 use local::outbox::{Message, Outbox};
@@ -208,10 +209,15 @@ impl Context {
     /// Signs `name` (a phone number or an email address) up. Nothing is sent, nothing verified.
     pub(crate) async fn sign_up(&self, name: &str) {
         let before = self.messages().len();
-        let sign_up = self.cognito.sign_up().client_id(DEFAULT_CLIENT_ID).username(name);
-        let output = sign_up.password(PASSWORD).send().await.unwrap();
+        let output = self.try_sign_up(name).await.unwrap();
         assert!(output.user_confirmed && output.code_delivery_details.is_none());
         assert_eq!(self.messages().len(), before, "signing up sends nothing");
+    }
+
+    /// Asks to sign `name` up.
+    pub(crate) async fn try_sign_up(&self, name: &str) -> Result<SignUpOutput, Refused> {
+        let sign_up = self.cognito.sign_up().client_id(DEFAULT_CLIENT_ID).username(name);
+        sign_up.password(PASSWORD).send().await.map_err(refused)
     }
 
     /// Creates a confirmed user with these attributes as an administrator does; nothing is sent.

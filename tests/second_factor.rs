@@ -47,7 +47,9 @@ async fn start_srp(
     let start = start.client_id(client_id).auth_parameters("USERNAME", name);
     let start = start.auth_parameters("CHALLENGE_NAME", "SRP_A");
     let reply = start.auth_parameters("SRP_A", client.srp_a()).send().await.map_err(refused)?;
-    assert_eq!(reply.challenge_name, Some(ChallengeNameType::PasswordVerifier));
+    if reply.challenge_name != Some(ChallengeNameType::PasswordVerifier) {
+        return Err((format!("{:?}", reply.challenge_name), "no password is asked for".to_owned()));
+    }
     let parameters = reply.challenge_parameters.unwrap();
     let challenge = srp::Challenge {
         pool: DEFAULT_POOL_ID.split_once('_').unwrap().1,

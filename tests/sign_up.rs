@@ -114,9 +114,7 @@ async fn password_of_whoever_signed_the_number_up_first_is_worth_nothing() {
         let stranger = t.messages().len();
 
         // The owner signs up or in.
-        let again = t.cognito.sign_up().client_id(DEFAULT_CLIENT_ID).username(PHONE);
-        let error = again.password(PASSWORD).send().await.map_err(refused).unwrap_err();
-        assert_eq!(error.0, "UsernameExistsException");
+        assert_eq!(t.try_sign_up(PHONE).await.unwrap_err().0, "UsernameExistsException");
         let (challenge, code) = t.start_and_read(PHONE).await;
         t.answer(&challenge, &code).await.unwrap().access_token();
         assert_eq!(t.messages().len(), stranger + 1);
@@ -371,9 +369,7 @@ async fn administrators_users_with_both_contacts_unverified_get_no_code() {
 #[tokio::test(flavor = "multi_thread")]
 async fn closed_pool_creates_nobody() {
     run_test(Setup::with(&[("SIGN_UP", "closed")]), async |t| {
-        let sign_up = t.cognito.sign_up().client_id(DEFAULT_CLIENT_ID).username(PHONE);
-        let error = sign_up.password(PASSWORD).send().await.map_err(refused).unwrap_err();
-        assert_eq!(error.0, "NotAuthorizedException");
+        assert_eq!(t.try_sign_up(PHONE).await.unwrap_err().0, "NotAuthorizedException");
         assert_eq!((users(t).await, t.messages().len()), (0, 0));
     })
     .await;
