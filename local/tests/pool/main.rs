@@ -8,6 +8,7 @@ mod custom_auth;
 mod declared;
 mod harness;
 mod lambda_faults;
+mod marking;
 mod messages;
 mod passwords;
 mod pre_sign_up;
