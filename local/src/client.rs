@@ -7,7 +7,9 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::user_pool::PasswordPolicy;
 
 /// Why a call gave no result.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +66,32 @@ impl Client {
         }
     }
 
+    /// The first half of "sign in or up": signs `username` up with a random password, which nobody knows
+    /// and nobody uses. Returns the response, or none where the user exists already.
+    ///
+    /// # Errors
+    /// When it is refused for another reason or nothing answers.
+    pub async fn sign_up_if_new(
+        &self,
+        client_id: &str,
+        username: &str,
+    ) -> Result<Option<Value>, ClientError> {
+        let user = json!({
+            "ClientId": client_id,
+            "Username": username,
+            "Password": random_password(),
+        });
+        match self.call("SignUp", &user).await {
+            Ok(reply) => Ok(Some(reply)),
+            Err(ClientError::Refused { exception, .. })
+                if exception == "UsernameExistsException" =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Gets `path`.
     ///
     /// # Errors
@@ -89,5 +117,28 @@ impl Client {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&body).map_err(|error| no_answer(error.to_string()))
+    }
+}
+
+/// A password that meets Cognito's default policy.
+#[expect(clippy::disallowed_methods, reason = "where this client gets its randomness from")]
+fn random_password() -> String {
+    const LENGTH: usize = 40;
+    let policy = PasswordPolicy { minimum_length: LENGTH, ..PasswordPolicy::default() };
+    policy.generate(&mut rand::rng())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_passwords_meet_the_default_policy_and_differ() {
+        let passwords = [random_password(), random_password()];
+        assert_ne!(passwords[0], passwords[1]);
+        for password in passwords {
+            assert_eq!(password.len(), 40);
+            assert_eq!(PasswordPolicy::default().check(&password), Ok(()));
+        }
     }
 }

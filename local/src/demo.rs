@@ -1,13 +1,14 @@
-//! The demo: a user signs up and signs in with a code by SMS, after one wrong answer. Each step
-//! prints what it does, the message that the phone received, and the result; the first unexpected
-//! result ends the demo with an error.
+//! The demo: a new user signs up and in with one code by SMS, after one wrong answer. Each step prints
+//! what it does, the message that the phone received, and the result; the first unexpected result ends
+//! the demo with an error. Where Cognito confirms users, the user types its code, too; where sign-up is
+//! closed, an administrator creates the user.
 
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use crate::client::{Client, ClientError};
-use crate::user_pool::DEFAULT_CLIENT_ID;
+use crate::user_pool::{DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SignUpMode};
 
 /// An example: Japan reserves no numbers for examples, and nothing leaves this machine.
 const PHONE_NUMBER: &str = "+819012345678";
@@ -26,18 +27,36 @@ pub enum DemoError {
     Write(#[from] io::Error),
 }
 
-/// Runs the demo against the `local` that `client` calls, and prints it to `out`.
+/// Runs the demo against the `local` that `client` calls, whose users come by `sign_up`, and prints it
+/// to `out`.
 ///
 /// # Errors
 /// When any step has an unexpected result.
-pub async fn demo(client: &Client, out: &mut impl Write) -> Result<(), DemoError> {
+pub async fn demo(
+    client: &Client,
+    sign_up: SignUpMode,
+    out: &mut impl Write,
+) -> Result<(), DemoError> {
     let mut demo = Demo { client, out, steps: 0, read: 0 };
-    demo.sign_up().await?;
+    let end = match sign_up {
+        SignUpMode::Code => {
+            demo.sign_up().await?;
+            "Signed up and in with one SMS, and without a password."
+        }
+        SignUpMode::Cognito => {
+            demo.sign_up_with_confirmation().await?;
+            "Signed in with one SMS, and without a password."
+        }
+        SignUpMode::Closed => {
+            demo.create_user().await?;
+            "Signed in with one SMS, and without a password."
+        }
+    };
     let session = demo.start().await?;
     let session = demo.mistype(session).await?;
     let access_token = demo.answer(session).await?;
     demo.show_user(&access_token).await?;
-    writeln!(demo.out, "\nSigned in with one SMS, and without a password.")?;
+    writeln!(demo.out, "\n{end}")?;
     Ok(())
 }
 
@@ -57,15 +76,19 @@ struct Session {
 }
 
 impl<W: Write> Demo<'_, W> {
+    /// Signs up. The user is confirmed at once, and nothing is sent.
     async fn sign_up(&mut self) -> Result<(), DemoError> {
-        self.step("Sign up with a phone number", "SignUp")?;
-        let user = json!({
-            "ClientId": DEFAULT_CLIENT_ID,
-            "Username": PHONE_NUMBER,
-            // Cognito requires one. It is never used.
-            "Password": "Unused-and-forgotten-1",
-        });
-        let reply = self.client.call("SignUp", &user).await?;
+        self.step("Sign up with a phone number and a random password", "SignUp")?;
+        let reply = self.new_user().await?;
+        check(reply.get("UserConfirmed") == Some(&Value::Bool(true)), "the user is not confirmed")?;
+        check(self.outbox().await?.is_empty(), "signing up sent a message")?;
+        self.print("confirmed, not verified, and no message sent")
+    }
+
+    /// Signs up, and confirms with the code that Cognito sends.
+    async fn sign_up_with_confirmation(&mut self) -> Result<(), DemoError> {
+        self.step("Sign up with a phone number and a random password", "SignUp")?;
+        let reply = self.new_user().await?;
         check(reply.get("UserConfirmed") == Some(&Value::Bool(false)), "the user is confirmed")?;
         let code = self.read_message().await?;
 
@@ -77,6 +100,26 @@ impl<W: Write> Demo<'_, W> {
         });
         self.client.call("ConfirmSignUp", &confirmation).await?;
         self.print("confirmed")
+    }
+
+    /// The response of SignUp for the demo's user, who must be new.
+    async fn new_user(&self) -> Result<Value, DemoError> {
+        let reply = self.client.sign_up_if_new(DEFAULT_CLIENT_ID, PHONE_NUMBER).await?;
+        reply.ok_or(DemoError::Unexpected("the user exists already"))
+    }
+
+    /// Creates the user as an administrator does, who knows the number.
+    async fn create_user(&mut self) -> Result<(), DemoError> {
+        self.step("Create a user with a phone number, as an administrator", "AdminCreateUser")?;
+        let user = json!({
+            "UserPoolId": DEFAULT_POOL_ID,
+            "Username": PHONE_NUMBER,
+            "MessageAction": "SUPPRESS",
+            "UserAttributes": [{ "Name": "phone_number_verified", "Value": "true" }],
+        });
+        self.client.call("AdminCreateUser", &user).await?;
+        check(self.outbox().await?.is_empty(), "creating the user sent a message")?;
+        self.print("created, and no message sent")
     }
 
     async fn start(&mut self) -> Result<Session, DemoError> {

@@ -12,6 +12,7 @@ use local::client::Client;
 use local::protocol::arn::REGION;
 use local::user_pool::{
     ANY_FLOW_CLIENT_ID, DEFAULT_CLIENT_ID, DEFAULT_POOL_ID, SECRET_CLIENT_ID, SECRET_CLIENT_SECRET,
+    SignUpMode,
 };
 use local::{Config, Local, Source};
 use tokio::net::TcpListener;
@@ -85,13 +86,14 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         // The demo prints the steps; the functions log only warnings and errors.
         variables.entry("AWS_LAMBDA_LOG_LEVEL".to_owned()).or_insert("WARN".to_owned());
     }
+    let sign_up = local::settings::sign_up(&variables);
     let config = Config { source, variables, state: arguments.state, ..Config::default() };
     let mut stop = StopSignals::new()?;
     let local = tokio::select! {
         local = Local::start(listener, config) => local?,
         () = stop.wait() => return Ok(()),
     };
-    if demo { run_demo(local, stop).await } else { serve(local, stop).await }
+    if demo { run_demo(local, sign_up, stop).await } else { serve(local, stop).await }
 }
 
 async fn serve(local: Local, mut stop: StopSignals) -> Result<(), Box<dyn Error>> {
@@ -100,7 +102,11 @@ async fn serve(local: Local, mut stop: StopSignals) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-async fn run_demo(local: Local, mut stop: StopSignals) -> Result<(), Box<dyn Error>> {
+async fn run_demo(
+    local: Local,
+    sign_up: SignUpMode,
+    mut stop: StopSignals,
+) -> Result<(), Box<dyn Error>> {
     let client = Client::new(local.url());
     let (end, ended) = oneshot::channel();
     let server = tokio::spawn(local.serve(async move {
@@ -109,7 +115,7 @@ async fn run_demo(local: Local, mut stop: StopSignals) -> Result<(), Box<dyn Err
             () = stop.wait() => {}
         }
     }));
-    let result = local::demo::demo(&client, &mut io::stdout()).await;
+    let result = local::demo::demo(&client, sign_up, &mut io::stdout()).await;
     // The server may have ended by itself, on a signal.
     let _ = end.send(());
     server.await??;

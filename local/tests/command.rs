@@ -73,16 +73,52 @@ fn children(pid: u32) -> Vec<String> {
     children.split_whitespace().map(str::to_owned).collect()
 }
 
-#[test]
-fn demo_signs_in_and_exits_with_0() {
-    let (status, out, err) = Running::start(&["demo"], &[]).finish(START_LIMIT);
-    assert_eq!(status, Some(0), "{out}{err}");
-    let texts = out.matches("[phone]").count();
-    assert_eq!(texts, 2, "one text to sign up, one to sign in: {out}");
-    for line in ["attempts left", "phone_number_verified = true", "Signed in with one SMS"] {
-        assert!(out.contains(line), "{line:?} is missing: {out}");
+/// Plays the demo with these variables: so many messages, and what else it prints.
+fn play_demo(variables: &[(&str, &str)], messages: usize, lines: &[&str]) {
+    let (status, out, err) = Running::start(&["demo"], variables).finish(START_LIMIT);
+    assert_eq!(status, Some(0), "{variables:?}: {out}{err}");
+    assert_eq!(out.matches("[phone]").count(), messages, "{variables:?}: {out}");
+    for line in ["attempts left", "phone_number_verified = true"].iter().chain(lines) {
+        assert!(out.contains(line), "{variables:?}: {line:?} is missing: {out}");
     }
-    assert!(!err.contains("error"), "{err}");
+    assert!(!err.contains("error"), "{variables:?}: {err}");
+}
+
+#[test]
+fn demo_signs_up_and_in_with_one_message() {
+    for variables in [&[][..], &[("SIGN_UP", "code")]] {
+        let lines = ["confirmed, not verified", "Signed up and in with one SMS"];
+        play_demo(variables, 1, &lines);
+    }
+}
+
+#[test]
+fn demo_of_cognitos_own_sign_up_takes_two_messages() {
+    play_demo(&[("SIGN_UP", "cognito")], 2, &["(ConfirmSignUp)", "Signed in with one SMS"]);
+}
+
+#[test]
+fn demo_of_closed_sign_up_starts_with_an_administrator() {
+    play_demo(&[("SIGN_UP", "closed")], 1, &["(AdminCreateUser)", "Signed in with one SMS"]);
+}
+
+#[test]
+fn sign_up_that_the_functions_refuse_is_reported_once() {
+    for (variables, expected) in [
+        (
+            &[("SIGN_UP", "code"), ("SIGN_IN", "second-factor")][..],
+            "SIGN_UP is code, which SIGN_IN=second-factor does not allow",
+        ),
+        (&[("SIGN_UP", "open")], "SIGN_UP is not one of"),
+    ] {
+        for arguments in [&["--port", "0"][..], &["demo"]] {
+            let (status, out, err) = Running::start(arguments, variables).finish(START_LIMIT);
+            assert_eq!(status, Some(1), "{variables:?}: {out}{err}");
+            assert_eq!(err.matches(expected).count(), 1, "{variables:?}: {err}");
+            assert!(!err.contains("panicked"), "{err}");
+            assert_eq!(out, "", "nothing on standard output");
+        }
+    }
 }
 
 #[test]
@@ -108,7 +144,7 @@ fn server_prints_its_settings_and_stops_cleanly_on_sigterm() {
     assert_eq!(value("CLIENT_ID"), "localclient000000000000000");
     assert_eq!(value("CLIENT_ID_ANY_FLOW"), "localanyflowclient00000000");
     let functions = children(pid);
-    assert_eq!(functions.len(), 3, "one process each: {functions:?}");
+    assert_eq!(functions.len(), 4, "one process each: {functions:?}");
 
     let terminated = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().unwrap();
     assert!(terminated.success());

@@ -107,6 +107,24 @@ async fn sign_in(client: &Client, phone: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sign_up_of_an_existing_user_is_not_an_error() {
+    let client = Client::new(start().await);
+    let sign_up = async |name: &str| client.sign_up_if_new(DEFAULT_CLIENT_ID, name).await;
+    let reply = sign_up(SECRET_NUMBER).await.unwrap().unwrap();
+    assert_eq!(reply["UserConfirmed"], true);
+    // The second sign-up changes nothing, and both sign in.
+    assert_eq!(sign_up(SECRET_NUMBER).await.unwrap(), None);
+    let of = json!({ "UserPoolId": DEFAULT_POOL_ID, "Username": SECRET_NUMBER });
+    assert_eq!(call(&client, "AdminGetUser", of).await["Username"], reply["UserSub"]);
+    assert!(sign_in(&client, SECRET_NUMBER).await.is_string());
+    let Err(ClientError::Refused { exception, .. }) = sign_up("nobody").await else {
+        panic!("not a phone number and not an email address");
+    };
+    assert_eq!(exception, "InvalidParameterException");
+    assert_eq!(client.get("/_local/outbox").await.unwrap(), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_concurrent_clients_sign_in_as_themselves() {
     const CLIENTS: usize = 200;
     let url = start().await;
