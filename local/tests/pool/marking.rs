@@ -77,6 +77,27 @@ async fn sub_names_the_user_in_every_kind_of_pool() {
     }
 }
 
+#[tokio::test]
+async fn user_name_that_is_another_users_sub_comes_first() {
+    let world = World::with(|settings| {
+        let mut config = PoolConfig::new("us-east-1_Kind", "kind");
+        config.user_names = UserNames::Chosen { aliases: Contact::ALL.into() };
+        let clients = vec![Client::new("kindclient", "kind")];
+        settings.pools.push(NewPool { config, clients, signing_key: SigningKey::new() });
+    });
+    let sign_up = async |name: &str| {
+        let body = json!({ "ClientId": "kindclient", "Username": name, "Password": PASSWORD });
+        world.ok("SignUp", body).await["UserSub"].as_str().unwrap().to_owned()
+    };
+    let sub = sign_up("maya").await;
+    let other = sign_up(&sub).await;
+    assert_ne!(sub, other);
+    let of = json!({ "UserPoolId": "us-east-1_Kind", "Username": sub });
+    let user = world.ok("AdminGetUser", of).await;
+    // Whoever asks by `sub` sees in the response that this is another user.
+    assert_eq!(attribute(&user, "sub"), Some(other));
+}
+
 /// The claims of a token.
 fn claims(token: &Value) -> Value {
     let payload = token.as_str().unwrap().split('.').nth(1).unwrap();
