@@ -340,7 +340,7 @@ async fn failed_start_is_reported_and_retried_once_per_call() {
     assert_eq!(
         error,
         "create-auth-challenge did not start: Runtime.ExitError: Error: Runtime exited with \
-         error: exit status 1; it said: CODE_KEY: missing"
+         error: exit status 1; its output: CODE_KEY: missing"
     );
     let (error_type, message) = function_error(setup.call(json!([])).await);
     assert_eq!(error_type, "Runtime.ExitError");

@@ -297,8 +297,11 @@ impl InstancePool {
         };
         // Including its last lines, which have the reason.
         member.instance.end().await;
-        let said = member.instance.start_up_output();
-        Err(failed(if said.is_empty() { reason } else { format!("{reason}; it said: {said}") }))
+        let output = member.instance.start_up_output();
+        Err(failed(match output.as_str() {
+            "" => reason,
+            output => format!("{reason}; its output: {output}"),
+        }))
     }
 
     /// Waits for calls under way, which know that they must end, and ends what is idle.

@@ -1,6 +1,7 @@
 //! SignUp and AdminCreateUser: the checks, PreSignUp, and then the user. Nothing is held, and nobody
 //! is created, while PreSignUp is called.
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::protocol::error::Result;
@@ -27,21 +28,14 @@ async fn sign_up(shared: &Shared, request: &Request) -> Result<Value> {
     let pending = shared.locked(|state, ctx| sign_up::check_sign_up(state, ctx, request))?;
     let confirmation = match pending.function {
         Some(function) => {
+            let new = &pending.new;
             let caller = Caller {
                 pool_id: &pending.pool_id,
                 client_id: &pending.client_id,
-                username: &pending.new.user.username,
+                username: &new.user.username,
             };
-            let event = pre_sign_up::event(
-                "PreSignUp_SignUp",
-                &caller,
-                &pending.new,
-                pending.validation_data.as_ref(),
-                pending.client_metadata.as_ref(),
-            );
-            let functions = shared.functions.as_ref();
-            let output = call_trigger(functions, Trigger::PreSignUp, function, event).await?;
-            PreSignUpResponse::read(&output)?.confirmation(&pending.new)?
+            let event = pre_sign_up::event("PreSignUp_SignUp", &caller, new, &pending.data);
+            call(shared, function, event).await?.confirmation(new)?
         }
         None => Confirmation::default(),
     };
@@ -59,17 +53,15 @@ async fn admin_create_user(shared: &Shared, request: &Request) -> Result<Value> 
             client_id: NO_CLIENT,
             username: &new.user.username,
         };
-        let event = pre_sign_up::event(
-            "PreSignUp_AdminCreateUser",
-            &caller,
-            new,
-            pending.validation_data.as_ref(),
-            pending.client_metadata.as_ref(),
-        );
-        let functions = shared.functions.as_ref();
-        let output = call_trigger(functions, Trigger::PreSignUp, function, event).await?;
+        let event = pre_sign_up::event("PreSignUp_AdminCreateUser", &caller, new, &pending.data);
         // It must be a response of PreSignUp, and its flags are ignored.
-        PreSignUpResponse::read(&output)?;
+        call(shared, function, event).await?;
     }
     shared.locked(|state, ctx| admin_users::complete_create_user(state, ctx, pending))
+}
+
+async fn call(shared: &Shared, function: Trigger, event: Bytes) -> Result<PreSignUpResponse> {
+    let functions = shared.functions.as_ref();
+    let output = call_trigger(functions, Trigger::PreSignUp, function, event).await?;
+    PreSignUpResponse::read(&output)
 }

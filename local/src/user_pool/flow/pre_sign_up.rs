@@ -1,6 +1,6 @@
 //! PreSignUp: its event, and what its response means for a user who signs up.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -9,22 +9,16 @@ use serde_json::json;
 use crate::protocol::error::{Error, Exception, Result};
 use crate::user_pool::flow::trigger_events::{self, Caller};
 use crate::user_pool::model::attributes::Contact;
-use crate::user_pool::model::new_user::{Confirmation, NewUser};
+use crate::user_pool::model::new_user::{Confirmation, NewUser, TriggerData};
 
 /// The event about `new`. Its attributes are those that were submitted, with the contact that is the
 /// user name; there is no `sub`.
-pub(crate) fn event(
-    source: &str,
-    caller: &Caller<'_>,
-    new: &NewUser,
-    validation_data: Option<&BTreeMap<String, String>>,
-    client_metadata: Option<&BTreeMap<String, String>>,
-) -> Bytes {
+pub(crate) fn event(source: &str, caller: &Caller<'_>, new: &NewUser, data: &TriggerData) -> Bytes {
     let mut request = json!({
         "userAttributes": new.attributes(),
-        "validationData": validation_data,
+        "validationData": data.validation_data,
     });
-    if let (Some(metadata), Some(request)) = (client_metadata, request.as_object_mut()) {
+    if let (Some(metadata), Some(request)) = (&data.client_metadata, request.as_object_mut()) {
         request.insert("clientMetadata".to_owned(), json!(metadata));
     }
     let response =
@@ -73,7 +67,7 @@ impl PreSignUpResponse {
     }
 }
 
-fn invalid_response(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+fn invalid_response(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(Exception::INVALID_LAMBDA_RESPONSE, message)
 }
 

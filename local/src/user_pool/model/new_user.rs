@@ -26,6 +26,12 @@ impl NewUser {
     }
 }
 
+/// What PreSignUp is told besides the user. None where the request has none.
+pub(crate) struct TriggerData {
+    pub(crate) validation_data: Option<BTreeMap<String, String>>,
+    pub(crate) client_metadata: Option<BTreeMap<String, String>>,
+}
+
 /// What PreSignUp decided about a user who signs up. The default is that of a pool without it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Confirmation {

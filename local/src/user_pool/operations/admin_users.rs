@@ -2,7 +2,6 @@
 //! AdminSetUserPassword, AdminUpdateUserAttributes, AdminGetUser, AdminDisableUser,
 //! AdminEnableUser, AdminDeleteUserAttributes, AdminUserGlobalSignOut, AdminDeleteUser.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,7 +11,7 @@ use crate::protocol::json_request::Request;
 use crate::user_pool::model::actor::Actor;
 use crate::user_pool::model::attributes::{self, Contact};
 use crate::user_pool::model::context::Context;
-use crate::user_pool::model::new_user::NewUser;
+use crate::user_pool::model::new_user::{NewUser, TriggerData};
 use crate::user_pool::model::pool::Pool;
 use crate::user_pool::model::state::State;
 use crate::user_pool::model::trigger::Trigger;
@@ -28,8 +27,7 @@ pub(crate) struct PendingUser {
     /// The function behind PreSignUp, if the pool has that trigger.
     pub(crate) function: Option<Trigger>,
     pub(crate) subject: InvitedUser,
-    pub(crate) validation_data: Option<BTreeMap<String, String>>,
-    pub(crate) client_metadata: Option<BTreeMap<String, String>>,
+    pub(crate) data: TriggerData,
     password: String,
     /// The requested mediums of the invitation; none if it is suppressed.
     invitation: Option<Vec<Contact>>,
@@ -55,8 +53,7 @@ pub(crate) fn check_create_user(
     let mediums = delivery_mediums(request)?;
     request.boolean("ForceAliasCreation")?;
     let attributes = fields::user_attributes(request)?.unwrap_or_default();
-    let validation_data = fields::validation_data(request)?;
-    let client_metadata = fields::client_metadata(request)?;
+    let data = fields::trigger_data(request)?;
     let pool = state.pool(pool_id)?;
     let writes = attributes::check(Actor::Admin, attributes)?;
     let password = match password {
@@ -98,8 +95,7 @@ pub(crate) fn check_create_user(
         pool_id: pool.config.id.clone(),
         function: pool.config.function(Trigger::PreSignUp),
         subject,
-        validation_data,
-        client_metadata,
+        data,
         password,
         invitation,
     })

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::protocol::error::Result;
 use crate::protocol::json_request::{Field, Request, Rule};
 use crate::user_pool::model::attributes::AttributeList;
+use crate::user_pool::model::new_user::TriggerData;
 
 fn word(value: &str) -> bool {
     value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '+')
@@ -222,18 +223,15 @@ pub(crate) fn user_attributes(request: &Request) -> Result<Option<AttributeList>
     attribute_list(request, USER_ATTRIBUTES)
 }
 
-/// `ValidationData`, if there is any.
-pub(crate) fn validation_data(request: &Request) -> Result<Option<BTreeMap<String, String>>> {
+/// `ValidationData` and `ClientMetadata`. An empty one is none.
+pub(crate) fn trigger_data(request: &Request) -> Result<TriggerData> {
     let items = attribute_list(request, "ValidationData")?.unwrap_or_default();
-    let data: BTreeMap<_, _> =
-        items.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect();
-    Ok((!data.is_empty()).then_some(data))
-}
-
-/// `ClientMetadata`, if there is any.
-pub(crate) fn client_metadata(request: &Request) -> Result<Option<BTreeMap<String, String>>> {
-    let metadata = request.map("ClientMetadata")?;
-    Ok((!metadata.is_empty()).then_some(metadata))
+    let items = items.into_iter().map(|(name, value)| (name, value.unwrap_or_default()));
+    let some = |map: BTreeMap<String, String>| (!map.is_empty()).then_some(map);
+    Ok(TriggerData {
+        validation_data: some(items.collect()),
+        client_metadata: some(request.map("ClientMetadata")?),
+    })
 }
 
 /// A list of names with values, if it is there.

@@ -1,7 +1,5 @@
 //! SignUp, ConfirmSignUp, ResendConfirmationCode. SignUp is in two steps, before and after PreSignUp.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use crate::protocol::error::{Error, Exception, Result};
@@ -9,7 +7,7 @@ use crate::protocol::json_request::Request;
 use crate::user_pool::model::actor::Actor;
 use crate::user_pool::model::attributes::{self, Contact};
 use crate::user_pool::model::context::Context;
-use crate::user_pool::model::new_user::{Confirmation, NewUser};
+use crate::user_pool::model::new_user::{Confirmation, NewUser, TriggerData};
 use crate::user_pool::model::pool::{Pool, contact_exists};
 use crate::user_pool::model::state::State;
 use crate::user_pool::model::trigger::Trigger;
@@ -24,8 +22,7 @@ pub(crate) struct PendingSignUp {
     /// The function behind PreSignUp, if the pool has that trigger.
     pub(crate) function: Option<Trigger>,
     pub(crate) new: NewUser,
-    pub(crate) validation_data: Option<BTreeMap<String, String>>,
-    pub(crate) client_metadata: Option<BTreeMap<String, String>>,
+    pub(crate) data: TriggerData,
     password: String,
 }
 
@@ -40,8 +37,7 @@ pub(crate) fn check_sign_up(
     let password = request.required(&fields::PASSWORD)?;
     let hash = request.optional(&fields::SECRET_HASH)?;
     let attributes = fields::user_attributes(request)?.unwrap_or_default();
-    let validation_data = fields::validation_data(request)?;
-    let client_metadata = fields::client_metadata(request)?;
+    let data = fields::trigger_data(request)?;
     let (pool, client) = state.client(client_id)?;
     secret_hash::check(&client, username, hash)?;
     if pool.config.admin_create_user_only {
@@ -54,8 +50,7 @@ pub(crate) fn check_sign_up(
         client_id: client.client_id.clone(),
         function: pool.config.function(Trigger::PreSignUp),
         new: pool.new_user(ctx, username, writes, UserStatus::Unconfirmed)?,
-        validation_data,
-        client_metadata,
+        data,
         password: password.to_owned(),
     })
 }
