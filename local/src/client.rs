@@ -66,8 +66,8 @@ impl Client {
         }
     }
 
-    /// The first half of "sign in or up": signs `username` up with a random password, which nobody knows
-    /// and nobody uses. Returns the response, or none where the user exists already.
+    /// The first half of "sign in or up": signs `username` up with a random password, which is never used
+    /// again. Returns the response, or none where the user exists already.
     ///
     /// # Errors
     /// When it is refused for another reason or nothing answers.

@@ -225,7 +225,7 @@ async fn recovery_by_sms_is_refused_for_everyone_alike() {
 }
 
 #[tokio::test]
-async fn invitation_by_sms_is_refused_and_creates_nobody() {
+async fn invitation_by_sms_is_refused_and_creates_no_user() {
     let world = without_sms(&[]);
     let both = with(pool_and(PHONE), "/UserAttributes", attribute("email", EMAIL));
     let by = |mediums: Value| with(both.clone(), "/DesiredDeliveryMediums", mediums);

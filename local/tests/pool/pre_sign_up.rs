@@ -1,4 +1,4 @@
-//! PreSignUp: what it is told, what its response does, and that nobody is created where it fails.
+//! PreSignUp: its event, the effect of its response, and that no user is created where it fails.
 
 use std::sync::{Arc, Mutex};
 
@@ -109,7 +109,7 @@ async fn pre_sign_up_event_matches_cognito() {
 }
 
 #[tokio::test]
-async fn pool_without_the_trigger_asks_nobody() {
+async fn pool_without_the_trigger_calls_no_function() {
     let world = World::new();
     let reply = world.ok("SignUp", sign_up(PHONE, json!([]))).await;
     assert_eq!(reply["UserConfirmed"], false);
@@ -161,7 +161,7 @@ async fn auto_verify_marks_the_contact_it_names() {
 }
 
 #[tokio::test]
-async fn auto_verify_without_confirmation_or_contact_creates_nobody() {
+async fn auto_verify_without_confirmation_or_contact_creates_no_user() {
     let unconfirmed =
         "Phone or email cannot be auto verified, when user is not being auto confirmed.";
     for (response, message) in [
@@ -253,7 +253,7 @@ async fn resent_invitation_does_not_call_the_trigger() {
     assert_eq!(world.messages().len(), 1);
 }
 
-/// What a client is told when PreSignUp ends with `output`, for both operations; nobody is created.
+/// What a client is told when PreSignUp ends with `output`, for both operations; no user is created.
 async fn fail(output: impl Fn() -> Output + Send + Copy + 'static, calls: usize) -> Vec<Failure> {
     let mut told = Vec::new();
     for (operation, body) in
@@ -270,7 +270,7 @@ async fn fail(output: impl Fn() -> Output + Send + Copy + 'static, calls: usize)
 }
 
 #[tokio::test]
-async fn fault_of_the_trigger_creates_nobody() {
+async fn fault_of_the_trigger_creates_no_user() {
     let fault =
         || Err(InvokeError::Function { error_type: "Fault".to_owned(), message: FAULT.to_owned() });
     let expected =
@@ -281,7 +281,7 @@ async fn fault_of_the_trigger_creates_nobody() {
 }
 
 #[tokio::test]
-async fn silent_trigger_is_called_three_times_and_creates_nobody() {
+async fn silent_trigger_is_called_three_times_and_creates_no_user() {
     let expected = failure(
         "UnexpectedLambda",
         "PreSignUp invocation failed due to error Socket timeout while invoking Lambda function.",
@@ -312,7 +312,7 @@ async fn response_after_a_timeout_creates_one_user() {
 }
 
 #[tokio::test]
-async fn unrecognizable_output_creates_nobody() {
+async fn unrecognizable_output_creates_no_user() {
     let expected = failure("InvalidLambdaResponse", "Unrecognizable lambda output");
     for told in fail(|| Ok("{}".into()), 1).await {
         assert_eq!(told, expected);
@@ -396,7 +396,7 @@ async fn only_one_of_two_sign_ups_at_once_creates_a_user() {
 }
 
 #[tokio::test]
-async fn deleted_pool_creates_nobody() {
+async fn deleted_pool_creates_no_user() {
     let world = world();
     let pools = world.pools.clone();
     world.while_called(move |_| {

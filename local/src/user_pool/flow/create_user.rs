@@ -1,5 +1,5 @@
-//! SignUp and AdminCreateUser: the checks, PreSignUp, and then the user. Nothing is held, and nobody
-//! is created, while PreSignUp is called.
+//! SignUp and AdminCreateUser: the checks, PreSignUp, and then the user. While PreSignUp is called, no
+//! lock is held and no user has been created.
 
 use bytes::Bytes;
 use serde_json::Value;

@@ -126,7 +126,7 @@ impl PoolConfig {
     }
 }
 
-/// An `SmsConfiguration` with a role that is nobody's.
+/// An `SmsConfiguration` with a placeholder role.
 #[expect(clippy::unnecessary_wraps, reason = "the field's type, for serde")]
 fn default_sms_configuration() -> Option<Map<String, Value>> {
     let role = format!("arn:aws:iam::{ACCOUNT_ID}:role/local-sms");

@@ -169,7 +169,7 @@ pub(crate) fn resend_confirmation_code(
     let verifies = |contact: &Contact| pool.config.verifies(*contact);
     let contacts: Vec<Contact> = Contact::ALL.into_iter().filter(verifies).collect();
     if contacts.is_empty() {
-        // Whoever is named: it tells nothing of the user.
+        // The same for every name, so that it reveals nothing about a user.
         return Err(not_verified_automatically());
     }
     let Some(id) = pool.find(username) else {
