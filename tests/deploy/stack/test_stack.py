@@ -174,6 +174,18 @@ class Stack(unittest.TestCase):
         self.assertEqual(len(json.loads(body)["widgets"]), 8)
         self.assertNotIn("PreSignUp", body)
 
+    def test_stack_without_self_service_sign_up_sends_no_sms_and_may_not_change_users(self):
+        ids, _ = self.create(SignUp="closed")
+        for name in ["PreSignUp", "PreSignUpRole", "UserPoolSmsRole"]:
+            self.assertNotIn(name, ids)
+        roles = boto3.client("iam", REGION)
+        verify = roles.list_role_policies(RoleName=ids["VerifyAuthChallengeRole"])["PolicyNames"]
+        self.assertEqual(sorted(verify), ["ledger", "logs"])
+        functions = boto3.client("lambda", REGION)
+        for name in FUNCTIONS:
+            function = functions.get_function_configuration(FunctionName=ids[name])
+            self.assertEqual(function["Environment"]["Variables"]["SIGN_UP"], "closed")
+
     def test_sign_up_by_code_may_change_users_of_the_existing_pool_alone(self):
         ids, _ = self.create(UserPoolId="us-east-1_abcDEF123", SignUp="code")
         policy = boto3.client("iam", REGION).get_role_policy(
