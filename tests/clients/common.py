@@ -56,6 +56,31 @@ def build_local():
     return next(path for path in executables if path and Path(path).name == "cognito-otp")
 
 
+def example(document, name):
+    """The code in `document` that is marked with `name`."""
+    text = (ROOT / "docs" / document).read_text()
+    [code] = re.findall(rf"<!-- {re.escape(name)} -->\n```\w+\n(.*?)^```$", text, re.M | re.S)
+    return code
+
+
+def call(url, operation, **request):
+    """Calls an operation of the user pool of the `local` at `url`, without a client of AWS's; it must
+    succeed."""
+    headers = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": f"AWSCognitoIdentityProviderService.{operation}",
+    }
+    request = urllib.request.Request(url, json.dumps(request).encode(), headers)
+    with _direct.open(request, timeout=REQUEST_LIMIT) as response:
+        return json.load(response)
+
+
+def attributes(url, access_token):
+    """The attributes of the user whose token it is."""
+    user = call(url, "GetUser", AccessToken=access_token)
+    return {each["Name"]: each["Value"] for each in user["UserAttributes"]}
+
+
 def own_environment(**variables):
     """Our environment without what would change a client's behaviour, and with `variables`."""
     kept = {name: value for name, value in os.environ.items() if not FOREIGN.match(name)}
@@ -150,6 +175,16 @@ class Local:
         with _direct.open(self.url + path, timeout=REQUEST_LIMIT) as response:
             return json.load(response)
 
+    def call(self, operation, **request):
+        return call(self.url, operation, **request)
+
+    def attributes(self, access_token):
+        return attributes(self.url, access_token)
+
+    def users(self):
+        """The users of the default pool; the tests make fewer than a page of them."""
+        return self.call("ListUsers", UserPoolId=self.pool_id)["Users"]
+
     def outbox(self):
         """Everything sent, oldest first."""
         return self.get("/_local/outbox")
@@ -206,6 +241,15 @@ class LocalTest(unittest.TestCase):
 
     def assert_nothing_sent(self, name):
         self.assertEqual(self.local.sent_to(name), [])
+
+    def assert_verified(self, access_token, name):
+        """The token's user has `name` as the only contact, verified."""
+        contact, other = ("email", "phone_number") if "@" in name else ("phone_number", "email")
+        attributes = self.local.attributes(access_token)
+        self.assertEqual(attributes[contact], name)
+        self.assertEqual(attributes[f"{contact}_verified"], "true")
+        self.assertNotIn(other, attributes)
+        self.assertNotEqual(attributes.get(f"{other}_verified"), "true")
 
 
 def mistype(code):

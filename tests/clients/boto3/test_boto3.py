@@ -1,4 +1,4 @@
-"""boto3 signs people up and in; PyJWT, which knows nothing of us, verifies their tokens."""
+"""boto3 signs users up and in; PyJWT, which knows nothing of us, verifies their tokens."""
 
 import base64
 import hashlib
@@ -58,10 +58,13 @@ class Boto3Test(LocalTest):
         return response["Error"]["Message"]
 
     def sign_up(self, name):
+        """Signs a user up, at once and without a message; gives back the user's `sub`."""
         client_id = self.local.client_id
-        self.device.sign_up(ClientId=client_id, Username=name, Password=PASSWORD)
-        code = self.local.last_code(name)
-        self.device.confirm_sign_up(ClientId=client_id, Username=name, ConfirmationCode=code)
+        reply = self.device.sign_up(ClientId=client_id, Username=name, Password=PASSWORD)
+        self.assertIs(reply["UserConfirmed"], True)
+        self.assertNotIn("CodeDeliveryDetails", reply)
+        self.assert_nothing_sent(name)
+        return reply["UserSub"]
 
     def initiate(self, name, client_id=None, **parameters):
         reply = self.device.initiate_auth(
@@ -112,46 +115,68 @@ class Boto3Test(LocalTest):
 
 
 class SignIn(Boto3Test):
-    def test_phone_number_signs_up_and_in(self):
+    def test_new_user_signs_up_and_in_with_one_message(self):
+        for name, medium in [(self.new_phone(), "SMS"), ("jane.o'doe+1@example.com", "EMAIL")]:
+            with self.subTest(medium):
+                sub = self.sign_up(name)
+                session = self.initiate(name)
+                code = self.local.last_code(name)
+                next_session = self.challenge(self.respond(name, session, mistype(code)))
+                tokens = self.respond(name, next_session, code)["AuthenticationResult"]
+                self.assertEqual([each["medium"] for each in self.local.sent_to(name)], [medium])
+                for used in (session, next_session):
+                    said = self.refused(
+                        "NotAuthorizedException",
+                        self.device.respond_to_auth_challenge,
+                        **self.response(name, used, code),
+                    )
+                    self.assertEqual(
+                        said, "Invalid session for the user, session can only be used once."
+                    )
+
+                user = self.device.get_user(AccessToken=tokens["AccessToken"])
+                self.assertEqual(user["Username"], sub)
+                self.assert_verified(tokens["AccessToken"], name)
+                identity = self.claims(tokens["IdToken"], audience=self.local.client_id)
+                self.assertEqual(identity["sub"], sub)
+
+                # The next sign-in is one of a verified user.
+                identity = self.claims(self.sign_in(name)["IdToken"], audience=self.local.client_id)
+                contact = "email" if medium == "EMAIL" else "phone_number"
+                self.assertEqual(identity[contact], name)
+                self.assertIs(identity[f"{contact}_verified"], True)
+
+    def test_existing_user_is_refused_by_sign_up_and_signs_in(self):
         phone = self.new_phone()
-        client_id = self.local.client_id
-        reply = self.device.sign_up(ClientId=client_id, Username=phone, Password=PASSWORD)
-        self.assertIs(reply["UserConfirmed"], False)
-        self.assertEqual(reply["CodeDeliveryDetails"]["DeliveryMedium"], "SMS")
-        code = self.local.last_code(phone)
-        confirm = {"ClientId": client_id, "Username": phone}
-        self.refused("UserNotConfirmedException", self.initiate, name=phone)
-        self.refused(
-            "CodeMismatchException",
-            self.device.confirm_sign_up,
-            ConfirmationCode=mistype(code),
-            **confirm,
-        )
-        self.device.confirm_sign_up(ConfirmationCode=code, **confirm)
+        sub = self.sign_up(phone)
+        self.sign_in(phone)
+        new = {"ClientId": self.local.client_id, "Username": phone, "Password": NEW_PASSWORD}
+        self.refused("UsernameExistsException", self.device.sign_up, **new)
+        tokens = self.sign_in(phone)
+        self.assertEqual(self.claims(tokens["AccessToken"])["sub"], sub)
+        self.assertEqual(len(self.local.sent_to(phone)), 2, "one for each sign-in")
 
+    def test_wrong_codes_verify_nothing_and_the_password_stays(self):
+        phone = self.new_phone()
+        self.sign_up(phone)
         session = self.initiate(phone)
-        code = self.local.last_code(phone)
-        next_session = self.challenge(self.respond(phone, session, mistype(code)))
-        tokens = self.respond(phone, next_session, code)["AuthenticationResult"]
+        wrong = mistype(self.local.last_code(phone))
+        for _ in range(2):
+            session = self.challenge(self.respond(phone, session, wrong))
+        last = self.response(phone, session, wrong)
+        self.refused("NotAuthorizedException", self.device.respond_to_auth_challenge, **last)
+        by_password = {
+            "ClientId": self.local.any_flow_client_id,
+            "AuthFlow": "USER_PASSWORD_AUTH",
+            "AuthParameters": {"USERNAME": phone, "PASSWORD": PASSWORD},
+        }
+        token = self.device.initiate_auth(**by_password)["AuthenticationResult"]["AccessToken"]
+        self.assertNotEqual(self.local.attributes(token).get("phone_number_verified"), "true")
+
+        # The right one verifies, and that password is none any more.
+        self.assert_verified(self.sign_in(phone)["AccessToken"], phone)
+        self.refused("NotAuthorizedException", self.device.initiate_auth, **by_password)
         self.assertEqual(len(self.local.sent_to(phone)), 2)
-        for used in (session, next_session):
-            said = self.refused(
-                "NotAuthorizedException",
-                self.device.respond_to_auth_challenge,
-                **self.response(phone, used, code),
-            )
-            self.assertEqual(said, "Invalid session for the user, session can only be used once.")
-
-        user = self.device.get_user(AccessToken=tokens["AccessToken"])
-        self.assertEqual(user["Username"], reply["UserSub"])
-
-    def test_email_address_signs_up_and_in(self):
-        name = "jane.o'doe+1@example.com"
-        self.sign_up(name)
-        identity = self.claims(self.sign_in(name)["IdToken"], audience=self.local.client_id)
-        self.assertEqual(identity["email"], name)
-        self.assertIs(identity["email_verified"], True)
-        self.assertEqual([each["medium"] for each in self.local.sent_to(name)], ["EMAIL"] * 2)
 
     def test_third_wrong_code_ends_the_sign_in(self):
         phone = self.new_phone()
@@ -166,7 +191,7 @@ class SignIn(Boto3Test):
             **self.response(phone, session, wrong),
         )
         self.assertEqual(said, "Incorrect username or password.")
-        self.assertEqual(len(self.local.sent_to(phone)), 2)
+        self.assertEqual(len(self.local.sent_to(phone)), 1)
 
     def test_session_is_bound_to_user_and_client(self):
         phone, other = self.new_phone(), self.new_phone()
@@ -196,7 +221,7 @@ class SignIn(Boto3Test):
         reply = self.device.respond_to_auth_challenge(**response, ClientMetadata=metadata)
         session = self.challenge(reply)
         self.assertEqual(reply["ChallengeParameters"]["ATTEMPTS_LEFT"], "3")
-        self.assertEqual(len(self.local.sent_to(phone)), 2, "too early to send again")
+        self.assertEqual(len(self.local.sent_to(phone)), 1, "too early to send again")
         self.assertIn("AuthenticationResult", self.respond(phone, session, code))
 
     def secret_hash(self, name):
@@ -219,7 +244,7 @@ class SignIn(Boto3Test):
         right = {"SECRET_HASH": self.secret_hash(phone)}
         said = self.refused("NotAuthorizedException", self.initiate, name=phone, **right)
         self.assertIn("is not configured for secret but secret hash was received", said)
-        self.assertEqual(len(self.local.sent_to(phone)), 1, "a refused start sends nothing")
+        self.assert_nothing_sent(phone)
 
         session = self.initiate(phone, client_id, **right)
         code = self.local.last_code(phone)
@@ -241,6 +266,58 @@ class SignIn(Boto3Test):
         self.refused("NotAuthorizedException", renewal, **renew)
         reply = renewal(**renew, ClientSecret=self.local.client_secret)
         self.assertIn("AccessToken", reply["AuthenticationResult"])
+
+
+class RefusedSignUp(Boto3Test):
+    settings = {"SMS_COUNTRIES": "JP", "MEDIA": "SMS"}
+
+    def test_refused_sign_up_creates_nobody_and_sends_nothing(self):
+        phone, email = self.new_phone(), "jane.doe@example.com"
+        abroad = "DESTINATION_NOT_ALLOWED: codes are not sent to this number."
+        for name, attributes, fault in [
+            (phone, [{"Name": "email", "Value": email}], "ONE_CONTACT_ONLY: "),
+            ("+14155550123", [], abroad),
+            ("+810990123456", [], abroad),
+            ("+8100000000000", [], abroad),
+            (email, [], "NO_DESTINATION: "),
+        ]:
+            with self.subTest(name, attributes=attributes):
+                new = {"Username": name, "Password": PASSWORD, "UserAttributes": attributes}
+                said = self.refused(
+                    "UserLambdaValidationException",
+                    self.device.sign_up,
+                    ClientId=self.local.client_id,
+                    **new,
+                )
+                self.assertTrue(said.startswith(f"PreSignUp failed with error {fault}"), said)
+        self.assertEqual((self.local.users(), self.local.outbox()), ([], []))
+
+
+class SignUpByCognito(Boto3Test):
+    """Cognito confirms the user with a code of its own."""
+
+    settings = {"SIGN_UP": "cognito"}
+
+    def test_user_confirms_and_then_signs_in(self):
+        for name, medium in [(self.new_phone(), "SMS"), ("jane.doe@example.com", "EMAIL")]:
+            with self.subTest(medium):
+                client_id = self.local.client_id
+                reply = self.device.sign_up(ClientId=client_id, Username=name, Password=PASSWORD)
+                self.assertIs(reply["UserConfirmed"], False)
+                self.assertEqual(reply["CodeDeliveryDetails"]["DeliveryMedium"], medium)
+                code = self.local.last_code(name)
+                confirm = {"ClientId": client_id, "Username": name}
+                self.refused("UserNotConfirmedException", self.initiate, name=name)
+                self.refused(
+                    "CodeMismatchException",
+                    self.device.confirm_sign_up,
+                    ConfirmationCode=mistype(code),
+                    **confirm,
+                )
+                self.device.confirm_sign_up(ConfirmationCode=code, **confirm)
+                self.assert_verified(self.sign_in(name)["AccessToken"], name)
+                sent = [each["medium"] for each in self.local.sent_to(name)]
+                self.assertEqual(sent, [medium] * 2, "one to confirm, one to sign in")
 
 
 class Tokens(Boto3Test):
@@ -306,7 +383,7 @@ class Tokens(Boto3Test):
         renewed = self.device.get_tokens_from_refresh_token(**renew)["AuthenticationResult"]
         self.assertEqual(self.claims(renewed["AccessToken"])["origin_jti"], old["origin_jti"])
         self.device.get_user(AccessToken=refreshed["AccessToken"])
-        self.assertEqual(len(self.local.sent_to(phone)), 2, "a refresh sends nothing")
+        self.assertEqual(len(self.local.sent_to(phone)), 1, "a refresh sends nothing")
 
         self.device.global_sign_out(AccessToken=tokens["AccessToken"])
         for each in (tokens, refreshed, renewed):
@@ -363,14 +440,30 @@ class Administration(Boto3Test):
         self.assertEqual(access["username"], user["Username"])
 
     def test_temporary_password_must_be_replaced(self):
+        # The pool sends no SMS.
         phone = self.new_phone()
-        self.create(phone, TemporaryPassword=PASSWORD)
-        self.assertEqual(len(self.local.sent_to(phone)), 1, "the invitation")
+        said = self.refused(
+            "InvalidParameterException",
+            self.server.admin_create_user,
+            **self.pool,
+            Username=phone,
+            TemporaryPassword=PASSWORD,
+        )
+        self.assertIn("does not have SMS configuration", said)
+        self.assert_nothing_sent(phone)
+        name = "jill.doe@example.com"
+        self.server.admin_create_user(
+            **self.pool,
+            Username=name,
+            TemporaryPassword=PASSWORD,
+            DesiredDeliveryMediums=["EMAIL"],
+        )
+        self.assertEqual(len(self.local.sent_to(name)), 1, "the invitation")
         client = {"ClientId": self.local.any_flow_client_id}
         start = {**client, "AuthFlow": "USER_PASSWORD_AUTH"}
 
         def parameters(password):
-            return {"AuthParameters": {"USERNAME": phone, "PASSWORD": password}}
+            return {"AuthParameters": {"USERNAME": name, "PASSWORD": password}}
 
         wrong = parameters(NEW_PASSWORD)
         self.refused("NotAuthorizedException", self.device.initiate_auth, **start, **wrong)
@@ -383,9 +476,9 @@ class Administration(Boto3Test):
             "Session": reply["Session"],
         }
         respond = self.device.respond_to_auth_challenge
-        weak = {"USERNAME": phone, "NEW_PASSWORD": "weak"}
+        weak = {"USERNAME": name, "NEW_PASSWORD": "weak"}
         self.refused("InvalidPasswordException", respond, ChallengeResponses=weak, **response)
-        strong = {"USERNAME": phone, "NEW_PASSWORD": NEW_PASSWORD}
+        strong = {"USERNAME": name, "NEW_PASSWORD": NEW_PASSWORD}
         reply = respond(ChallengeResponses=strong, **response)
         self.assertIn("AccessToken", reply["AuthenticationResult"])
         reply = self.device.initiate_auth(**start, **parameters(NEW_PASSWORD))
@@ -462,8 +555,10 @@ class Administration(Boto3Test):
         self.create(phone, MessageAction="SUPPRESS")
         client = {"ClientId": self.local.client_id}
         new = {"Username": self.new_phone(), "Password": PASSWORD}
+        # No code goes to either of two unverified contacts.
+        email = {"Name": "email", "Value": "jane.doe@example.com"}
         self.server.admin_create_user(
-            **self.pool, Username=unverified, MessageAction="SUPPRESS"
+            **self.pool, Username=unverified, MessageAction="SUPPRESS", UserAttributes=[email]
         )
         for exception, call, arguments in [
             ("UsernameExistsException", self.device.sign_up, {**client, **new, "Username": phone}),
@@ -480,7 +575,7 @@ class Administration(Boto3Test):
         ]:
             with self.subTest(exception, arguments=arguments):
                 self.assertNotEqual(self.refused(exception, call, **arguments), "")
-        for name in (phone, unverified, new["Username"]):
+        for name in (phone, unverified, email["Value"], new["Username"]):
             self.assert_nothing_sent(name)
 
     def test_unsupported_operation_raises_client_error(self):
