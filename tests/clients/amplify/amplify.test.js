@@ -1,4 +1,4 @@
-// Amplify JS in a browser signs people up and in.
+// Amplify JS in a browser signs users up and in.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { START_LIMIT, TEST_LIMIT, localFrom, mistype, newPhone, start } from "./browser.js";
@@ -7,6 +7,7 @@ const PASSWORD = "Chosen-by-a-person-1";
 const CHALLENGE = "CONFIRM_SIGN_IN_WITH_CUSTOM_CHALLENGE";
 
 const local = localFrom("LOCAL");
+const confirming = localFrom("COGNITO");
 const secondFactor = localFrom("SECOND_FACTOR");
 const choosing = localFrom("CHOOSE");
 let browser;
@@ -26,7 +27,8 @@ function inBrowser(name, body, { pool = local } = {}) {
   });
 }
 
-async function signUp(visit, username) {
+/** Signs up where Cognito confirms users with a code of its own. */
+async function signUpAndConfirm(visit, username) {
   const signedUp = await visit.call("signUp", { username, password: PASSWORD });
   assert.equal(signedUp.nextStep.signUpStep, "CONFIRM_SIGN_UP");
   const confirmationCode = await visit.local.lastCode(username);
@@ -34,11 +36,8 @@ async function signUp(visit, username) {
   assert.equal(confirmed.isSignUpComplete, true);
 }
 
-/** Starts a sign-in and gives back the challenge's parameters. */
-async function startSignIn(visit, username) {
-  const options = { authFlowType: "CUSTOM_WITHOUT_SRP" };
-  return challenge(await visit.call("signIn", { username, options }));
-}
+/** Signs a user in, or up, as docs/CLIENTS.md does; gives back the challenge's parameters. */
+const startOrSignUp = async (visit, username) => challenge(await visit.call("start", username));
 
 function challenge({ isSignedIn, nextStep }) {
   assert.equal(isSignedIn, false);
@@ -58,30 +57,87 @@ async function tokens(visit, input) {
   return (await visit.call("fetchAuthSession", input)).tokens;
 }
 
-inBrowser("a phone number signs up, in and out", async (visit) => {
-  const phone = newPhone();
-  await signUp(visit, phone);
-  assert.equal(await tokens(visit), undefined);
+/** How many users of `pool` have `contact`. */
+async function usersWith(pool, contact) {
+  const { Users } = await pool.call("ListUsers", { UserPoolId: pool.poolId });
+  return Users.filter((user) => user.Attributes.some(({ Value }) => Value === contact)).length;
+}
 
-  const first = await startSignIn(visit, phone);
-  assert.equal(first.CODE_DELIVERY_DELIVERY_MEDIUM, "SMS");
-  assert.equal(first.CODE_DELIVERY_DESTINATION, `+*******${phone.slice(-4)}`);
-  assert.equal(first.ATTEMPTS_LEFT, "3");
-  const code = await local.lastCode(phone);
-  const second = challenge(await answer(visit, mistype(code)));
-  assert.equal(second.ATTEMPTS_LEFT, "2");
-  assert.equal(await tokens(visit), undefined, "a wrong code signed in");
-  assertSignedIn(await answer(visit, code));
-  assert.equal((await local.sentTo(phone)).length, 2, "one to confirm, one to sign in");
+for (const [username, medium, attribute, masked] of [
+  ["+819012345678", "SMS", "phone_number", "+*******5678"],
+  ["jane.doe@example.com", "EMAIL", "email", "j***@e***"],
+]) {
+  inBrowser(`a new user signs up and in by ${medium} with one message`, async (visit) => {
+    const first = await startOrSignUp(visit, username);
+    assert.equal(first.CODE_DELIVERY_DELIVERY_MEDIUM, medium);
+    assert.equal(first.CODE_DELIVERY_DESTINATION, masked);
+    assert.equal(first.ATTEMPTS_LEFT, "3");
+    const code = await local.lastCode(username);
+    const second = challenge(await visit.call("answer", mistype(code)));
+    assert.equal(second.ATTEMPTS_LEFT, "2");
+    assert.equal(await tokens(visit), undefined, "a wrong code signed in");
+    assertSignedIn(await visit.call("answer", code));
+    assert.equal((await local.sentTo(username)).length, 1);
 
-  const { accessToken, idToken } = await tokens(visit);
-  assert.equal(accessToken.payload.client_id, local.clientId);
-  assert.equal(idToken.payload.phone_number, phone);
-  const user = await visit.call("getCurrentUser");
-  assert.equal(user.userId, accessToken.payload.sub);
-  const attributes = await visit.call("fetchUserAttributes");
-  assert.equal(attributes.phone_number_verified, "true");
+    const { accessToken, idToken } = await tokens(visit);
+    assert.equal(accessToken.payload.client_id, local.clientId);
+    assert.equal(idToken.payload[attribute], username);
+    const user = await visit.call("getCurrentUser");
+    assert.equal(user.userId, accessToken.payload.sub);
+    const attributes = await visit.call("fetchUserAttributes");
+    assert.equal(attributes[attribute], username);
+    assert.equal(attributes[`${attribute}_verified`], "true");
 
+    // Then the same steps sign the user in, who is not created again.
+    await visit.call("signOut");
+    await startOrSignUp(visit, username);
+    assertSignedIn(await visit.call("answer", await local.lastCode(username)));
+    const again = (await tokens(visit)).accessToken.payload;
+    assert.equal(again.sub, accessToken.payload.sub);
+    assert.equal(await usersWith(local, username), 1);
+    assert.equal((await local.sentTo(username)).length, 2, "one for each sign-in");
+  });
+}
+
+inBrowser("SignUp sends nothing and its password ends with the first code", async (visit) => {
+  const username = newPhone();
+  const signedUp = await visit.call("signUp", { username, password: PASSWORD });
+  assert.equal(signedUp.isSignUpComplete, true);
+  assert.deepEqual(await local.sentTo(username), []);
+  const byPassword = () =>
+    local.call("InitiateAuth", {
+      ClientId: local.anyFlowClientId,
+      AuthFlow: "USER_PASSWORD_AUTH",
+      AuthParameters: { USERNAME: username, PASSWORD },
+    });
+  assert.ok((await byPassword()).AuthenticationResult);
+  await startOrSignUp(visit, username);
+  assertSignedIn(await visit.call("answer", await local.lastCode(username)));
+  assert.equal((await byPassword()).AuthenticationResult, undefined);
+  assert.equal((await local.sentTo(username)).length, 1);
+});
+
+inBrowser("a refused sign-up creates nobody and sends nothing", async (visit) => {
+  const [phone, email, premium] = [newPhone(), "janet.doe@example.com", "+810990123456"];
+  const both = { username: phone, password: PASSWORD, options: { userAttributes: { email } } };
+  for (const [refused, fault] of [
+    [await visit.attempt("signUp", both), "ONE_CONTACT_ONLY"],
+    [await visit.attempt("start", premium), "DESTINATION_NOT_ALLOWED"],
+  ]) {
+    assert.equal(refused.value, undefined);
+    assert.equal(refused.error.name, "UserLambdaValidationException");
+    assert.match(refused.error.message, new RegExp(`^PreSignUp failed with error ${fault}: `));
+  }
+  for (const contact of [phone, email, premium]) {
+    assert.equal(await usersWith(local, contact), 0);
+    assert.deepEqual(await local.sentTo(contact), []);
+  }
+});
+
+inBrowser("a signed-in browser keeps its session until it signs out", async (visit) => {
+  await startOrSignUp(visit, "session@example.com");
+  assertSignedIn(await visit.call("answer", await local.lastCode("session@example.com")));
+  const { accessToken } = await tokens(visit);
   await visit.reload();
   assert.equal((await tokens(visit)).accessToken.payload.jti, accessToken.payload.jti);
   const refreshed = await tokens(visit, { forceRefresh: true });
@@ -97,10 +153,9 @@ inBrowser("a phone number signs up, in and out", async (visit) => {
 
 inBrowser("a global sign-out ends the session of another browser", async (visit) => {
   const phone = newPhone();
-  await signUp(visit, phone);
   const other = await browser.open(local);
   for (const each of [visit, other]) {
-    await startSignIn(each, phone);
+    await startOrSignUp(each, phone);
     assertSignedIn(await answer(each, await local.lastCode(phone)));
   }
   await visit.call("signOut", { global: true });
@@ -112,8 +167,7 @@ inBrowser("a global sign-out ends the session of another browser", async (visit)
 
 inBrowser("three wrong codes end a sign-in", async (visit) => {
   const phone = newPhone();
-  await signUp(visit, phone);
-  await startSignIn(visit, phone);
+  await startOrSignUp(visit, phone);
   const code = await local.lastCode(phone);
   for (const left of ["2", "1"]) {
     assert.equal(challenge(await answer(visit, mistype(code))).ATTEMPTS_LEFT, left);
@@ -127,42 +181,25 @@ inBrowser("three wrong codes end a sign-in", async (visit) => {
   const late = await visit.attempt("confirmSignIn", { challengeResponse: code });
   assert.equal(late.value, undefined);
   assert.equal(await tokens(visit), undefined);
-  assert.equal((await local.sentTo(phone)).length, 2);
+  assert.equal((await local.sentTo(phone)).length, 1);
 });
 
 inBrowser("a resend asked for too early sends nothing and costs no attempt", async (visit) => {
   const phone = newPhone();
-  await signUp(visit, phone);
-  await startSignIn(visit, phone);
+  await startOrSignUp(visit, phone);
   const code = await local.lastCode(phone);
   const again = challenge(await answer(visit, code, { action: "resend" }));
   assert.equal(again.ATTEMPTS_LEFT, "3");
-  assert.equal((await local.sentTo(phone)).length, 2);
+  assert.equal((await local.sentTo(phone)).length, 1);
   assertSignedIn(await answer(visit, code));
 });
 
-inBrowser("Amplify knows the pool's errors by their names", async (visit) => {
-  const username = newPhone();
-  const weak = await visit.attempt("signUp", { username, password: "weak" });
-  assert.equal(weak.error.name, "InvalidPasswordException");
-  await visit.call("signUp", { username, password: PASSWORD });
-  const wrong = { username, confirmationCode: mistype(await local.lastCode(username)) };
-  const mistyped = await visit.attempt("confirmSignUp", wrong);
-  assert.equal(mistyped.error.name, "CodeMismatchException");
-  // Amplify makes a step of UserNotConfirmedException.
-  const options = { authFlowType: "CUSTOM_WITHOUT_SRP" };
-  const { nextStep } = await visit.call("signIn", { username, options });
-  assert.equal(nextStep.signInStep, "CONFIRM_SIGN_UP");
-  assert.equal((await local.sentTo(username)).length, 1);
-});
-
-inBrowser("an e-mail address signs up and in", async (visit) => {
-  const email = "jane.doe@example.com";
-  await signUp(visit, email);
-  const parameters = await startSignIn(visit, email);
-  assert.equal(parameters.CODE_DELIVERY_DELIVERY_MEDIUM, "EMAIL");
-  assertSignedIn(await answer(visit, await local.lastCode(email)));
-  assert.equal((await tokens(visit)).idToken.payload.email, email);
+inBrowser("an unknown user of startExisting gets no message and is not created", async (visit) => {
+  const phone = newPhone();
+  const parameters = challenge(await visit.call("startExisting", phone));
+  assert.equal(parameters.ATTEMPTS_LEFT, "3");
+  assert.deepEqual(await local.sentTo(phone), []);
+  assert.equal(await usersWith(local, phone), 0);
 });
 
 inBrowser("the page cannot read what was sent", async (visit) => {
@@ -174,6 +211,37 @@ inBrowser("the page cannot read what was sent", async (visit) => {
     assert.equal(outcome, "TypeError");
   }
 });
+
+inBrowser(
+  "a user whom Cognito confirms signs in by code",
+  async (visit) => {
+    const username = newPhone();
+    await signUpAndConfirm(visit, username);
+    challenge(await visit.call("startExisting", username));
+    assertSignedIn(await answer(visit, await confirming.lastCode(username)));
+    assert.equal((await visit.call("fetchUserAttributes")).phone_number_verified, "true");
+    assert.equal((await confirming.sentTo(username)).length, 2, "one to confirm, one to sign in");
+  },
+  { pool: confirming },
+);
+
+inBrowser(
+  "Amplify knows the pool's errors by their names",
+  async (visit) => {
+    const username = newPhone();
+    const weak = await visit.attempt("signUp", { username, password: "weak" });
+    assert.equal(weak.error.name, "InvalidPasswordException");
+    await visit.call("signUp", { username, password: PASSWORD });
+    const wrong = { username, confirmationCode: mistype(await confirming.lastCode(username)) };
+    const mistyped = await visit.attempt("confirmSignUp", wrong);
+    assert.equal(mistyped.error.name, "CodeMismatchException");
+    // Amplify makes a step of UserNotConfirmedException.
+    const { nextStep } = await visit.call("start", username);
+    assert.equal(nextStep.signInStep, "CONFIRM_SIGN_UP");
+    assert.equal((await confirming.sentTo(username)).length, 1);
+  },
+  { pool: confirming },
+);
 
 /** Why `pool` cannot do SRP, if it cannot. */
 async function withoutSrp(pool) {
@@ -191,11 +259,11 @@ inBrowser(
     const missing = await withoutSrp(secondFactor);
     if (missing) return context.skip(missing);
     const username = newPhone();
-    await signUp(visit, username);
+    await signUpAndConfirm(visit, username);
     const options = { authFlowType: "CUSTOM_WITH_SRP" };
     const wrong = { username, password: `${PASSWORD}x`, options };
     assert.equal((await visit.attempt("signIn", wrong)).error.name, "NotAuthorizedException");
-    assert.equal((await secondFactor.sentTo(username)).length, 1, "no text without the password");
+    assert.equal((await secondFactor.sentTo(username)).length, 1, "no message without the password");
 
     const right = { username, password: PASSWORD, options };
     const parameters = challenge(await visit.call("signIn", right));
@@ -214,7 +282,7 @@ inBrowser(
   "a code without the password does not start",
   async (visit) => {
     const username = newPhone();
-    await signUp(visit, username);
+    await signUpAndConfirm(visit, username);
     const options = { authFlowType: "CUSTOM_WITHOUT_SRP" };
     const { error } = await visit.attempt("signIn", { username, options });
     assert.equal(error.name, "NotAuthorizedException");
@@ -245,7 +313,7 @@ inBrowser(
     const asked = await screen(await visit.call("start", username));
     assert.deepEqual(asked, {
       show: "choice",
-      ways: [
+      destinations: [
         { medium: "SMS", to: `+*******${username.slice(-4)}` },
         { medium: "EMAIL", to: "j***@e***" },
       ],
@@ -253,17 +321,17 @@ inBrowser(
     });
     assert.deepEqual(await sent(), [[], []], "nothing is sent before there is a choice");
 
-    const mailed = await screen(await visit.call("choose", "EMAIL"));
-    assert.equal(mailed.show, "code");
-    assert.equal(mailed.sentTo, "j***@e***");
-    assert.deepEqual([mailed.digits, mailed.attemptsLeft], [6, 3]);
-    assert.ok(mailed.expiresIn > 240 && mailed.expiresIn <= 300, `${mailed.expiresIn}`);
-    assert.deepEqual(mailed.resend, { ways: ["SMS", "EMAIL"], in: 0 });
+    const byEmail = await screen(await visit.call("choose", "EMAIL"));
+    assert.equal(byEmail.show, "code");
+    assert.equal(byEmail.sentTo, "j***@e***");
+    assert.deepEqual([byEmail.digits, byEmail.attemptsLeft], [6, 3]);
+    assert.ok(byEmail.expiresIn > 240 && byEmail.expiresIn <= 300, `${byEmail.expiresIn}`);
+    assert.deepEqual(byEmail.resend, { media: ["SMS", "EMAIL"], in: 0 });
     const code = await choosing.lastCode(email);
 
-    const texted = await screen(await visit.call("resend", "SMS"));
-    assert.equal(texted.sentTo, `+*******${username.slice(-4)}`);
-    assert.equal(await choosing.lastCode(username), code, "the same code by either way");
+    const bySms = await screen(await visit.call("resend", "SMS"));
+    assert.equal(bySms.sentTo, `+*******${username.slice(-4)}`);
+    assert.equal(await choosing.lastCode(username), code, "the same code by either medium");
     const mistyped = await screen(await visit.call("answer", mistype(code)));
     assert.equal(mistyped.attemptsLeft, 2);
     const last = await screen(await visit.call("resend"));

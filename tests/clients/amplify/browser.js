@@ -50,7 +50,7 @@ export async function start() {
   });
   const url = `http://127.0.0.1:${server.address().port}/`;
   return {
-    /** A page of a person who has never been here, set up for `local`. */
+    /** A page of a browser that has never been here, set up for `local`. */
     async open(local) {
       const context = await browser.newContext();
       const page = await context.newPage();
@@ -70,7 +70,7 @@ class Visit {
     Object.assign(this, { page, url, local });
   }
 
-  /** Loads the page, again perhaps: a person's browser keeps what Amplify has stored. */
+  /** Loads the page, again perhaps: a user's browser keeps what Amplify has stored. */
   async reload() {
     await this.page.goto(this.url);
     await this.page.evaluate((config) => window.configure(config), {
@@ -100,12 +100,13 @@ class Visit {
 /** A `local`, as the variables that start with `prefix` tell. */
 export function localFrom(prefix) {
   const variable = (name) => process.env[`${prefix}_${name}`];
-  return new Local(variable("URL"), variable("POOL_ID"), variable("CLIENT_ID"));
+  const clients = [variable("CLIENT_ID"), variable("ANY_FLOW_CLIENT_ID")];
+  return new Local(variable("URL"), variable("POOL_ID"), ...clients);
 }
 
 class Local {
-  constructor(url, poolId, clientId) {
-    Object.assign(this, { url, poolId, clientId });
+  constructor(url, poolId, clientId, anyFlowClientId) {
+    Object.assign(this, { url, poolId, clientId, anyFlowClientId });
   }
 
   async sentTo(name) {
