@@ -1,6 +1,6 @@
 # What sign-up.sh and sign-in.sh share: settings, questions, and calls to Amazon Cognito with the
 # AWS CLI. Values travel as JSON in a file that only this user can read, so that neither a code nor a
-# session, password or secret is ever seen in a list of processes, and nothing that a person types
+# session, password or secret is ever seen in a list of processes, and nothing that a user types
 # is taken for an option, a file name or a list.
 # shellcheck shell=bash
 
@@ -8,7 +8,7 @@
 export AWS_PAGER='' AWS_CLI_AUTO_PROMPT=off
 
 program=${0##*/}
-# The exception of the last call that failed, and what it said.
+# The exception of the last call that failed, and its message.
 exception=''
 message=''
 
@@ -56,16 +56,14 @@ ask() {
   }
 }
 
-# read_name QUESTION ARGUMENTS...: takes the user's name from the arguments, or asks for it.
+# read_name ARGUMENTS...: takes the user's name from the arguments, or asks for it.
 read_name() {
-  local question=$1
-  shift
   name=${1:-}
   if [[ -z $name ]]; then
-    ask "$question"
+    ask 'Phone number (such as +14255550100) or email address: '
     name=$answer
   fi
-  [[ -n $name ]] || fail "no phone number or e-mail address given"
+  [[ -n $name ]] || fail "no phone number or email address given"
 }
 
 # json TEXT: TEXT as a JSON string, without its control characters.
@@ -97,6 +95,16 @@ secret_hash_field() {
   if [[ -n $CLIENT_SECRET ]]; then
     printf '%s: %s,' "$(json "$2")" "$(json "$(secret_hash "$1")")"
   fi
+}
+
+# sign_up NAME QUERY: calls SignUp with a password that Cognito demands and nobody ever uses, so it is
+# not kept: 264 random bits, and one character of each kind that a policy may ask for. Returns as
+# `call` does.
+sign_up() {
+  call sign-up "{
+    \"ClientId\": $(json "$CLIENT_ID"), $(secret_hash_field "$1" SecretHash)
+    \"Username\": $(json "$1"), \"Password\": $(json "$(openssl rand -base64 33)aA1!")
+  }" "$2"
 }
 
 # call OPERATION JSON QUERY: calls Cognito, without credentials, and leaves in $reply what QUERY

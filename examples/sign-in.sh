@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Signs a person in with a code sent to the phone number or e-mail address, and prints the tokens
+# Signs a user in or up with a code sent to the phone number or email address, and prints the tokens
 # as JSON on standard output; everything else goes to standard error.
 #
-#   CLIENT_ID=... AWS_REGION=... examples/sign-in.sh [PHONE-NUMBER-OR-E-MAIL] > tokens.json
+#   CLIENT_ID=... AWS_REGION=... examples/sign-in.sh [--existing] [PHONE-NUMBER-OR-EMAIL] > tokens.json
+#
+# First it calls SignUp with a random password, which does nothing if the user exists. With --existing
+# it does not: for a pool whose SIGN_UP is not `code`.
 #
 # Works on AWS, and on `cargo run -p local` with AWS_ENDPOINT_URL set. CLIENT_SECRET is for an app
 # client that has one. Needs bash, the AWS CLI (1 or 2) and openssl, and no AWS credentials.
@@ -11,12 +14,17 @@ set -euo pipefail
 # shellcheck source=examples/cognito.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/cognito.sh"
 
+existing=''
+if [[ ${1:-} == --existing ]]; then
+  existing=yes
+  shift
+fi
 if (($# > 1)) || [[ ${1:-} == -* ]]; then
-  say "usage: $program [PHONE-NUMBER-OR-E-MAIL]"
+  say "usage: $program [--existing] [PHONE-NUMBER-OR-EMAIL]"
   exit 2
 fi
 read_settings
-read_name 'Phone number (such as +14255550100) or e-mail address: ' "$@"
+read_name "$@"
 
 # What is needed of a reply, in one line. An empty field would be lost, so it becomes a dash.
 picks="[
@@ -87,14 +95,42 @@ try() {
   fi
 }
 
-call initiate-auth "{
-  \"ClientId\": $(json "$CLIENT_ID"), \"AuthFlow\": \"CUSTOM_AUTH\",
-  \"AuthParameters\": {
-    $(secret_hash_field "$name" SECRET_HASH)
-    \"USERNAME\": $(json "$name")
+fail_unconfirmed() {
+  fail "Cognito must confirm this user first: examples/sign-up.sh, then $program --existing"
+}
+
+# sign_up_if_new: signs the user up, unless the user exists or nobody may sign up.
+sign_up_if_new() {
+  if sign_up "$name" UserConfirmed; then
+    [[ $reply == True ]] || fail_unconfirmed
+    return
+  fi
+  case $exception in
+    UsernameExistsException) ;;
+    # The pool is closed for sign-up. If it is the client's secret, InitiateAuth fails with it as well.
+    NotAuthorizedException) ;;
+    # The same from the function pre-sign-up; its other faults end the script.
+    UserLambdaValidationException) [[ $message == *' SIGN_UP_CLOSED: '* ]] || fail "$message" ;;
+    *) fail "$message" ;;
+  esac
+}
+
+start() {
+  call initiate-auth "{
+    \"ClientId\": $(json "$CLIENT_ID"), \"AuthFlow\": \"CUSTOM_AUTH\",
+    \"AuthParameters\": {
+      $(secret_hash_field "$name" SECRET_HASH)
+      \"USERNAME\": $(json "$name")
+    }
+  }" "$picks" || {
+    [[ $exception != UserNotConfirmedException ]] || fail_unconfirmed
+    fail "$message"
   }
-}" "$picks" || fail "$message"
-read_reply
+  read_reply
+}
+
+[[ -n $existing ]] || sign_up_if_new
+start
 # The pool may ask to choose SMS or email first, and again if the code could not be sent.
 while [[ $challenge == CUSTOM_CHALLENGE && $medium == - ]]; do
   say 'Where shall the code go?'

@@ -1,26 +1,27 @@
 #!/usr/bin/env bash
-# Signs a person up with a phone number or an e-mail address, and confirms it with the code sent.
+# Signs a user up in a pool whose SIGN_UP is `cognito`, and confirms the phone number or email address
+# with the code that Cognito sends. Where SIGN_UP is `code`, examples/sign-in.sh does it all instead.
 #
-#   CLIENT_ID=... AWS_REGION=... examples/sign-up.sh [PHONE-NUMBER-OR-E-MAIL]
+#   CLIENT_ID=... AWS_REGION=... examples/sign-up.sh [PHONE-NUMBER-OR-EMAIL]
 #
-# Works on AWS, and on `cargo run -p local` with AWS_ENDPOINT_URL set. CLIENT_SECRET is for an app
-# client that has one. Needs bash, the AWS CLI (1 or 2) and openssl, and no AWS credentials.
+# Works on AWS, and on `SIGN_UP=cognito cargo run -p local` with AWS_ENDPOINT_URL set. CLIENT_SECRET is
+# for an app client that has one. Needs bash, the AWS CLI (1 or 2) and openssl, and no AWS credentials.
 set -euo pipefail
 
 # shellcheck source=examples/cognito.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/cognito.sh"
 
 if (($# > 1)) || [[ ${1:-} == -* ]]; then
-  say "usage: $program [PHONE-NUMBER-OR-E-MAIL]"
+  say "usage: $program [PHONE-NUMBER-OR-EMAIL]"
   exit 2
 fi
 read_settings
-read_name 'Phone number (such as +14255550100) or e-mail address: ' "$@"
+read_name "$@"
 
 client="\"ClientId\": $(json "$CLIENT_ID"), $(secret_hash_field "$name" SecretHash)
   \"Username\": $(json "$name")"
 # Where the code went, masked by Cognito.
-sent="CodeDeliveryDetails.[DeliveryMedium || '-', Destination || '-']"
+sent="CodeDeliveryDetails.DeliveryMedium || '-', CodeDeliveryDetails.Destination || '-'"
 
 say_sent() {
   local medium destination
@@ -29,13 +30,15 @@ say_sent() {
 }
 
 resend() {
-  call resend-confirmation-code "{ $client }" "$sent" && say_sent
+  call resend-confirmation-code "{ $client }" "[$sent]" && say_sent
 }
 
-# Cognito demands a password. Nobody ever needs this one, so nobody is told: 264 random bits, and
-# one character of each kind that a policy may ask for.
-password="$(openssl rand -base64 33)aA1!"
-if call sign-up "{ $client, \"Password\": $(json "$password") }" "$sent"; then
+if sign_up "$name" "[UserConfirmed, $sent]"; then
+  IFS=$'\t' read -r confirmed reply <<< "$reply"
+  if [[ $confirmed == True ]]; then
+    say "$name is signed up, and this pool sends no code to confirm it. To sign in: examples/sign-in.sh"
+    exit
+  fi
   say_sent
 elif [[ $exception == UsernameExistsException ]]; then
   # Perhaps an earlier run was interrupted before the code was typed.
@@ -59,4 +62,4 @@ while true; do
     esac
   fi
 done
-say "$name is signed up. To sign in: examples/sign-in.sh"
+say "$name is signed up. To sign in: examples/sign-in.sh --existing"

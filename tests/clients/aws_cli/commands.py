@@ -66,8 +66,16 @@ class CommandTest(LocalTest):
     def client(self, operation, *arguments, client_id=None):
         return (operation, "--client-id", client_id or self.local.client_id, *arguments)
 
-    def sign_up(self, name, client_id=None, mistyped=False):
-        """Signs a user up, if wanted with a mistyped code first."""
+    def sign_up(self, name, client_id=None):
+        """Signs a user up where SIGN_UP is `code`: at once, and without a message."""
+        start = self.client("sign-up", "--username", name, client_id=client_id)
+        out = self.aws(*start, "--password", PASSWORD)
+        self.assertIs(out["UserConfirmed"], True)
+        self.assertNotIn("CodeDeliveryDetails", out)
+        self.assert_nothing_sent(name)
+
+    def sign_up_and_confirm(self, name, client_id=None, mistyped=False):
+        """Signs a user up where Cognito confirms, if wanted with a mistyped code first."""
         start = self.client("sign-up", "--username", name, client_id=client_id)
         out = self.aws(*start, "--password", PASSWORD)
         self.assertIs(out["UserConfirmed"], False)

@@ -108,7 +108,8 @@ class AttachTest(CommandTest):
         self.pool = self.create_pool()
 
     def create_pool(self, **change):
-        settings = json.dumps({**SETTINGS, **change})
+        settings = {name: value for name, value in {**SETTINGS, **change}.items() if value is not None}
+        settings = json.dumps(settings)
         return self.admin("create-user-pool", "--cli-input-json", settings)["UserPool"]["Id"]
 
     def create_client(self, *flows, **settings):
@@ -495,6 +496,31 @@ class SignUpByCode(AttachTest):
             "must never set autoVerifyEmail or autoVerifyPhone",
         ]:
             self.assertIn(words, done.stderr)
+
+    def test_attached_pool_signs_a_new_user_up_and_in_with_one_message(self):
+        """All four functions, on a pool of `local`'s."""
+        self.pool = self.create_pool(
+            AliasAttributes=None,
+            UsernameAttributes=["email", "phone_number"],
+            AutoVerifiedAttributes=[],
+            AdminCreateUserConfig={"AllowAdminCreateUserOnly": False},
+        )
+        client = self.create_client(*CODE_FLOWS, AuthSessionValidity=7)
+        done = self.attach(*BY_CODE, *self.triggers.values(), self.pre_sign_up)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for words in ["Ways around", "warning"]:
+            self.assertNotIn(words, done.stderr)
+        attached = {**self.triggers, "PreSignUp": self.pre_sign_up}
+        self.assertEqual(self.describe(self.pool)["LambdaConfig"], attached)
+        for name in [self.new_phone(), "jane.doe@example.com"]:
+            self.sign_up(name, client)
+            tokens = self.sign_in(name, client)
+            self.assert_verified(tokens["AccessToken"], name)
+            self.assertEqual(len(self.local.sent_to(name)), 1)
+
+        done = self.attach("--detach", self.pre_sign_up)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertFalse(self.describe(self.pool).get("LambdaConfig"))
 
     def test_functions_of_another_sign_up_are_refused(self):
         for sign_up in ["cognito", "closed"]:

@@ -3,7 +3,7 @@
 A comment before a block says what is special about it:
 
     serves: PORT     runs until it is stopped; what follows uses it
-    asks for codes   reads codes that were sent
+    asks for codes   signs in or up, with the code that was sent
     test             `.ci/run` runs it first of all
     builds           the suite `build` runs it; here it is parsed
     installs         the same tools, pinned, are what these suites run
@@ -25,11 +25,12 @@ from pathlib import Path
 
 import botocore.session
 import combinations
-from common import ROOT, own_environment
+from common import REQUEST_LIMIT, ROOT, attributes, own_environment
 
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"(?:^<!-- ([^\n]+) -->\n)?^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXPORTS = re.compile(r"(export .*\n)+")
+LOCAL = "http://127.0.0.1:9500"
 
 # In seconds. A command may build all of the workspace.
 COMMAND_LIMIT = 30 * 60
@@ -42,7 +43,7 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def outbox():
-    with _direct.open("http://127.0.0.1:9500/_local/outbox", timeout=10) as response:
+    with _direct.open(f"{LOCAL}/_local/outbox", timeout=REQUEST_LIMIT) as response:
         return json.load(response)
 
 
@@ -118,19 +119,24 @@ class Commands(unittest.TestCase):
         return said
 
     def answer_with_the_code(self, command):
+        """Runs a sign-in or up: one message, one answer, and tokens of a user with a verified contact."""
         before = len(outbox())
         process = self.bash(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         deadline = time.monotonic() + CODE_LIMIT
         while len(sent := outbox()) == before:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
-                self.fail(process.communicate()[0])
+                self.fail(process.communicate()[1])
             time.sleep(POLL)
         code = re.search(r"\d{6,}", sent[-1]["body"])[0]
-        said, _ = process.communicate(f"{code}\n", timeout=CODE_LIMIT)
+        out, said = process.communicate(f"{code}\n", timeout=CODE_LIMIT)
         self.assertEqual(process.returncode, 0, said)
+        self.assertEqual(len(outbox()), before + 1, "one message")
+        user = attributes(LOCAL, json.loads(out)["AccessToken"])
+        [name] = re.findall(r"\+\d+", command)
+        self.assertEqual((user["phone_number"], user["phone_number_verified"]), (name, "true"))
 
     def parse(self, command):
         """Has the tool that `command` is for say whether it knows it."""
