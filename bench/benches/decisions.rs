@@ -16,7 +16,10 @@ use std::time::{Duration, Instant};
 use create_auth_challenge::{Language, Message, MessageCatalog};
 use define_auth_challenge::Rules;
 use futures_util::FutureExt as _;
-use ledger::{CodeBinding, CodeRules, CodeState, IssueLimit, ItemNames, admit};
+use ledger::{
+    AdmittedTimes, CodeBinding, CodeRules, CodeState, IssueLimit, ItemNames, Lane, LaneLimits,
+    admit,
+};
 use numbering::classify;
 use otp::{
     ClientRequest, Code, CodeKey, CodeLength, CodeOwner, CodeParameters, IssuedCode, LedgerKey,
@@ -147,14 +150,17 @@ fn cases() -> Result<Vec<Case>, BenchError> {
         }));
     }
     for messages in [0, 4, 16, 64, 256, 1_024] {
-        let times: Vec<u64> = (0..messages).map(|n| NOW * 1_000 + n).collect();
-        let limits = [
+        let times = AdmittedTimes {
+            public: (0..messages).map(|n| NOW * 1_000 + n).collect(),
+            owner: Vec::new(),
+        };
+        let limits = LaneLimits::without_owner_lane(vec![
             IssueLimit { count: 2_000, window: Duration::from_secs(900) },
             IssueLimit { count: 2_000, window: Duration::from_secs(86_400) },
-        ];
+        ]);
         cases
             .push(bench_case(format!("ledger: admit after {messages} in the window"), move || {
-                admit(&times, &limits, NOW * 1_000 + 2_000).is_ok()
+                admit(&times, &limits, Lane::Public, NOW * 1_000 + 2_000).is_ok()
             }));
     }
     let rules = CodeRules { binding: CodeBinding::new(&key.tag(), media), lifetime: 300 };

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use destination::{Destination, Destinations};
 use ledger::{
-    AdmissionError, CodeBinding, CodeRules, ItemKeys, ItemNames, Ledger, RateLimited, Reading,
-    Store,
+    AdmissionError, CodeBinding, CodeRules, ItemKeys, ItemNames, LaneLimits, Lanes, Ledger,
+    RateLimited, Reading, Store,
 };
 use otp::{Code, CodeKeyTag, IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
 use rand::TryCryptoRng;
@@ -66,8 +66,9 @@ impl<M: MessageSender, S: Store> Create<M, S> {
     /// The function with `settings`, sending with `sender` what the ledger in `store` admits. It
     /// counts nothing.
     pub fn new(settings: Settings, sender: M, store: S) -> Self {
+        let limits = LaneLimits::without_owner_lane(settings.issue_limits.clone());
         Self {
-            ledger: Ledger::new(store, settings.issue_limits.clone()),
+            ledger: Ledger::new(store, limits),
             names: ItemNames::new(settings.ledger.key.clone()),
             key: settings.codes.key.tag(),
             settings,
@@ -179,7 +180,8 @@ impl<M: MessageSender, S: Store> Create<M, S> {
     ) -> Result<IssuedCode, Fault> {
         let fresh = Nonce::generate(rng).map_err(|_| NO_RANDOMNESS)?;
         let jitter = rng.try_next_u32().map_err(|_| NO_RANDOMNESS)?;
-        within(call, self.ledger.admit(reading?, rules, fresh, call.now, jitter)).await
+        within(call, self.ledger.admit(reading?, Lanes::PUBLIC, rules, fresh, call.now, jitter))
+            .await
     }
 
     /// Reads what the ledger has of the account and of `destination`.

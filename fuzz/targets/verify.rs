@@ -213,7 +213,7 @@ fn store_of(owner: &Owner, nonces: &[Nonce]) -> MemoryStore {
     for (nonce, at) in nonces.iter().zip((NOW..).step_by(LIFETIME as usize - 1)) {
         codes = codes.issue(*nonce, &rules, at).0;
     }
-    let (store, item) = (MemoryStore::default(), Item { version: 1, times: Vec::new(), codes });
+    let (store, item) = (MemoryStore::default(), Item { version: 1, codes, ..Item::default() });
     let account = item_names().account(&owner.pool_id, &owner.user_sub);
     run(store.write(&account, &item, u64::MAX)).expect("a first item");
     store

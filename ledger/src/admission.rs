@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use otp::{IssuedCode, Nonce, UnixMillis, UnixSeconds};
 
-use crate::limits::{admit, longest};
-use crate::{CodeRules, IssueLimit, Item, ItemKey, RateLimited, Store, StoreError};
+use crate::limits::admit;
+use crate::{CodeRules, Item, ItemKey, LaneLimits, Lanes, RateLimited, Store, StoreError};
 
 /// How long to wait on average before another try when somebody else wrote an item first; longer each
 /// time.
@@ -59,12 +59,12 @@ impl Reading {
 /// The ledger over a store.
 pub struct Ledger<S> {
     store: S,
-    limits: Vec<IssueLimit>,
+    limits: LaneLimits,
 }
 
 impl<S: Store> Ledger<S> {
     /// The ledger in `store` that keeps `limits`, for each account and for each destination.
-    pub fn new(store: S, limits: Vec<IssueLimit>) -> Self {
+    pub fn new(store: S, limits: LaneLimits) -> Self {
         Self { store, limits }
     }
 
@@ -87,7 +87,7 @@ impl<S: Store> Ledger<S> {
         })
     }
 
-    /// Admits a message, if the limits of both items allow it, and returns the code that it carries:
+    /// Admits a message in `lanes`, if the limits of both items allow it, and returns the code that it carries:
     /// the live one, or by `rules` a new one of `fresh`. If either item refuses as it was read, nothing is
     /// written. Otherwise the account is written and then the destination, each on condition that
     /// nobody else has since, and each by itself again if somebody has. In this order, and not in
@@ -102,6 +102,7 @@ impl<S: Store> Ledger<S> {
     pub async fn admit(
         &self,
         reading: Reading,
+        lanes: Lanes,
         rules: &CodeRules,
         fresh: Nonce,
         now: UnixMillis,
@@ -109,12 +110,12 @@ impl<S: Store> Ledger<S> {
     ) -> Result<IssuedCode, AdmissionError> {
         let Reading { account, destination, proven: _ } = reading;
         let issue = |item: &Item| {
-            let times = admit(&item.times, &self.limits, now)?;
+            let times = admit(&item.times, &self.limits, lanes.account, now)?;
             let (codes, code) = item.codes.issue(fresh, rules, now / 1_000);
             Ok((Item { version: item.version.saturating_add(1), times, codes }, code))
         };
         let count = |item: &Item| {
-            let times = admit(&item.times, &self.limits, now)?;
+            let times = admit(&item.times, &self.limits, lanes.destination, now)?;
             let (version, codes) = (item.version.saturating_add(1), item.codes.clone());
             Ok((Item { version, times, codes }, ()))
         };
@@ -157,7 +158,7 @@ impl<S: Store> Ledger<S> {
 
     /// When an item written at `now` proves nothing any more: neither of the limits nor of its codes.
     fn expires_at(&self, rules: &CodeRules, now: UnixMillis) -> UnixSeconds {
-        let kept = longest(&self.limits).window.as_secs().max(rules.lifetime);
+        let kept = self.limits.longest_window().as_secs().max(rules.lifetime);
         (now / 1_000).saturating_add(kept).saturating_add(MARGIN)
     }
 }

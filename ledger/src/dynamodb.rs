@@ -10,12 +10,16 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use otp::{IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
 
 use crate::{
-    CodeBinding, CodeState, Consumption, Item, ItemKey, LiveCode, Store, StoreError, UsedCode,
+    AdmittedTimes, CodeBinding, CodeState, Consumption, Item, ItemKey, LiveCode, Store, StoreError,
+    UsedCode,
 };
 
 const KEY: &str = "key";
 const VERSION: &str = "version";
+/// The times of the public lane. The previous release knew no other.
 const TIMES: &str = "times";
+/// Those of the owner's lane; absent if there are none.
+const OWNER_TIMES: &str = "owner_times";
 const LIVE: &str = "live";
 const LIVE_ISSUED_AT: &str = "live_issued_at";
 const LIVE_BINDING: &str = "live_binding";
@@ -190,9 +194,13 @@ fn string(text: impl Into<String>) -> AttributeValue {
 
 fn write(key: &ItemKey, item: &Item, expires_at: Option<UnixSeconds>) -> Attributes {
     let Item { version, times, codes: CodeState { live, previous, used } } = item;
-    let times = times.iter().map(|time| number(*time)).collect();
+    let list =
+        |times: &[UnixMillis]| AttributeValue::L(times.iter().map(|time| number(*time)).collect());
     let mut attributes =
-        vec![(KEY, string(&key.0)), (VERSION, number(*version)), (TIMES, AttributeValue::L(times))];
+        vec![(KEY, string(&key.0)), (VERSION, number(*version)), (TIMES, list(&times.public))];
+    if !times.owner.is_empty() {
+        attributes.push((OWNER_TIMES, list(&times.owner)));
+    }
     attributes.extend(expires_at.map(|at| (EXPIRES_AT, number(at))));
     if let Some(LiveCode { code: IssuedCode { nonce, issued_at }, binding }) = live {
         attributes.extend([
@@ -220,11 +228,16 @@ fn read(attributes: &Attributes, now: UnixSeconds) -> Option<Item> {
         // DynamoDB deletes it in its own time.
         return Some(Item { version, ..Item::default() });
     }
-    let times = attributes.get(TIMES)?.as_l().ok()?;
-    let times: Vec<u64> = times.iter().map(number).collect::<Option<_>>()?;
-    if !times.is_sorted() {
-        return None;
-    }
+    let list = |value: &AttributeValue| {
+        let times: Vec<u64> = value.as_l().ok()?.iter().map(number).collect::<Option<_>>()?;
+        times.is_sorted().then_some(times)
+    };
+    let public = list(attributes.get(TIMES)?)?;
+    let owner = match attributes.get(OWNER_TIMES) {
+        None => Vec::new(),
+        Some(value) => list(value)?,
+    };
+    let times = AdmittedTimes { public, owner };
     let nonce = |name: &str| match text(name) {
         None => Some(None),
         Some(text) => Nonce::decode(text?).map(Some),
@@ -255,7 +268,7 @@ mod tests {
         let code = IssuedCode { nonce: nonce(3), issued_at: NOW };
         Item {
             version: 7,
-            times: vec![1, 2, 2],
+            times: AdmittedTimes { public: vec![1, 2, 2], owner: vec![0, 3] },
             codes: CodeState {
                 live: Some(LiveCode { code, binding: CodeBinding("tag.SMS".to_owned()) }),
                 previous: Some(nonce(2)),
@@ -277,9 +290,23 @@ mod tests {
                 assert_eq!(read(&damaged, NOW), None, "{name}");
             }
         }
-        let unsorted = Item { version: 1, times: vec![2, 1], ..Item::default() };
-        assert_eq!(read(&write(&key, &unsorted, Some(NOW + 1)), NOW), None);
+        for (public, owner) in [(vec![2, 1], vec![]), (vec![1], vec![2, 1])] {
+            let times = AdmittedTimes { public, owner };
+            let unsorted = Item { version: 1, times, ..Item::default() };
+            assert_eq!(read(&write(&key, &unsorted, Some(NOW + 1)), NOW), None);
+        }
         assert_eq!(read(&Attributes::new(), NOW), None);
+    }
+
+    #[test]
+    fn item_of_the_previous_release_is_of_the_public_lane() {
+        let mut attributes = write(&ItemKey("key".to_owned()), &item(), Some(NOW + 1));
+        attributes.remove(OWNER_TIMES);
+        let times = read(&attributes, NOW).unwrap().times;
+        assert_eq!(times, AdmittedTimes { public: vec![1, 2, 2], owner: Vec::new() });
+        // Nor does an item without times in the owner's lane have that attribute.
+        let attributes = write(&ItemKey("key".to_owned()), &Item { times, ..item() }, None);
+        assert!(!attributes.contains_key(OWNER_TIMES));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The ledger: who was sent what, and which code is live.
 //!
-//! One item per account and one per destination hold when messages were admitted; the account's also
+//! One item per account and one per destination hold when messages were admitted, and in which lane:
+//! strangers use a part of the limits only, the rest is the owner's. The account's also
 //! holds its live code, the one before it, and the one that was used last. The rules are pure:
 //! [`admit`] bounds messages, [`CodeState`] says which code a message carries and that it is used
 //! once. [`Ledger`] is what create does with them, [`Store::consume`] what verify does. Items are
@@ -26,7 +27,7 @@ mod store;
 pub use admission::{AdmissionError, ItemKeys, Ledger, Reading};
 pub use code::{CodeBinding, CodeRules, CodeState, Consumption, LiveCode, UsedCode};
 pub use dynamodb::DynamoDb;
-pub use limits::{IssueLimit, RateLimited, admit};
+pub use limits::{AdmittedTimes, IssueLimit, Lane, LaneLimits, Lanes, RateLimited, admit};
 pub use memory::MemoryStore;
 pub use names::{ItemKey, ItemNames};
 pub use store::{Item, Store, StoreError};

@@ -4,15 +4,15 @@ use std::future::Future;
 
 use otp::{Nonce, RoundId, UnixMillis, UnixSeconds};
 
-use crate::{CodeState, Consumption, ItemKey};
+use crate::{AdmittedTimes, CodeState, Consumption, ItemKey};
 
 /// What is known of an account, a destination or a fact. Only an account has codes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Item {
     /// How often it has been written; 0 when it does not exist.
     pub version: u64,
-    /// When messages were admitted, oldest first; of a fact, when it was noted.
-    pub times: Vec<UnixMillis>,
+    /// When messages were admitted; of a fact, when it was noted.
+    pub times: AdmittedTimes,
     /// The codes of an account.
     pub codes: CodeState,
 }
@@ -21,7 +21,8 @@ impl Item {
     /// A fact that is noted at `now`.
     #[must_use]
     pub fn noted(now: UnixMillis) -> Self {
-        Self { version: 1, times: vec![now], codes: CodeState::default() }
+        let times = AdmittedTimes { public: vec![now], owner: Vec::new() };
+        Self { version: 1, times, codes: CodeState::default() }
     }
 
     /// Of a fact: was it noted, and has not expired?

@@ -3,7 +3,10 @@
 
 #![cfg(test)]
 
-use ledger::{CodeBinding, CodeRules, CodeState, Consumption, IssueLimit, Item, admit};
+use ledger::{
+    AdmittedTimes, CodeBinding, CodeRules, CodeState, Consumption, IssueLimit, Item, Lane,
+    LaneLimits, admit,
+};
 use otp::{IssuedCode, Nonce, RoundId, UnixMillis};
 
 const NOW: u64 = 1_767_225_600;
@@ -13,8 +16,9 @@ fn rules() -> CodeRules {
     CodeRules { binding: CodeBinding("key.SMS".to_owned()), lifetime: LIFETIME }
 }
 
-fn limits() -> [IssueLimit; 1] {
-    [IssueLimit { count: 100, window: std::time::Duration::from_secs(900) }]
+fn limits() -> LaneLimits {
+    let limit = IssueLimit { count: 100, window: std::time::Duration::from_secs(900) };
+    LaneLimits::without_owner_lane(vec![limit])
 }
 
 fn nonce(byte: u8) -> Nonce {
@@ -71,7 +75,7 @@ impl World {
                     *read = Some(self.item.clone());
                 }
                 Some(before) => {
-                    let times = admit(&before.times, &limits(), *now).unwrap();
+                    let times = admit(&before.times, &limits(), Lane::Public, *now).unwrap();
                     let (codes, code) = before.codes.issue(nonce(*fresh), &rules(), *now / 1_000);
                     self.item = Item { version: before.version + 1, times, codes };
                     *sent = Some(code);
@@ -143,7 +147,8 @@ fn explore(world: &World, at_end: &mut impl FnMut(&World)) -> u64 {
 }
 
 fn world(codes: CodeState, callers: Vec<Caller>) -> World {
-    World { item: Item { version: 1, times: Vec::new(), codes }, callers, used: Vec::new() }
+    let item = Item { version: 1, times: AdmittedTimes::default(), codes };
+    World { item, callers, used: Vec::new() }
 }
 
 /// An account whose code 1 is live.

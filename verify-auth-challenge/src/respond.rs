@@ -306,7 +306,7 @@ mod tests {
         let verify = Verify::new(codes(), ledger_settings(), store.clone(), users);
         let rules = CodeRules { binding: CodeBinding(format!("key.{media}")), lifetime: 300 };
         let (codes, _) = CodeState::default().issue(nonce(), &rules, NOW);
-        let item = Item { version: 1, times: vec![NOW * 1_000], codes };
+        let item = Item { codes, ..Item::noted(NOW * 1_000) };
         store.write(&verify.names.account(POOL, SUB), &item, NOW + 900).await.unwrap();
         (verify, store)
     }
