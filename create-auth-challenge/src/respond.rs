@@ -199,7 +199,8 @@ impl<M: MessageSender, S: Store> Create<M, S> {
             (account, names.destination(address), names.proven(pool_id, subject))
         };
         let proven = (self.settings.sign_up == SignUpMode::Code).then_some(proven);
-        within(call, self.ledger.read(ItemKeys { account, destination, proven }, call.now)).await
+        let keys = ItemKeys { account, destination, proven, device: None };
+        within(call, self.ledger.read(keys, call.now)).await
     }
 
     fn destinations(&self, call: Call<'_>) -> Destinations {
@@ -492,7 +493,7 @@ mod tests {
     async fn proven_account_gets_no_code_at_an_unverified_contact() {
         let (create, store) = create_for_sign_up();
         let proven = create.names.proven(POOL, "the sub");
-        store.note(&proven, NOW * 1_000).await.unwrap();
+        store.note(&proven, NOW * 1_000, None).await.unwrap();
         let fault = respond(&create, &new_user(), NOW).await.unwrap_err();
         assert_eq!(fault, Fault::NoDestination);
         assert!(create.sender.sent.borrow().is_empty());

@@ -32,6 +32,9 @@ pub struct ItemKeys {
     pub destination: ItemKey,
     /// That a code proved a contact of the account; where that is asked.
     pub proven: Option<ItemKey>,
+    /// That a code of the account was answered right with the device that the caller shows, if it
+    /// shows one.
+    pub device: Option<ItemKey>,
 }
 
 /// The items as they were read.
@@ -40,6 +43,7 @@ pub struct Reading {
     account: (ItemKey, Item),
     destination: (ItemKey, Item),
     proven: Option<Item>,
+    device: Option<Item>,
 }
 
 impl Reading {
@@ -53,6 +57,12 @@ impl Reading {
     #[must_use]
     pub fn is_proven(&self) -> Option<bool> {
         self.proven.as_ref().map(Item::is_noted)
+    }
+
+    /// Does the caller show a device that is known for the account?
+    #[must_use]
+    pub fn is_known_device(&self) -> bool {
+        self.device.as_ref().is_some_and(Item::is_noted)
     }
 }
 
@@ -73,17 +83,20 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// When the ledger cannot be reached. The caller bounds the time.
     pub async fn read(&self, keys: ItemKeys, now: UnixMillis) -> Result<Reading, AdmissionError> {
-        let ItemKeys { account, destination, proven } = keys;
-        let all: Vec<&ItemKey> = [&account, &destination].into_iter().chain(&proven).collect();
+        let ItemKeys { account, destination, proven, device } = keys;
+        let all = [&account, &destination].into_iter().chain(&proven).chain(&device);
+        let all: Vec<&ItemKey> = all.collect();
         let items = self.store.read(&all, now / 1_000).await;
         let mut items = items.map_err(|_| AdmissionError::Unavailable)?.into_iter();
         let mut next = || items.next().ok_or(AdmissionError::Unavailable);
         let (account_item, destination_item) = (next()?, next()?);
         let proven = proven.map(|_| next()).transpose()?;
+        let device = device.map(|_| next()).transpose()?;
         Ok(Reading {
             account: (account, account_item),
             destination: (destination, destination_item),
             proven,
+            device,
         })
     }
 
@@ -108,7 +121,7 @@ impl<S: Store> Ledger<S> {
         now: UnixMillis,
         jitter: u32,
     ) -> Result<IssuedCode, AdmissionError> {
-        let Reading { account, destination, proven: _ } = reading;
+        let Reading { account, destination, proven: _, device: _ } = reading;
         let issue = |item: &Item| {
             let times = admit(&item.times, &self.limits, lanes.account, now)?;
             let (codes, code) = item.codes.issue(fresh, rules, now / 1_000);

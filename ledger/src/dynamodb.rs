@@ -133,9 +133,14 @@ impl Store for DynamoDb {
         }
     }
 
-    async fn note(&self, fact: &ItemKey, now: UnixMillis) -> Result<(), StoreError> {
+    async fn note(
+        &self,
+        fact: &ItemKey,
+        now: UnixMillis,
+        expires_at: Option<UnixSeconds>,
+    ) -> Result<(), StoreError> {
         let request = self.client.put_item().table_name(&self.table);
-        let request = request.set_item(Some(write(fact, &Item::noted(now), None)));
+        let request = request.set_item(Some(write(fact, &Item::noted(now), expires_at)));
         Box::pin(request.send()).await.map(drop).map_err(|error| unavailable(&error))
     }
 

@@ -30,4 +30,4 @@ pub use dynamodb::DynamoDb;
 pub use limits::{AdmittedTimes, IssueLimit, Lane, LaneLimits, Lanes, RateLimited, admit};
 pub use memory::MemoryStore;
 pub use names::{ItemKey, ItemNames};
-pub use store::{Item, Store, StoreError};
+pub use store::{DEVICE_LIFETIME, Item, Store, StoreError};

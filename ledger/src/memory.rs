@@ -83,9 +83,15 @@ impl Store for MemoryStore {
         })
     }
 
-    async fn note(&self, fact: &ItemKey, now: UnixMillis) -> Result<(), StoreError> {
+    async fn note(
+        &self,
+        fact: &ItemKey,
+        now: UnixMillis,
+        expires_at: Option<UnixSeconds>,
+    ) -> Result<(), StoreError> {
         self.turn().await?;
-        self.locked(|items| items.insert(fact.clone(), (Item::noted(now), UnixSeconds::MAX)));
+        let noted = (Item::noted(now), expires_at.unwrap_or(UnixSeconds::MAX));
+        self.locked(|items| items.insert(fact.clone(), noted));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use otp::LedgerKey;
+use otp::{DeviceId, LedgerKey};
 
 /// The name of an item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,9 +64,28 @@ impl ItemNames {
         self.name("proven", b"cognito-otp ledger unknown proven v2", &[pool_id, &name])
     }
 
+    /// The fact that a code of the user `sub` of the pool was answered right with `device`.
+    #[must_use]
+    pub fn device(&self, pool_id: &str, sub: &str, device: &DeviceId) -> ItemKey {
+        self.name("device", b"cognito-otp ledger device v2", &[pool_id, sub, device.expose()])
+    }
+
+    /// That fact of the unknown name `name`. It is never noted.
+    #[must_use]
+    pub fn unknown_device(&self, pool_id: &str, name: &str, device: &DeviceId) -> ItemKey {
+        let name = name.to_ascii_lowercase();
+        let domain = b"cognito-otp ledger unknown device v2";
+        self.name("device", domain, &[pool_id, &name, device.expose()])
+    }
+
     fn name(&self, kind: &str, domain: &[u8], parts: &[&str]) -> ItemKey {
+        ItemKey(format!("{kind}#{}", self.mac(domain, parts)))
+    }
+
+    /// The HMAC of `parts` in `domain`, as text.
+    fn mac(&self, domain: &[u8], parts: &[&str]) -> String {
         let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
-        ItemKey(format!("{kind}#{}", URL_SAFE_NO_PAD.encode(*self.0.mac(domain, &parts))))
+        URL_SAFE_NO_PAD.encode(*self.0.mac(domain, &parts))
     }
 }
 
@@ -81,6 +100,8 @@ mod tests {
     #[test]
     fn known_and_unknown_items_never_coincide() {
         let (names, phone) = (names(), "+819012345678");
+        let device = |text| DeviceId::parse(text).unwrap();
+        let (a, b) = (device("0123456789abcdef"), device("0123456789abcdeg"));
         let all = [
             names.account("pool", phone),
             names.account("pool", "sub"),
@@ -96,9 +117,17 @@ mod tests {
             names.proven("pool", "sub"),
             names.proven("other", "sub"),
             names.unknown_proven("pool", "sub"),
+            names.device("pool", "sub", &a),
+            names.device("pool", "sub", &b),
+            names.device("pool", "another", &a),
+            names.device("other", "sub", &a),
+            names.unknown_device("pool", "sub", &a),
+            names.unknown_device("pool", "another", &a),
         ];
         for (i, a) in all.iter().enumerate() {
-            assert!(!a.0.contains("8190") && !a.0.contains("jane"), "{a:?}");
+            for personal in ["8190", "jane", "0123456789abcde"] {
+                assert!(!a.0.contains(personal), "{a:?}");
+            }
             for b in &all[i + 1..] {
                 assert_ne!(a, b);
             }

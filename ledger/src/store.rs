@@ -1,10 +1,14 @@
 //! Where items are kept.
 
 use std::future::Future;
+use std::time::Duration;
 
 use otp::{Nonce, RoundId, UnixMillis, UnixSeconds};
 
 use crate::{AdmittedTimes, CodeState, Consumption, ItemKey};
+
+/// How long a device is known after it was noted.
+pub const DEVICE_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// What is known of an account, a destination or a fact. Only an account has codes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,9 +54,13 @@ pub trait Store {
         expires_at: UnixSeconds,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// Notes a fact at `now`, whatever was there before, without an expiry.
-    fn note(&self, fact: &ItemKey, now: UnixMillis)
-    -> impl Future<Output = Result<(), StoreError>>;
+    /// Notes a fact at `now`, whatever was there before, until `expires_at` if it expires.
+    fn note(
+        &self,
+        fact: &ItemKey,
+        now: UnixMillis,
+        expires_at: Option<UnixSeconds>,
+    ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Uses the code of `nonce` in `round`, as [`CodeState::consume`] says, in one step.
     fn consume(

@@ -12,6 +12,7 @@
 mod challenge_metadata;
 mod client_request;
 mod code;
+mod device_id;
 mod key;
 mod medium;
 mod nonce;
@@ -21,6 +22,7 @@ mod record;
 pub use challenge_metadata::ChallengeMetadata;
 pub use client_request::ClientRequest;
 pub use code::{Code, CodeLength, CodeOwner};
+pub use device_id::DeviceId;
 pub use key::{CodeKey, CodeKeyTag, KeyError, LedgerKey};
 pub use medium::{Medium, MediumSet};
 pub use nonce::{Nonce, RoundId};

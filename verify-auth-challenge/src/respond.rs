@@ -143,7 +143,7 @@ impl<S: Store, D: UserDirectory> Verify<S, D> {
         } else if parameters.is_proven {
             return;
         }
-        if self.store.note(&self.names.proven(pool_id, subject), now).await.is_err() {
+        if self.store.note(&self.names.proven(pool_id, subject), now, None).await.is_err() {
             self.count_unmarked("proven");
         }
     }
@@ -542,7 +542,7 @@ mod tests {
             std::future::pending().await
         }
 
-        async fn note(&self, _: &ItemKey, _: UnixMillis) -> Result<(), StoreError> {
+        async fn note(&self, _: &ItemKey, _: UnixMillis, _: Option<u64>) -> Result<(), StoreError> {
             std::future::pending().await
         }
 
