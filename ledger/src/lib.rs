@@ -22,6 +22,7 @@ mod dynamodb;
 mod limits;
 mod memory;
 mod names;
+mod spend;
 mod store;
 
 pub use admission::{AdmissionError, ItemKeys, Ledger, Reading};
@@ -30,4 +31,9 @@ pub use dynamodb::DynamoDb;
 pub use limits::{AdmittedTimes, IssueLimit, Lane, LaneLimits, Lanes, RateLimited, admit};
 pub use memory::MemoryStore;
 pub use names::{ItemKey, ItemNames};
+pub use spend::{
+    SPEND_WINDOW, ScopeKind, ScopePlan, ScopeReading, SpendBounds, SpendClass, SpendCredit,
+    SpendItem, SpendKeys, SpendMode, SpendOutcome, SpendPlan, SpendReading, SpendRefusal,
+    SpendRules, SpendScopes, SpendTicket, SpendUpdate, UnixHours, assess,
+};
 pub use store::{DEVICE_LIFETIME, Item, Store, StoreError};

@@ -4,6 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use otp::{DeviceId, LedgerKey};
 
+use crate::{SpendKeys, SpendScopes};
+
+/// In how many of their last digits the phone numbers of a range differ.
+const DIGITS_WITHIN_A_RANGE: usize = 4;
+
 /// The name of an item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ItemKey(pub String);
@@ -78,6 +83,26 @@ impl ItemNames {
         self.name("device", domain, &[pool_id, &name, device.expose()])
     }
 
+    /// The scopes of a message to the phone number `number`, in the form of E.164, of `country`: the two
+    /// letters of its region, if it has one.
+    #[must_use]
+    pub fn phone_scopes(&self, number: &str, country: Option<&str>) -> SpendScopes {
+        let range_length = number.len().saturating_sub(DIGITS_WITHIN_A_RANGE);
+        let range = number.get(..range_length).unwrap_or_default();
+        SpendScopes::phone(country, self.mac(b"cognito-otp ledger range v2", &[range]))
+    }
+
+    /// What a message that the unknown name `name` asks for would be counted in: refused when the
+    /// scopes of its destination refuse it, but counted in items of its own.
+    #[must_use]
+    pub fn unknown_spend(&self, pool_id: &str, name: &str, scopes: SpendScopes) -> SpendKeys {
+        let name = name.to_ascii_lowercase();
+        let domain = b"cognito-otp ledger unknown spend v2";
+        let names = scopes.names().map(|scope| self.mac(domain, &[pool_id, &name, scope]));
+        let names = names.collect();
+        SpendKeys::unknown(scopes, names)
+    }
+
     fn name(&self, kind: &str, domain: &[u8], parts: &[&str]) -> ItemKey {
         ItemKey(format!("{kind}#{}", self.mac(domain, parts)))
     }
@@ -92,6 +117,7 @@ impl ItemNames {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SpendClass;
 
     fn names() -> ItemNames {
         ItemNames::new(LedgerKey::new("an example key of some 40 different bytes").unwrap())
@@ -131,6 +157,54 @@ mod tests {
             for b in &all[i + 1..] {
                 assert_ne!(a, b);
             }
+        }
+    }
+
+    #[test]
+    fn phone_numbers_of_a_range_share_its_scope() {
+        let names = names();
+        let scopes = |number: &str| names.phone_scopes(number, Some("JP"));
+        let same = scopes("+819012345678");
+        for (number, is_same) in [
+            ("+819012340000", true),
+            ("+819012349999", true),
+            ("+819012355678", false),
+            ("+81901234567", false),
+            ("+8190123456789", false),
+            ("+18", false),
+            ("", false),
+        ] {
+            assert_eq!(scopes(number) == same, is_same, "{number}");
+        }
+        // A country is two capitals; what is not is none.
+        let none = names.phone_scopes("+819012345678", None);
+        assert_ne!(none, same);
+        for country in ["", "J", "JPN", "jp", "J#", "日"] {
+            assert_eq!(names.phone_scopes("+819012345678", Some(country)), none);
+        }
+        let another =
+            ItemNames::new(LedgerKey::new("other example key of some 40 bytes, too").unwrap());
+        assert_ne!(another.phone_scopes("+819012345678", Some("JP")), same);
+    }
+
+    #[test]
+    fn unknown_user_writes_no_item_that_a_user_reads() {
+        let (names, phone, now) = (names(), "+819012345678", 1_767_225_600);
+        let scopes = || names.phone_scopes(phone, Some("JP"));
+        let unknown = names.unknown_spend("pool", "Jane", scopes());
+        let real = SpendKeys::new(scopes(), SpendClass::Proven);
+        assert_eq!(unknown.to_read(now), real.to_read(now));
+        let own = unknown.to_write(now);
+        assert_eq!(own.len(), real.to_write(now).len());
+        for key in &own {
+            assert!(!real.to_read(now).contains(key), "{key:?}");
+            assert_eq!(own.iter().filter(|other| *other == key).count(), 1);
+            assert!(key.0.starts_with("spend#") && key.0.ends_with("#proven#490896"), "{key:?}");
+            assert!(!key.0.contains("jane") && !key.0.contains("8190"), "{key:?}");
+        }
+        assert_eq!(names.unknown_spend("pool", "jane", scopes()).to_write(now), own);
+        for (pool, name) in [("other", "jane"), ("pool", "john")] {
+            assert_ne!(names.unknown_spend(pool, name, scopes()).to_write(now), own);
         }
     }
 
