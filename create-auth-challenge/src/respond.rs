@@ -5,7 +5,7 @@ use std::time::Duration;
 use destination::{Destination, Destinations};
 use ledger::{
     AdmissionError, CodeBinding, CodeRules, ItemKeys, ItemNames, LaneLimits, Lanes, Ledger,
-    RateLimited, Reading, Store,
+    LedgerRules, NotTaken, RateLimited, Reading, SPEND_WINDOW, SpendRules, Store, TakeError,
 };
 use otp::{Code, CodeKeyTag, IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
 use rand::TryCryptoRng;
@@ -68,7 +68,7 @@ impl<M: MessageSender, S: Store> Create<M, S> {
     pub fn new(settings: Settings, sender: M, store: S) -> Self {
         let limits = LaneLimits::without_owner_lane(settings.issue_limits.clone());
         Self {
-            ledger: Ledger::new(store, limits),
+            ledger: Ledger::new(store, LedgerRules { limits, spend: SpendRules::off() }),
             names: ItemNames::new(settings.ledger.key.clone()),
             key: settings.codes.key.tag(),
             settings,
@@ -199,7 +199,7 @@ impl<M: MessageSender, S: Store> Create<M, S> {
             (account, names.destination(address), names.proven(pool_id, subject))
         };
         let proven = (self.settings.sign_up == SignUpMode::Code).then_some(proven);
-        let keys = ItemKeys { account, destination, proven, device: None };
+        let keys = ItemKeys { account, destination, proven, device: None, spend: None };
         within(call, self.ledger.read(keys, call.now)).await
     }
 

@@ -1,11 +1,18 @@
-//! From a call of create to the two items that it reads and writes.
+//! From a call of create to the items that it reads and writes.
+//!
+//! The order is that of the types: [`Ledger::read`] returns a [`Reading`], [`Ledger::assess`] makes it
+//! [`Assessed`], [`Ledger::admit`] makes that [`Admitted`], and only [`Ledger::take`] returns the code.
 
 use std::time::Duration;
 
 use otp::{IssuedCode, Nonce, UnixMillis, UnixSeconds};
 
 use crate::limits::admit;
-use crate::{CodeRules, Item, ItemKey, LaneLimits, Lanes, RateLimited, Store, StoreError};
+use crate::spending::{SpendState, Spending};
+use crate::{
+    CodeRules, Item, ItemKey, LaneLimits, Lanes, RateLimited, SpendKeys, SpendMode, SpendRefusal,
+    SpendRules, Store, StoreError,
+};
 
 /// How long to wait on average before another try when somebody else wrote an item first; longer each
 /// time.
@@ -35,6 +42,8 @@ pub struct ItemKeys {
     /// That a code of the account was answered right with the device that the caller shows, if it
     /// shows one.
     pub device: Option<ItemKey>,
+    /// What the message would be counted in, if it costs anything.
+    pub spend: Option<SpendKeys>,
 }
 
 /// The items as they were read.
@@ -44,6 +53,7 @@ pub struct Reading {
     destination: (ItemKey, Item),
     proven: Option<Item>,
     device: Option<Item>,
+    spend: Option<SpendState>,
 }
 
 impl Reading {
@@ -64,18 +74,62 @@ impl Reading {
     pub fn is_known_device(&self) -> bool {
         self.device.as_ref().is_some_and(Item::is_noted)
     }
+
+    /// Was the code used that was issued to the account last?
+    pub(crate) fn is_last_code_used(&self) -> bool {
+        self.account.1.codes.is_last_code_used()
+    }
+
+    pub(crate) fn take_spend(&mut self) -> Option<SpendState> {
+        self.spend.take()
+    }
+}
+
+/// A reading that the spend guard allows.
+#[derive(Clone, Debug)]
+pub struct Assessed {
+    pub(crate) reading: Reading,
+    pub(crate) spending: Option<Spending>,
+}
+
+impl Assessed {
+    /// What would have refused the message, if the guard refused messages (`SPEND_GUARD=record`).
+    #[must_use]
+    pub fn unenforced(&self) -> Option<SpendRefusal> {
+        self.spending.as_ref().and_then(Spending::unenforced)
+    }
+}
+
+/// A message that the limits of its account and destination admit. Its code is returned by
+/// [`Ledger::take`].
+#[derive(Debug)]
+#[must_use = "an admitted message is not counted by the spend guard before it is taken"]
+pub struct Admitted {
+    pub(crate) code: IssuedCode,
+    pub(crate) spending: Option<Spending>,
+}
+
+/// What bounds messages.
+#[derive(Clone, Debug)]
+pub struct LedgerRules {
+    /// The limits of each account and of each destination.
+    pub limits: LaneLimits,
+    /// The spend guard.
+    pub spend: SpendRules,
 }
 
 /// The ledger over a store.
 pub struct Ledger<S> {
-    store: S,
+    pub(crate) store: S,
     limits: LaneLimits,
+    pub(crate) spend: SpendRules,
 }
 
 impl<S: Store> Ledger<S> {
-    /// The ledger in `store` that keeps `limits`, for each account and for each destination.
-    pub fn new(store: S, limits: LaneLimits) -> Self {
-        Self { store, limits }
+    /// The ledger in `store` that keeps `rules`.
+    pub fn new(store: S, rules: LedgerRules) -> Self {
+        let LedgerRules { limits, spend } = rules;
+        Self { store, limits, spend }
     }
 
     /// Reads the items at once.
@@ -83,25 +137,38 @@ impl<S: Store> Ledger<S> {
     /// # Errors
     /// When the ledger cannot be reached. The caller bounds the time.
     pub async fn read(&self, keys: ItemKeys, now: UnixMillis) -> Result<Reading, AdmissionError> {
-        let ItemKeys { account, destination, proven, device } = keys;
+        let ItemKeys { account, destination, proven, device, spend } = keys;
+        let spend = spend.filter(|_| self.spend.mode != SpendMode::Off);
         let all = [&account, &destination].into_iter().chain(&proven).chain(&device);
         let all: Vec<&ItemKey> = all.collect();
-        let items = self.store.read(&all, now / 1_000).await;
-        let mut items = items.map_err(|_| AdmissionError::Unavailable)?.into_iter();
+        let seconds = now / 1_000;
+        let spend_keys = spend.as_ref().map_or_else(Vec::new, |spend| spend.to_read(seconds));
+        let spend_keys: Vec<&ItemKey> = spend_keys.iter().collect();
+        let read = self.store.read_with_spend(&all, &spend_keys, seconds).await;
+        let (items, spend_items) = read.map_err(|_| AdmissionError::Unavailable)?;
+        let mut items = items.into_iter();
         let mut next = || items.next().ok_or(AdmissionError::Unavailable);
         let (account_item, destination_item) = (next()?, next()?);
         let proven = proven.map(|_| next()).transpose()?;
         let device = device.map(|_| next()).transpose()?;
+        let spend = match spend {
+            None => None,
+            Some(keys) => {
+                let reading = keys.reading(spend_items).ok_or(AdmissionError::Unavailable)?;
+                Some(SpendState::new(keys, reading, seconds))
+            }
+        };
         Ok(Reading {
             account: (account, account_item),
             destination: (destination, destination_item),
             proven,
             device,
+            spend,
         })
     }
 
-    /// Admits a message in `lanes`, if the limits of both items allow it, and returns the code that it carries:
-    /// the live one, or by `rules` a new one of `fresh`. If either item refuses as it was read, nothing is
+    /// Admits a message in `lanes`, if the limits of both items allow it. The code that it carries is the
+    /// live one, or by `rules` a new one of `fresh`. If either item refuses as it was read, nothing is
     /// written. Otherwise the account is written and then the destination, each on condition that
     /// nobody else has since, and each by itself again if somebody has. In this order, and not in
     /// parallel: whoever has a place in the account then finds one in the destination, so that calls
@@ -114,14 +181,15 @@ impl<S: Store> Ledger<S> {
     /// When a limit is reached or the ledger cannot be reached. The caller bounds the time.
     pub async fn admit(
         &self,
-        reading: Reading,
+        assessed: Assessed,
         lanes: Lanes,
         rules: &CodeRules,
         fresh: Nonce,
         now: UnixMillis,
         jitter: u32,
-    ) -> Result<IssuedCode, AdmissionError> {
-        let Reading { account, destination, proven: _, device: _ } = reading;
+    ) -> Result<Admitted, AdmissionError> {
+        let Assessed { reading, spending } = assessed;
+        let Reading { account, destination, .. } = reading;
         let issue = |item: &Item| {
             let times = admit(&item.times, &self.limits, lanes.account, now)?;
             let (codes, code) = item.codes.issue(fresh, rules, now / 1_000);
@@ -142,7 +210,7 @@ impl<S: Store> Ledger<S> {
         let code = self.replace(account, issue, (now, expires_at), Backoff::new(jitter)).await?;
         let backoff = Backoff::new(jitter.rotate_left(16));
         self.replace(destination, count, (now, expires_at), backoff).await?;
-        Ok(code)
+        Ok(Admitted { code, spending })
     }
 
     /// Writes what `next` makes of the item, read again and decided again as long as somebody else

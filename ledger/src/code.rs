@@ -80,6 +80,12 @@ impl CodeState {
         (now < live.code.expires_at(rules.lifetime)).then_some(live.code)
     }
 
+    /// Was the code that was issued last used?
+    #[must_use]
+    pub fn is_last_code_used(&self) -> bool {
+        self.live.is_none() && self.used.is_some()
+    }
+
     /// Issues a code at `now`: the live one again if it has enough of its life left, otherwise a new one
     /// of `nonce`, which becomes the live one. Returns the codes as they are then, and the code.
     #[must_use]
@@ -181,10 +187,12 @@ mod tests {
     fn live_and_previous_code_are_used_once_and_end_each_other() {
         let state = issued(300);
         let (both, _) = state.issue(nonce(2), &rules(300), START + 250);
+        assert!(!both.is_last_code_used() && !CodeState::default().is_last_code_used());
         for used in [1, 2] {
             let (first, after) = both.consume(nonce(used), round(1));
             let after = after.unwrap();
             assert_eq!(first, Consumption::First);
+            assert!(after.is_last_code_used());
             assert_eq!(after.consume(nonce(used), round(1)), (Consumption::Repeated, None));
             for other in [1, 2] {
                 assert_eq!(after.consume(nonce(other), round(2)), (Consumption::NotLive, None));
@@ -193,6 +201,7 @@ mod tests {
             // Nothing brings it back: the next code is another, and the repeat is still known.
             let (next, code) = after.issue(nonce(3), &rules(300), START + 252);
             assert_eq!((code.nonce, next.previous), (nonce(3), None));
+            assert!(!next.is_last_code_used());
             assert_eq!(next.consume(nonce(used), round(1)), (Consumption::Repeated, None));
             assert_eq!(next.consume(nonce(used), round(2)), (Consumption::NotLive, None));
         }

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use aws::reason;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
+};
 use otp::{IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
 
 use crate::{
-    AdmittedTimes, CodeBinding, CodeState, Consumption, Item, ItemKey, LiveCode, Store, StoreError,
-    UsedCode,
+    AdmittedTimes, CodeBinding, CodeState, Consumption, Item, ItemKey, LiveCode, SpendItem,
+    SpendOutcome, SpendUpdate, Store, StoreError, UsedCode,
 };
 
 const KEY: &str = "key";
@@ -26,6 +29,9 @@ const LIVE_BINDING: &str = "live_binding";
 const PREVIOUS: &str = "previous";
 const USED: &str = "used";
 const USED_BY: &str = "used_by";
+const CREDIT: &str = "credit";
+const ANSWERED: &str = "answered";
+const SENT: &str = "sent";
 const EXPIRES_AT: &str = "expires_at";
 
 type Attributes = HashMap<String, AttributeValue>;
@@ -75,9 +81,14 @@ impl DynamoDb {
 }
 
 impl Store for DynamoDb {
-    async fn read(&self, keys: &[&ItemKey], now: UnixSeconds) -> Result<Vec<Item>, StoreError> {
+    async fn read_with_spend(
+        &self,
+        keys: &[&ItemKey],
+        spend: &[&ItemKey],
+        now: UnixSeconds,
+    ) -> Result<(Vec<Item>, Vec<Option<SpendItem>>), StoreError> {
         let mut wanted = KeysAndAttributes::builder().consistent_read(true);
-        for key in keys {
+        for key in keys.iter().chain(spend) {
             wanted = wanted.keys(HashMap::from([(KEY.to_owned(), string(&key.0))]));
         }
         let wanted = wanted.build().map_err(|_| StoreError::Unavailable)?;
@@ -92,20 +103,27 @@ impl Store for DynamoDb {
             tracing::warn!(service = "dynamodb", code = "NoResponses", "ledger unavailable");
             StoreError::Unavailable
         })?;
-        let item = |key: &&ItemKey| {
+        let attributes = |key: &ItemKey| {
             let is_it = |attributes: &&Attributes| {
                 attributes.get(KEY).and_then(|key| key.as_s().ok()) == Some(&key.0)
             };
-            match found.iter().find(is_it) {
-                None => Ok(Item::default()),
-                // An item that is not ours, or not as we write it, admits nothing.
-                Some(attributes) => read(attributes, now).ok_or_else(|| {
-                    tracing::error!(service = "dynamodb", "ledger item is invalid");
-                    StoreError::Unavailable
-                }),
-            }
+            found.iter().find(is_it)
         };
-        keys.iter().map(item).collect()
+        // An item that is not ours, or not as we write it, admits nothing.
+        let damaged = || {
+            tracing::error!(service = "dynamodb", "ledger item is invalid");
+            StoreError::Unavailable
+        };
+        let item = |key: &&ItemKey| match attributes(key) {
+            None => Ok(Item::default()),
+            Some(attributes) => read(attributes, now).ok_or_else(damaged),
+        };
+        let spend_item = |key: &&ItemKey| match attributes(key) {
+            None => Ok(None),
+            Some(attributes) => read_spend(attributes, now).ok_or_else(damaged),
+        };
+        let items = keys.iter().map(item).collect::<Result<_, _>>()?;
+        Ok((items, spend.iter().map(spend_item).collect::<Result<_, _>>()?))
     }
 
     async fn write(
@@ -175,6 +193,88 @@ impl Store for DynamoDb {
             false => Ok(Consumption::NotLive),
         }
     }
+
+    async fn update_spend(
+        &self,
+        key: &ItemKey,
+        update: &SpendUpdate,
+    ) -> Result<SpendOutcome, StoreError> {
+        if update.bounds().is_some_and(|bounds| bounds.cap == Some(0)) {
+            return Ok(SpendOutcome::Capped);
+        }
+        let request = self.client.update_item().table_name(&self.table).key(KEY, string(&key.0));
+        let request = spend_request(request, update);
+        match Box::pin(request.send()).await {
+            Ok(_) => Ok(SpendOutcome::Done),
+            Err(error) if is_condition_failure(&error) => {
+                Ok(denial(update, error.as_service_error()))
+            }
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+}
+
+/// The update expression of [`SpendItem::update`] and its condition.
+fn spend_request(
+    request: UpdateItemFluentBuilder,
+    update: &SpendUpdate,
+) -> UpdateItemFluentBuilder {
+    let amount = |amount: i64| AttributeValue::N(amount.to_string());
+    let [credit, answered, sent] = update.amounts();
+    let request = request
+        .expression_attribute_names("#credit", CREDIT)
+        .expression_attribute_names("#answered", ANSWERED)
+        .expression_attribute_names("#sent", SENT)
+        .expression_attribute_values(":credit", amount(credit))
+        .expression_attribute_values(":answered", amount(answered))
+        .expression_attribute_values(":sent", amount(sent));
+    let Some(bounds) = update.bounds() else {
+        return request
+            .update_expression("ADD #credit :credit, #answered :answered, #sent :sent")
+            .condition_expression("attribute_exists(#credit)");
+    };
+    let mut request = request
+        .update_expression(
+            "SET #credit = if_not_exists(#credit, :start) + :credit, #expires_at = :expires_at \
+             ADD #answered :answered, #sent :sent",
+        )
+        .expression_attribute_names("#expires_at", EXPIRES_AT)
+        .expression_attribute_values(":start", number(bounds.start))
+        .expression_attribute_values(":expires_at", number(bounds.expires_at));
+    let mut conditions = Vec::new();
+    if matches!(update, SpendUpdate::Take(_)) {
+        conditions.push(match bounds.start {
+            0 => "#credit > :none",
+            _ => "(attribute_not_exists(#credit) OR #credit > :none)",
+        });
+        request = request.expression_attribute_values(":none", number(0));
+    }
+    if let Some(cap) = bounds.cap {
+        conditions.push("(attribute_not_exists(#sent) OR #sent < :cap)");
+        request = request.expression_attribute_values(":cap", number(cap));
+    }
+    if conditions.is_empty() {
+        return request;
+    }
+    request
+        .condition_expression(conditions.join(" AND "))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+}
+
+/// What refused an update: the item comes with the error.
+fn denial(update: &SpendUpdate, error: Option<&UpdateItemError>) -> SpendOutcome {
+    let Some(bounds) = update.bounds() else { return SpendOutcome::Absent };
+    let item = match error {
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item(),
+        _ => None,
+    };
+    let sent = item.and_then(|item| item.get(SENT)?.as_n().ok()?.parse::<u64>().ok());
+    let is_capped = bounds.cap.zip(sent).is_some_and(|(cap, sent)| sent >= cap);
+    // Only a cap refuses what takes no credit.
+    match is_capped || matches!(update, SpendUpdate::Count(_)) {
+        true => SpendOutcome::Capped,
+        false => SpendOutcome::NoCredit,
+    }
 }
 
 fn is_condition_failure<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool
@@ -219,6 +319,14 @@ fn write(key: &ItemKey, item: &Item, expires_at: Option<UnixSeconds>) -> Attribu
         attributes.extend([(USED, string(nonce.encode())), (USED_BY, string(round.encode()))]);
     }
     attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A spend item that has not expired, or none. `None` if it is damaged.
+fn read_spend(attributes: &Attributes, now: UnixSeconds) -> Option<Option<SpendItem>> {
+    let number = |name: &str| attributes.get(name)?.as_n().ok()?.parse::<u64>().ok();
+    let item =
+        SpendItem { credit: number(CREDIT)?, answered: number(ANSWERED)?, sent: number(SENT)? };
+    Some((now < number(EXPIRES_AT)?).then_some(item))
 }
 
 fn read(attributes: &Attributes, now: UnixSeconds) -> Option<Item> {
@@ -318,6 +426,29 @@ mod tests {
     fn item_past_its_expiry_is_empty_but_for_its_version() {
         let attributes = write(&ItemKey("key".to_owned()), &item(), Some(NOW));
         assert_eq!(read(&attributes, NOW), Some(Item { version: 7, ..Item::default() }));
+    }
+
+    #[test]
+    fn spend_item_is_read_until_it_expires_and_refused_if_damaged() {
+        let numbers = [(CREDIT, 1), (ANSWERED, 2), (SENT, 3), (EXPIRES_AT, NOW + 1)];
+        let attributes: Attributes =
+            numbers.into_iter().map(|(name, value)| (name.to_owned(), number(value))).collect();
+        let spend = SpendItem { credit: 1, answered: 2, sent: 3 };
+        assert_eq!(read_spend(&attributes, NOW), Some(Some(spend)));
+        assert_eq!(read_spend(&attributes, NOW + 1), Some(None));
+        for (name, _) in numbers {
+            for value in ["-1", "1.5", "x"] {
+                let mut damaged = attributes.clone();
+                damaged.insert(name.to_owned(), AttributeValue::N(value.to_owned()));
+                assert_eq!(read_spend(&damaged, NOW), None, "{name} {value}");
+            }
+            let mut damaged = attributes.clone();
+            damaged.remove(name);
+            assert_eq!(read_spend(&damaged, NOW), None, "{name}");
+        }
+        // An account is not one.
+        let account = write(&ItemKey("key".to_owned()), &item(), Some(NOW + 1));
+        assert_eq!(read_spend(&account, NOW), None);
     }
 
     #[test]

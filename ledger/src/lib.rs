@@ -7,6 +7,9 @@
 //! once. [`Ledger`] is what create does with them, [`Store::consume`] what verify does. Items are
 //! named by HMACs ([`ItemNames`]) and hold nothing personal and nothing that signs anyone in.
 //!
+//! A message that costs money takes a credit of its country, its range of numbers and everything
+//! besides, which used codes give back ([`SpendItem`]): what is sent for nothing is bounded in all.
+//!
 //! A [`Store`] writes an item only if nobody else has in between (compare and swap), so that calls in
 //! parallel can neither share the last place nor bring a used code back. [`DynamoDb`] is the real one.
 //!
@@ -23,9 +26,10 @@ mod limits;
 mod memory;
 mod names;
 mod spend;
+mod spending;
 mod store;
 
-pub use admission::{AdmissionError, ItemKeys, Ledger, Reading};
+pub use admission::{AdmissionError, Admitted, Assessed, ItemKeys, Ledger, LedgerRules, Reading};
 pub use code::{CodeBinding, CodeRules, CodeState, Consumption, LiveCode, UsedCode};
 pub use dynamodb::DynamoDb;
 pub use limits::{AdmittedTimes, IssueLimit, Lane, LaneLimits, Lanes, RateLimited, admit};
@@ -36,4 +40,5 @@ pub use spend::{
     SpendItem, SpendKeys, SpendMode, SpendOutcome, SpendPlan, SpendReading, SpendRefusal,
     SpendRules, SpendScopes, SpendTicket, SpendUpdate, UnixHours, assess,
 };
+pub use spending::{NotTaken, TakeError, Taken, earn};
 pub use store::{DEVICE_LIFETIME, Item, Store, StoreError};

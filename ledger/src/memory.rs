@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use otp::{Nonce, RoundId, UnixMillis, UnixSeconds};
 
-use crate::{Consumption, Item, ItemKey, Store, StoreError};
+use crate::{Consumption, Item, ItemKey, SpendItem, SpendOutcome, SpendUpdate, Store, StoreError};
 
 /// A table in memory. Clones share it. Other tasks run before each of its calls, so that calls
 /// interleave as they do over a network.
@@ -16,6 +16,7 @@ pub struct MemoryStore(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     items: Mutex<BTreeMap<ItemKey, (Item, UnixSeconds)>>,
+    spend: Mutex<BTreeMap<ItemKey, (SpendItem, UnixSeconds)>>,
     unavailable: AtomicBool,
     reads: AtomicUsize,
 }
@@ -39,6 +40,21 @@ impl MemoryStore {
         self.locked(|items| items.iter().map(copy).collect())
     }
 
+    /// Every spend item.
+    #[must_use]
+    pub fn spend_items(&self) -> BTreeMap<ItemKey, SpendItem> {
+        self.spend_locked(|items| {
+            items.iter().map(|(key, (item, _))| (key.clone(), *item)).collect()
+        })
+    }
+
+    fn spend_locked<T>(
+        &self,
+        run: impl FnOnce(&mut BTreeMap<ItemKey, (SpendItem, UnixSeconds)>) -> T,
+    ) -> T {
+        run(&mut self.0.spend.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn locked<T>(&self, run: impl FnOnce(&mut BTreeMap<ItemKey, (Item, UnixSeconds)>) -> T) -> T {
         run(&mut self.0.items.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -53,17 +69,29 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    async fn read(&self, keys: &[&ItemKey], now: UnixSeconds) -> Result<Vec<Item>, StoreError> {
+    async fn read_with_spend(
+        &self,
+        keys: &[&ItemKey],
+        spend: &[&ItemKey],
+        now: UnixSeconds,
+    ) -> Result<(Vec<Item>, Vec<Option<SpendItem>>), StoreError> {
         self.0.reads.fetch_add(1, Ordering::SeqCst);
         self.turn().await?;
-        Ok(self.locked(|items| {
+        let items = self.locked(|items| {
             let read = keys.iter().map(|key| match items.get(key) {
                 Some((item, expires_at)) if now < *expires_at => item.clone(),
                 Some((item, _)) => Item { version: item.version, ..Item::default() },
                 None => Item::default(),
             });
             read.collect()
-        }))
+        });
+        let spend = self.spend_locked(|items| {
+            let kept = |(item, expires_at): &(SpendItem, UnixSeconds)| {
+                (now < *expires_at).then_some(*item)
+            };
+            spend.iter().map(|key| items.get(key).and_then(kept)).collect()
+        });
+        Ok((items, spend))
     }
 
     async fn write(
@@ -110,6 +138,24 @@ impl Store for MemoryStore {
                 item.version = item.version.saturating_add(1);
             }
             consumption
+        }))
+    }
+
+    async fn update_spend(
+        &self,
+        key: &ItemKey,
+        update: &SpendUpdate,
+    ) -> Result<SpendOutcome, StoreError> {
+        self.turn().await?;
+        Ok(self.spend_locked(|items| {
+            let before = items.get(key).copied();
+            let (outcome, after) = SpendItem::update(before.map(|(item, _)| item), update);
+            if let Some(after) = after {
+                let kept = before.map_or(0, |(_, expires_at)| expires_at);
+                let expires_at = update.bounds().map_or(kept, |bounds| bounds.expires_at);
+                items.insert(key.clone(), (after, expires_at));
+            }
+            outcome
         }))
     }
 }

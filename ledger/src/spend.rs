@@ -207,6 +207,11 @@ impl SpendKeys {
         Self { scopes, class: SpendClass::Proven, instead: Some(instead) }
     }
 
+    /// Is the message one of an unknown user, which is not sent and takes nothing?
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.instead.is_some()
+    }
+
     /// The keys to read for a message at `now`: for each scope the items of this hour and of the hour
     /// before, then the item of the country in the other class.
     pub(crate) fn to_read(&self, now: UnixSeconds) -> Vec<ItemKey> {
@@ -330,6 +335,23 @@ impl SpendItem {
 }
 
 impl SpendUpdate {
+    /// What bounds it, if it is of a message that is sent.
+    pub(crate) fn bounds(&self) -> Option<&SpendBounds> {
+        match self {
+            Self::Take(bounds) | Self::Count(bounds) => Some(bounds),
+            Self::GiveBack { .. } | Self::Earn => None,
+        }
+    }
+
+    /// The same without a cap.
+    pub(crate) fn without_cap(self) -> Self {
+        match self {
+            Self::Take(bounds) => Self::Take(SpendBounds { cap: None, ..bounds }),
+            Self::Count(bounds) => Self::Count(SpendBounds { cap: None, ..bounds }),
+            Self::GiveBack { .. } | Self::Earn => self,
+        }
+    }
+
     /// What it adds to `credit`, `answered` and `sent`.
     pub(crate) fn amounts(&self) -> [i64; 3] {
         match self {

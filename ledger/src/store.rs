@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use otp::{Nonce, RoundId, UnixMillis, UnixSeconds};
 
-use crate::{AdmittedTimes, CodeState, Consumption, ItemKey};
+use crate::{AdmittedTimes, CodeState, Consumption, ItemKey, SpendItem, SpendOutcome, SpendUpdate};
 
 /// How long a device is known after it was noted.
 pub const DEVICE_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
@@ -38,13 +38,24 @@ impl Item {
 
 /// Keeps items.
 pub trait Store {
-    /// Reads the items of `keys` as they are now, in this order, in one request. One that is absent or
-    /// past its expiry at `now` is empty, but for its version.
+    /// Reads the items of `keys` and the spend items of `spend` as they are now, in these orders, in one
+    /// request. Of an item that is absent or past its expiry at `now`, only the version is left; such
+    /// a spend item is none.
+    fn read_with_spend(
+        &self,
+        keys: &[&ItemKey],
+        spend: &[&ItemKey],
+        now: UnixSeconds,
+    ) -> impl Future<Output = Result<(Vec<Item>, Vec<Option<SpendItem>>), StoreError>>;
+
+    /// Reads the items of `keys` only.
     fn read(
         &self,
         keys: &[&ItemKey],
         now: UnixSeconds,
-    ) -> impl Future<Output = Result<Vec<Item>, StoreError>>;
+    ) -> impl Future<Output = Result<Vec<Item>, StoreError>> {
+        async move { Ok(self.read_with_spend(keys, &[], now).await?.0) }
+    }
 
     /// Writes `item` in the place of the version before it, until `expires_at` at least.
     fn write(
@@ -69,6 +80,13 @@ pub trait Store {
         nonce: Nonce,
         round: RoundId,
     ) -> impl Future<Output = Result<Consumption, StoreError>>;
+
+    /// Changes a spend item, as [`SpendItem::update`] says, in one step.
+    fn update_spend(
+        &self,
+        key: &ItemKey,
+        update: &SpendUpdate,
+    ) -> impl Future<Output = Result<SpendOutcome, StoreError>>;
 }
 
 /// Why an item was not read or written.

@@ -170,7 +170,10 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use aws_lambda_events::cognito::CognitoEventUserPoolsVerifyAuthChallengeResponse;
-    use ledger::{CodeBinding, CodeRules, CodeState, Item, ItemKey, MemoryStore, StoreError};
+    use ledger::{
+        CodeBinding, CodeRules, CodeState, Item, ItemKey, MemoryStore, SpendItem, SpendOutcome,
+        SpendUpdate, StoreError,
+    };
     use otp::{Code, CodeKey, CodeLength, LedgerKey, Medium, MediumSet, Nonce, RoundId};
     use rand::SeedableRng as _;
     use rand::rngs::ChaCha20Rng;
@@ -538,7 +541,20 @@ mod tests {
     struct Silent;
 
     impl Store for Silent {
-        async fn read(&self, _: &[&ItemKey], _: u64) -> Result<Vec<Item>, StoreError> {
+        async fn read_with_spend(
+            &self,
+            _: &[&ItemKey],
+            _: &[&ItemKey],
+            _: u64,
+        ) -> Result<(Vec<Item>, Vec<Option<SpendItem>>), StoreError> {
+            std::future::pending().await
+        }
+
+        async fn update_spend(
+            &self,
+            _: &ItemKey,
+            _: &SpendUpdate,
+        ) -> Result<SpendOutcome, StoreError> {
             std::future::pending().await
         }
 
