@@ -26,6 +26,9 @@ pub enum Step {
     /// A `CUSTOM_CHALLENGE` that asked the user to choose SMS or email, and the response to it, which
     /// is neither right nor wrong.
     Choice,
+    /// A `CUSTOM_CHALLENGE` that asked for nothing, because a limit was reached, and the response to it,
+    /// which is neither right nor wrong.
+    Hold,
     /// A `CUSTOM_CHALLENGE` that asked for a code, or for nobody knows what, and the response to it.
     Code {
         /// Was the answer right?
@@ -102,17 +105,19 @@ fn after_prior_challenges(steps: &[Step], sign_in: SignInMode) -> Option<&[Step]
     }
 }
 
-/// Decides after `rest`, what follows the challenge: choices, then codes. Anything else fails it.
+/// Decides after `rest`, what follows the challenge: choices and holds, then codes. Anything else fails
+/// it.
 fn after_codes(
     rest: &[Step],
     ask: ClientRequest,
     user_not_found: bool,
     limits: Limits,
 ) -> Decision {
-    let choices = rest.iter().take_while(|step| **step == Step::Choice).count();
-    // A choice is asked for again when its code could not be sent.
-    let again = choices.saturating_sub(1);
-    let codes = rest.get(choices..).unwrap_or_default();
+    let is_without_code = |step: &&Step| matches!(step, Step::Choice | Step::Hold);
+    let without_code = rest.iter().take_while(is_without_code).count();
+    // A choice is asked for again when its code could not be sent, and a hold while it lasts.
+    let again = without_code.saturating_sub(1);
+    let codes = rest.get(without_code..).unwrap_or_default();
     let Some((last, before)) = codes.split_last() else {
         let within = again <= max_resend_requests(limits);
         return if within {
@@ -195,7 +200,7 @@ mod tests {
     #[test]
     fn passwordless_histories_lead_to_expected_decisions() {
         use PriorChallenge::{Other, PasswordVerifier, PoolFactor, SrpA};
-        use Step::Choice;
+        use Step::{Choice, Hold};
         let srp_a = passed(SrpA);
         for (steps, ask, expected) in [
             // The start.
@@ -249,6 +254,18 @@ mod tests {
             (vec![right(0), Choice], ClientRequest::Answer, FAIL),
             (vec![wrong(0), Choice, right(1)], ClientRequest::Answer, FAIL),
             (vec![Choice, srp_a, right(0)], ClientRequest::Answer, FAIL),
+            (vec![Hold], ClientRequest::Answer, CODE),
+            (vec![Hold], RESEND, CODE),
+            (vec![srp_a, Hold], RESEND, CODE),
+            (vec![Hold, right(0)], ClientRequest::Answer, TOKENS),
+            (vec![Hold, Hold, wrong(0), right(1)], ClientRequest::Answer, TOKENS),
+            (vec![Choice, Hold, right(0)], ClientRequest::Answer, TOKENS),
+            (vec![wrong(0), Hold], RESEND, FAIL),
+            (vec![right(0), Hold], RESEND, FAIL),
+            (vec![wrong(0), Hold, right(1)], ClientRequest::Answer, FAIL),
+            (vec![Hold, srp_a, right(0)], ClientRequest::Answer, FAIL),
+            (vec![Hold; 7], RESEND, CODE),
+            (vec![Hold; 8], RESEND, FAIL),
             (vec![Choice; 7], ClientRequest::Answer, CODE),
             (vec![Choice; 8], ClientRequest::Answer, FAIL),
             // Twice as many requests as there are sends, and no more.
@@ -332,6 +349,7 @@ mod tests {
             (challenge, prop::bool::weighted(0.9))
                 .prop_map(|(challenge, passed)| Step::Prior { challenge, passed }),
             Just(Step::Choice),
+            Just(Step::Hold),
             (prop::bool::weighted(0.3), prop::option::weighted(0.9, 0_u8..5))
                 .prop_map(|(passed, wrong)| Step::Code { passed, record: wrong.map(record) }),
         ]
@@ -339,7 +357,9 @@ mod tests {
 
     /// A sign-in that ends well, by the rules of some mode.
     fn good_history() -> impl Strategy<Value = Vec<Step>> {
-        (0_usize..4, 0_usize..3, 0_u8..5).prop_map(|(opening, choices, wrong_answers)| {
+        let without_code = prop::sample::select(vec![Step::Choice, Step::Hold]);
+        let without_code = prop::collection::vec(without_code, 0..3);
+        (0_usize..4, without_code, 0_u8..5).prop_map(|(opening, without_code, wrong_answers)| {
             let mut steps = vec![
                 vec![],
                 vec![passed(PriorChallenge::SrpA)],
@@ -353,7 +373,7 @@ mod tests {
                 .to_vec(),
             ]
             .swap_remove(opening);
-            steps.extend(vec![Step::Choice; choices]);
+            steps.extend(without_code);
             steps.extend((0..wrong_answers).map(wrong));
             steps.push(right(wrong_answers));
             steps
@@ -383,7 +403,8 @@ mod tests {
         prop_oneof![4 => mutated, 1 => prop::collection::vec(any_step(), 0..9)]
     }
 
-    /// The rule said again, as a grammar: an opening of the mode, choices, wrong answers, a right one.
+    /// The rule said again, as a grammar: an opening of the mode, choices and holds,
+    /// wrong answers, a right one.
     fn deserves_tokens(
         steps: &[Step],
         ask: ClientRequest,
@@ -404,7 +425,7 @@ mod tests {
                 while rest.next_if(is_factor).is_some() {}
             }
         }
-        while rest.next_if(|step| **step == Step::Choice).is_some() {}
+        while rest.next_if(|step| matches!(step, Step::Choice | Step::Hold)).is_some() {}
         while rest.next_if(|step| matches!(step, Step::Code { passed: false, .. })).is_some() {}
         let last = (rest.next(), rest.next());
         let right = matches!(

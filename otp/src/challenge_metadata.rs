@@ -7,18 +7,23 @@ use crate::{Record, RecordError};
 pub enum ChallengeMetadata {
     /// The user was asked to choose SMS or email (`FIRST_ROUND=choose`); no code was sent.
     Choice,
+    /// Nothing was sent, because of a limit: a request to resend from a known device may still get a
+    /// code.
+    Hold,
     /// The user was asked for a code.
     Code(Record),
 }
 
 impl ChallengeMetadata {
     const CHOICE: &str = "v2.choice";
+    const HOLD: &str = "v2.hold";
 
-    /// The metadata as text: `v2.choice`, or the record's.
+    /// The metadata as text: `v2.choice`, `v2.hold`, or the record's.
     #[must_use]
     pub fn encode(&self) -> String {
         match self {
             Self::Choice => Self::CHOICE.to_owned(),
+            Self::Hold => Self::HOLD.to_owned(),
             Self::Code(record) => record.encode(),
         }
     }
@@ -28,10 +33,11 @@ impl ChallengeMetadata {
     /// # Errors
     /// When the text is anything else.
     pub fn parse(text: &str) -> Result<Self, RecordError> {
-        if text == Self::CHOICE {
-            return Ok(Self::Choice);
+        match text {
+            Self::CHOICE => Ok(Self::Choice),
+            Self::HOLD => Ok(Self::Hold),
+            record => Record::parse(record).map(Self::Code),
         }
-        Record::parse(text).map(Self::Code)
     }
 }
 
@@ -50,10 +56,13 @@ mod tests {
             sends: 1,
             wrong_answers: 0,
         };
-        for note in [ChallengeMetadata::Choice, ChallengeMetadata::Code(record)] {
+        for note in
+            [ChallengeMetadata::Choice, ChallengeMetadata::Hold, ChallengeMetadata::Code(record)]
+        {
             assert_eq!(ChallengeMetadata::parse(&note.encode()), Ok(note));
         }
-        for text in ["", "v2.choice.", "V2.choice", "v1.choice", "choice", " v2.choice"] {
+        for text in ["", "v2.choice.", "V2.choice", "v1.choice", "choice", " v2.choice", "v2.hold."]
+        {
             assert!(ChallengeMetadata::parse(text).is_err(), "{text}");
         }
     }

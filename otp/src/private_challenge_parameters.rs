@@ -19,7 +19,8 @@ pub enum PrivateChallengeParameters {
     Code(CodeParameters),
     /// The name of a medium. Cognito carries one bit of an answer from verify to create, whether it
     /// was right; here it says that the answer is `alternative`, the less preferred of two media, and
-    /// nothing more: define issues no tokens for it.
+    /// nothing more: define issues no tokens for it. Without an alternative no answer is right, as to a
+    /// hold.
     Choice {
         /// The less preferred medium, if the user has two.
         alternative: Option<Medium>,
