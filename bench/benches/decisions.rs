@@ -104,6 +104,7 @@ fn cases() -> Result<Vec<Case>, BenchError> {
         round: RoundId::from_bytes([9; 16]),
         media,
         is_proven: true,
+        spend: String::new(),
     };
 
     let own = key.clone();
@@ -113,7 +114,7 @@ fn cases() -> Result<Vec<Case>, BenchError> {
     let wrong = code.chars().take(length.digits() - 1).collect::<String>() + wrong;
     let codes = CodeSettings { key: key.clone(), length };
     for (name, answer) in [("right", code), ("wrong", wrong)] {
-        let codes = codes.clone();
+        let (codes, parameters) = (codes.clone(), parameters.clone());
         cases.push(bench_case(format!("code: judge a {name} answer"), move || {
             let user =
                 User { owner: OWNER, is_verified: &|_| true, may_prove: false, not_found: false };

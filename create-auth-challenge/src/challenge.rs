@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use destination::Destinations;
+use destination::{Destination, Destinations};
+use ledger::{ItemNames, SpendClass, SpendScopes, SpendTicket};
 use otp::{
-    ChallengeMetadata, CodeParameters, Medium, PrivateChallengeParameters, Record, RoundId,
+    ChallengeMetadata, CodeParameters, Hold, Medium, PrivateChallengeParameters, Record, RoundId,
     UnixSeconds,
 };
 use serde::Serialize;
 use settings::CodeSettings;
 use trigger::Fault;
 
-use crate::Policy;
 use crate::plan::Fallback;
+use crate::{Policy, WhenLimited};
 
 /// `response` of the event.
 #[derive(Serialize)]
@@ -38,6 +39,37 @@ pub(crate) struct ChallengeContext<'a> {
     pub(crate) round: RoundId,
     /// Need no proof of a contact be noted when the answer is right?
     pub(crate) is_proven: bool,
+    /// What the sign-in gets if its first message is not admitted.
+    pub(crate) when_limited: WhenLimited,
+    /// How messages are counted.
+    pub(crate) counting: Counting<'a>,
+}
+
+/// How messages are counted by the spend guard.
+#[derive(Clone, Copy)]
+pub(crate) struct Counting<'a> {
+    /// Names their ranges; none if the guard is off.
+    pub(crate) names: Option<&'a ItemNames>,
+    /// What messages are to the account.
+    pub(crate) class: SpendClass,
+}
+
+impl Counting<'_> {
+    /// The scopes of a message to `destination`.
+    pub(crate) fn scopes(self, destination: &Destination) -> Option<SpendScopes> {
+        let names = self.names?;
+        Some(match destination.medium() {
+            Medium::Sms => names.phone_scopes(destination.expose(), destination.country()),
+            Medium::Email => SpendScopes::email(),
+        })
+    }
+
+    /// What a message that was sent to `destination` at `sent_at` was counted in, sealed for verify.
+    fn ticket(self, destination: &Destination, sent_at: UnixSeconds) -> String {
+        let scopes = self.scopes(destination);
+        let ticket = scopes.map(|scopes| SpendTicket::new(scopes, self.class, sent_at));
+        ticket.map(|ticket| ticket.encode()).unwrap_or_default()
+    }
 }
 
 /// A message that was asked for and not sent.
@@ -85,7 +117,8 @@ impl ChallengeContext<'_> {
             ("RESEND_AT", resend_at.to_string()),
         ]);
         let (nonce, round, is_proven) = (code.nonce, self.round, self.is_proven);
-        let private = CodeParameters { nonce, expires_at, round, media, is_proven };
+        let spend = self.counting.ticket(destination, sent_at);
+        let private = CodeParameters { nonce, expires_at, round, media, is_proven, spend };
         let private = PrivateChallengeParameters::Code(private);
         Ok(self.response(public, &private, ChallengeMetadata::Code(*record)))
     }
@@ -125,9 +158,39 @@ impl ChallengeContext<'_> {
         let failed = Some(FailedSend { fault, now });
         match (fallback, fault) {
             (Fallback::Keep(record), _) => self.code_challenge_after(&record, failed),
-            (Fallback::Fail, _) | (Fallback::Choose, Fault::Internal(_)) => Err(fault),
+            (Fallback::Choose | Fallback::Hold(_), Fault::Internal(_)) => Err(fault),
             (Fallback::Choose, _) => self.choice_challenge_after(failed),
+            (Fallback::Hold(hold), _) => Ok(self.hold_challenge_after(hold, failed)),
+            (Fallback::Fail, Fault::TooManyCodes(seconds))
+                if self.when_limited == WhenLimited::Hold =>
+            {
+                let until = now.saturating_add(seconds);
+                Ok(self.hold_challenge(Hold::Limited { until }))
+            }
+            (Fallback::Fail, _) => Err(fault),
         }
+    }
+
+    /// The challenge that asks for nothing, and that no answer passes.
+    pub(crate) fn hold_challenge(self, hold: Hold) -> Response {
+        self.hold_challenge_after(hold, None)
+    }
+
+    fn hold_challenge_after(self, hold: Hold, failed: Option<FailedSend>) -> Response {
+        // What is new tells more than what held the sign-in up in the first place.
+        let hold = match failed.and_then(FailedSend::retry_at) {
+            Some(until) => Hold::Limited { until },
+            None => hold,
+        };
+        let (reason, until) = match hold {
+            Hold::Limited { until } => (Fault::TooManyCodes(0), Some(until)),
+            Hold::UnprovenContact => (Fault::NoDestination, None),
+        };
+        let mut public = self.public_parameters(0, failed);
+        public.entry("NOT_SENT").or_insert_with(|| reason.code().to_owned());
+        public.extend(until.map(|until| ("RESEND_AT", until.to_string())));
+        let private = PrivateChallengeParameters::Choice { alternative: None };
+        self.response(public, &private, ChallengeMetadata::Hold(hold))
     }
 
     /// What every challenge tells its client.

@@ -1,6 +1,6 @@
 //! What came before: the session's last challenge of ours, and the response to it.
 
-use otp::{ChallengeMetadata, ClientRequest, Record};
+use otp::{ChallengeMetadata, ClientRequest, Hold, Record};
 use secrecy::ExposeSecret as _;
 use trigger::{Fault, Request};
 
@@ -15,6 +15,13 @@ pub(crate) enum History {
     Choice {
         /// Verify found the name of the less preferred medium.
         is_alternative: bool,
+        /// What the response asked for.
+        request: ClientRequest,
+    },
+    /// It asked for nothing: a message was not admitted.
+    Hold {
+        /// Why.
+        hold: Hold,
         /// What the response asked for.
         request: ClientRequest,
     },
@@ -53,6 +60,7 @@ impl History {
             ChallengeMetadata::Choice => {
                 return Ok(Self::Choice { is_alternative: last.challenge_result, request });
             }
+            ChallengeMetadata::Hold(hold) => return Ok(Self::Hold { hold, request }),
             ChallengeMetadata::Code(record) => record,
         };
         if last.challenge_result {

@@ -9,6 +9,7 @@
 //! deriving codes and the record's grammar (`otp`), the form of events (`trigger`), which destinations
 //! a user has (`destination`).
 
+mod bounds;
 mod challenge;
 mod decoy;
 mod history;
@@ -27,4 +28,4 @@ pub use message::{
 pub use plan::{Fallback, Plan, PlannedMessage, Policy, Round, Seconds, plan};
 pub use respond::Create;
 pub use send::{MessageSender, SendError, Services};
-pub use settings::{FirstRound, Settings};
+pub use settings::{FirstRound, Settings, WhenLimited};

@@ -1,6 +1,6 @@
 //! The rule of sending.
 
-use otp::{ClientRequest, IssuedCode, Medium, MediumSet, Record, UnixSeconds};
+use otp::{ClientRequest, Hold, IssuedCode, Medium, MediumSet, Record, UnixSeconds};
 use settings::Limits;
 
 /// A duration, as whole seconds.
@@ -40,6 +40,13 @@ pub enum Round {
     First,
     /// The user was asked to choose a medium; no code has been sent yet.
     Chosen(Medium),
+    /// No message was admitted; the response asks for one again, perhaps by this medium.
+    Held {
+        /// Why it was not.
+        hold: Hold,
+        /// The medium that is asked for.
+        medium: Option<Medium>,
+    },
     /// There was a code challenge, and the response to it was not a right answer.
     Later {
         /// What that challenge's metadata says.
@@ -57,6 +64,7 @@ impl Round {
         let wanted = match *self {
             Self::First => None,
             Self::Chosen(medium) => Some(medium),
+            Self::Held { medium, .. } => medium,
             Self::Later { request: ClientRequest::Resend { medium: Some(medium) }, .. } => {
                 Some(medium).filter(|medium| media.contains(medium)).or(self.last_medium())
             }
@@ -68,7 +76,7 @@ impl Round {
     fn last_medium(&self) -> Option<Medium> {
         match self {
             Self::Later { record, .. } => Some(record.medium),
-            Self::First | Self::Chosen(_) => None,
+            Self::First | Self::Chosen(_) | Self::Held { .. } => None,
         }
     }
 }
@@ -104,6 +112,8 @@ pub enum Fallback {
     Fail,
     /// Ask again which medium: another may do.
     Choose,
+    /// Stay as it is: a hold.
+    Hold(Hold),
     /// The sign-in goes on with the code that its user may have.
     Keep(Record),
 }
@@ -141,6 +151,7 @@ impl PlannedMessage {
 /// `verified` contacts, and whose account's live code is `current`; `None` when there is no medium.
 ///
 /// - The first round sends a message, to the medium chosen if there was a choice and the user has it.
+///   So does one that a hold held up.
 /// - A wrong answer sends nothing: the challenge goes on with the account's live code, which another
 ///   session may have renewed, or else with its own.
 /// - A request to resend sends a message, to the medium asked for if the user has it; too early, one
@@ -164,6 +175,7 @@ pub fn plan(
     let (record, request) = match round {
         Round::First => return first(Fallback::Fail),
         Round::Chosen(_) => return first(Fallback::Choose),
+        Round::Held { hold, .. } => return first(Fallback::Hold(hold)),
         Round::Later { record, request } => (record, request),
     };
     let answer = Round::Later { record, request: ClientRequest::Answer };
@@ -426,7 +438,7 @@ mod tests {
     fn request_of(round: Round) -> ClientRequest {
         match round {
             Round::Later { request, .. } => request,
-            Round::First | Round::Chosen(_) => ANSWER,
+            Round::First | Round::Chosen(_) | Round::Held { .. } => ANSWER,
         }
     }
 }

@@ -4,21 +4,25 @@ use std::time::Duration;
 
 use destination::{Destination, Destinations};
 use ledger::{
-    AdmissionError, CodeBinding, CodeRules, ItemKeys, ItemNames, LaneLimits, Lanes, Ledger,
-    LedgerRules, NotTaken, RateLimited, Reading, SPEND_WINDOW, SpendRules, Store, TakeError,
+    AdmissionError, CodeBinding, CodeRules, ItemKeys, ItemNames, Lane, Lanes, Ledger, NotTaken,
+    RateLimited, Reading, SPEND_WINDOW, SpendClass, SpendKeys, SpendMode, SpendRefusal, Store,
+    TakeError, Taken,
 };
-use otp::{Code, CodeKeyTag, IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
+use otp::{
+    ClientRequest, Code, CodeKeyTag, DeviceId, Hold, IssuedCode, Medium, Nonce, RoundId,
+    UnixMillis, UnixSeconds,
+};
 use rand::TryCryptoRng;
 use secrecy::ExposeSecret as _;
 use settings::SignUpMode;
 use tokio::time::{Instant, timeout_at};
-use trigger::{Event, Fault, MetricEvent, Metrics, Request, TIME_LIMIT};
+use trigger::{Event, Fault, MetricEvent, Metrics, Request, SpendEvent, TIME_LIMIT};
 
-use crate::challenge::{ChallengeContext, Response};
+use crate::challenge::{ChallengeContext, Counting, Response};
 use crate::history::History;
-use crate::plan::{Plan, Round, plan};
+use crate::plan::{Fallback, Plan, Round, plan};
 use crate::send_history::{SendHistory, SendSample};
-use crate::settings::FirstRound;
+use crate::settings::{FirstRound, WhenLimited};
 use crate::{Message, MessageSender, SendError, Settings, decoy};
 
 /// The function: its settings, what it sends with, and what bounds that.
@@ -66,9 +70,8 @@ impl<M: MessageSender, S: Store> Create<M, S> {
     /// The function with `settings`, sending with `sender` what the ledger in `store` admits. It
     /// counts nothing.
     pub fn new(settings: Settings, sender: M, store: S) -> Self {
-        let limits = LaneLimits::without_owner_lane(settings.issue_limits.clone());
         Self {
-            ledger: Ledger::new(store, LedgerRules { limits, spend: SpendRules::off() }),
+            ledger: Ledger::new(store, settings.bounds.clone()),
             names: ItemNames::new(settings.ledger.key.clone()),
             key: settings.codes.key.tag(),
             settings,
@@ -87,8 +90,8 @@ impl<M: MessageSender, S: Store> Create<M, S> {
     /// Issues the challenge, in at most [`TIME_LIMIT`].
     ///
     /// # Errors
-    /// When the user has no destination, the first message is not admitted or could not be sent, or
-    /// the event is not one that our define leads to.
+    /// When the user has no destination, the first message could not be sent, or with
+    /// `WHEN_LIMITED=fail` was not admitted, or the event is not one that our define leads to.
     pub async fn respond<R: TryCryptoRng>(
         &self,
         event: &Event,
@@ -97,10 +100,17 @@ impl<M: MessageSender, S: Store> Create<M, S> {
     ) -> Result<Response, Fault> {
         let subject = event.subject();
         let call = Call::new(event, &subject, now);
-        let Settings { codes, policy, first_round, sign_up, .. } = &self.settings;
+        let Settings { codes, policy, first_round, sign_up, when_limited, .. } = &self.settings;
         let history = History::read(&event.request, policy)?;
         let destinations = self.destinations(call);
         let media = destinations.media();
+        let counting = Counting {
+            names: (self.settings.bounds.spend.mode != SpendMode::Off).then_some(&self.names),
+            class: match destinations.is_unverified() {
+                true => SpendClass::New,
+                false => SpendClass::Proven,
+            },
+        };
         let challenge = ChallengeContext {
             codes,
             policy,
@@ -109,6 +119,8 @@ impl<M: MessageSender, S: Store> Create<M, S> {
             subject: &subject,
             round: RoundId::generate(rng).map_err(|_| NO_RANDOMNESS)?,
             is_proven: true,
+            when_limited: *when_limited,
+            counting,
         };
         let round = match history {
             History::Empty if *first_round == FirstRound::Choose => {
@@ -120,6 +132,10 @@ impl<M: MessageSender, S: Store> Create<M, S> {
                 let chosen = request.medium().or(alternative).or(media.first().copied());
                 Round::Chosen(chosen.ok_or_else(|| destinations.fault())?)
             }
+            History::Hold { hold, request: ClientRequest::Answer } => {
+                return Ok(challenge.hold_challenge(hold));
+            }
+            History::Hold { hold, request } => Round::Held { hold, medium: request.medium() },
             History::Code { record, request } => Round::Later { record, request },
         };
         let medium = round.medium(&media).ok_or_else(|| destinations.fault())?;
@@ -128,79 +144,167 @@ impl<M: MessageSender, S: Store> Create<M, S> {
             binding: CodeBinding::new(&self.key, destinations.verified_media()),
             lifetime: policy.lifetime,
         };
-        let reading = self.read(call, destination).await;
-        let is_proven = reading.as_ref().ok().and_then(Reading::is_proven);
-        if destinations.is_unverified() && is_proven == Some(true) {
-            // The contact was changed since. What was proven stays the only way in.
-            return Err(Fault::NoDestination);
+        let reading = self.read(call, destination, counting).await;
+        let read = reading.as_ref().ok();
+        let is_known_device = read.is_some_and(Reading::is_known_device);
+        let is_proven = read.and_then(Reading::is_proven);
+        let current = read.and_then(|reading| reading.current_code(&rules, call.seconds()));
+        let challenge = ChallengeContext {
+            is_proven: is_proven.unwrap_or(*sign_up != SignUpMode::Code),
+            ..challenge
+        };
+        if let (Round::Held { hold, .. }, Ok(_), false) = (round, &reading, is_known_device) {
+            return Ok(challenge.hold_challenge(hold));
         }
-        let is_proven = is_proven.unwrap_or(*sign_up != SignUpMode::Code);
-        let challenge = ChallengeContext { is_proven, ..challenge };
-        let current =
-            reading.as_ref().ok().and_then(|reading| reading.current_code(&rules, call.seconds()));
         let verified = destinations.verified_media();
         let planned = plan(round, &media, verified, current, policy, call.seconds());
-        match planned.ok_or_else(|| destinations.fault())? {
-            Plan::Keep(record) => challenge.code_challenge(&record),
-            Plan::Send(message) => {
-                let code = match self.issue(call, reading, &rules, rng).await {
-                    Ok(code) => code,
-                    Err(fault) => {
-                        return challenge.fallback(message.fallback, fault, call.seconds());
+        let message = match planned.ok_or_else(|| destinations.fault())? {
+            Plan::Keep(record) => return challenge.code_challenge(&record),
+            Plan::Send(message) => message,
+        };
+        if destinations.is_unverified() && is_proven == Some(true) && !is_known_device {
+            // The contact was changed since. What was proven stays the only way in.
+            return match (message.fallback, when_limited) {
+                (Fallback::Fail, WhenLimited::Hold) => {
+                    self.metrics.record(MetricEvent::Held(Fault::NoDestination));
+                    Ok(challenge.hold_challenge(Hold::UnprovenContact))
+                }
+                (fallback, _) => challenge.fallback(fallback, Fault::NoDestination, call.seconds()),
+            };
+        }
+        let lanes = match (is_known_device, destinations.is_unverified()) {
+            (true, false) => Lanes { account: Lane::Owner, destination: Lane::Owner },
+            (true, true) => Lanes { account: Lane::Owner, destination: Lane::Public },
+            (false, _) => Lanes::PUBLIC,
+        };
+        let counted = Counted { destination, class: counting.class };
+        let taken = match self.issue(call, counted, reading, lanes, &rules, rng).await {
+            Ok(taken) => taken,
+            Err(NotIssued { fault, code }) => {
+                if let (Fallback::Fail, Fault::TooManyCodes(_), WhenLimited::Hold) =
+                    (message.fallback, fault, when_limited)
+                {
+                    self.metrics.record(MetricEvent::Held(fault));
+                }
+                let fallback = match code {
+                    None => message.fallback,
+                    Some(code) => {
+                        message.fallback.after_issue(code, message.media, policy, call.seconds())
                     }
                 };
-                match self.send(call, code, destination, rng).await {
-                    Ok(()) => {
-                        if message.sends == 1 && !call.is_unknown_user() {
-                            self.metrics.record(MetricEvent::Issued);
-                        }
-                        challenge.code_challenge(&message.record(code, call.seconds()))
-                    }
-                    Err(fault) => {
-                        let fallback = message.fallback.after_issue(
-                            code,
-                            message.media,
-                            policy,
-                            call.seconds(),
-                        );
-                        challenge.fallback(fallback, fault, call.seconds())
-                    }
+                return challenge.fallback(fallback, fault, call.seconds());
+            }
+        };
+        let code = taken.code();
+        match self.send(call, code, destination, rng).await {
+            Ok(()) => {
+                self.count_sent(call, counted, &taken);
+                if message.sends == 1 && !call.is_unknown_user() {
+                    self.metrics.record(MetricEvent::Issued);
                 }
+                challenge.code_challenge(&message.record(code, call.seconds()))
+            }
+            Err(fault) => {
+                // What cannot be given back in time stays counted.
+                drop(timeout_at(call.deadline, self.ledger.give_back(taken)).await);
+                let fallback =
+                    message.fallback.after_issue(code, message.media, policy, call.seconds());
+                challenge.fallback(fallback, fault, call.seconds())
             }
         }
     }
 
-    /// Admits a message and returns the account's code that it is to carry: the live one, or a new one.
+    /// Admits a message and takes its credit. What is taken has the account's code that the message
+    /// is to carry: the live one, or a new one.
     async fn issue<R: TryCryptoRng>(
         &self,
         call: Call<'_>,
+        counted: Counted<'_>,
         reading: Result<Reading, Fault>,
+        lanes: Lanes,
         rules: &CodeRules,
         rng: &mut R,
-    ) -> Result<IssuedCode, Fault> {
+    ) -> Result<Taken, NotIssued> {
         let fresh = Nonce::generate(rng).map_err(|_| NO_RANDOMNESS)?;
         let jitter = rng.try_next_u32().map_err(|_| NO_RANDOMNESS)?;
-        within(call, self.ledger.admit(reading?, Lanes::PUBLIC, rules, fresh, call.now, jitter))
-            .await
+        let refused = |by: SpendRefusal| {
+            self.count_spend(call, counted, SpendEvent::Refused(by.name()));
+            Fault::TooManyCodes(SPEND_WINDOW.as_secs())
+        };
+        let assessed = self.ledger.assess(reading?).map_err(refused)?;
+        let admitted = self.ledger.admit(assessed, lanes, rules, fresh, call.now, jitter);
+        let admitted = within(call, admitted).await.inspect_err(|fault| {
+            if matches!(fault, Fault::TooManyCodes(_)) {
+                self.count_spend(call, counted, SpendEvent::Limited);
+            }
+        })?;
+        match timeout_at(call.deadline, self.ledger.take(admitted)).await {
+            Ok(Ok(taken)) => Ok(taken),
+            Ok(Err(TakeError { code, reason })) => {
+                let fault = match reason {
+                    NotTaken::Refused(by) => refused(by),
+                    NotTaken::Unavailable => Fault::Unavailable,
+                };
+                Err(NotIssued { fault, code: Some(code) })
+            }
+            Err(_) => Err(late().into()),
+        }
     }
 
-    /// Reads what the ledger has of the account and of `destination`.
-    async fn read(&self, call: Call<'_>, destination: &Destination) -> Result<Reading, Fault> {
+    fn count_sent(&self, call: Call<'_>, counted: Counted<'_>, taken: &Taken) {
+        self.count_spend(call, counted, SpendEvent::Sent);
+        if let Some(by) = taken.unenforced() {
+            self.count_spend(call, counted, SpendEvent::WouldRefuse(by.name()));
+        }
+        if taken.is_country_low() {
+            self.count_spend(call, counted, SpendEvent::Low);
+        }
+    }
+
+    fn count_spend(&self, call: Call<'_>, counted: Counted<'_>, event: SpendEvent) {
+        // Of an unknown user nothing is sent and nothing taken.
+        if !call.is_unknown_user() {
+            let Counted { destination, class } = counted;
+            let country = match destination.medium() {
+                Medium::Sms => destination.country().unwrap_or("none"),
+                Medium::Email => "email",
+            };
+            self.metrics.record(MetricEvent::Spend { country, class: class.name(), event });
+        }
+    }
+
+    /// Reads what the ledger has of the account, of `destination` and of what a message there would
+    /// be counted in.
+    async fn read(
+        &self,
+        call: Call<'_>,
+        destination: &Destination,
+        counting: Counting<'_>,
+    ) -> Result<Reading, Fault> {
         let (pool_id, subject) = (call.event.user_pool_id.as_str(), call.subject);
         let (names, address) = (&self.names, destination.expose());
-        let (account, destination, proven) = if call.is_unknown_user() {
-            (
-                names.unknown_account(pool_id, subject),
-                names.unknown_destination(pool_id, subject, address),
-                names.unknown_proven(pool_id, subject),
-            )
+        let metadata = &call.event.request.client_metadata;
+        let device = DeviceId::from_client_metadata(|name| metadata.expose(name));
+        let scopes = counting.scopes(destination);
+        let keys = if call.is_unknown_user() {
+            ItemKeys {
+                account: names.unknown_account(pool_id, subject),
+                destination: names.unknown_destination(pool_id, subject, address),
+                proven: Some(names.unknown_proven(pool_id, subject)),
+                device: device.map(|device| names.unknown_device(pool_id, subject, &device)),
+                spend: scopes.map(|scopes| names.unknown_spend(pool_id, subject, scopes)),
+            }
         } else {
-            let account = names.account(pool_id, subject);
-            (account, names.destination(address), names.proven(pool_id, subject))
+            ItemKeys {
+                account: names.account(pool_id, subject),
+                destination: names.destination(address),
+                proven: Some(names.proven(pool_id, subject)),
+                device: device.map(|device| names.device(pool_id, subject, &device)),
+                spend: scopes.map(|scopes| SpendKeys::new(scopes, counting.class)),
+            }
         };
-        let proven = (self.settings.sign_up == SignUpMode::Code).then_some(proven);
-        let keys = ItemKeys { account, destination, proven, device: None, spend: None };
-        within(call, self.ledger.read(keys, call.now)).await
+        let proven = keys.proven.filter(|_| self.settings.sign_up == SignUpMode::Code);
+        within(call, self.ledger.read(ItemKeys { proven, ..keys }, call.now)).await
     }
 
     fn destinations(&self, call: Call<'_>) -> Destinations {
@@ -256,6 +360,31 @@ impl<M: MessageSender, S: Store> Create<M, S> {
     }
 }
 
+/// What a message is counted as.
+#[derive(Clone, Copy)]
+struct Counted<'a> {
+    destination: &'a Destination,
+    class: SpendClass,
+}
+
+/// A message that is not sent.
+struct NotIssued {
+    fault: Fault,
+    /// The account's live code, if it was admitted all the same.
+    code: Option<IssuedCode>,
+}
+
+impl From<Fault> for NotIssued {
+    fn from(fault: Fault) -> Self {
+        Self { fault, code: None }
+    }
+}
+
+fn late() -> Fault {
+    tracing::warn!(limit = ?TIME_LIMIT, "ledger did not respond in time");
+    Fault::Unavailable
+}
+
 const NO_RANDOMNESS: Fault = Fault::Internal("the system returned no random bytes");
 
 /// What the ledger answers within the call's time.
@@ -269,10 +398,7 @@ async fn within<T>(
             Err(Fault::TooManyCodes(window.as_secs()))
         }
         Ok(Err(AdmissionError::Unavailable)) => Err(Fault::Unavailable),
-        Err(_) => {
-            tracing::warn!(limit = ?TIME_LIMIT, "ledger did not respond in time");
-            Err(Fault::Unavailable)
-        }
+        Err(_) => Err(late()),
     }
 }
 
@@ -282,7 +408,9 @@ mod tests {
 
     use aws_lambda_events::cognito::CognitoEventUserPoolsCreateAuthChallengeResponse;
     use destination::DestinationSettings;
-    use ledger::{Consumption, IssueLimit, MemoryStore};
+    use ledger::{
+        Consumption, IssueLimit, LaneLimits, LedgerRules, MemoryStore, SpendCredit, SpendRules,
+    };
     use numbering::{AllowedCountries, Region};
     use otp::{CodeKey, CodeLength, CodeOwner, LedgerKey, Medium, Record};
     use rand::SeedableRng as _;
@@ -353,7 +481,14 @@ mod tests {
                 key: LedgerKey::new("another example key of some 40 different bytes").unwrap(),
                 table: "ledger".to_owned(),
             },
-            issue_limits: vec![IssueLimit { count: 5, window: Duration::from_secs(15 * 60) }],
+            bounds: LedgerRules {
+                limits: LaneLimits::without_owner_lane(vec![IssueLimit {
+                    count: 5,
+                    window: Duration::from_secs(15 * 60),
+                }]),
+                spend: SpendRules::off(),
+            },
+            when_limited: WhenLimited::Fail,
         }
     }
 
@@ -441,7 +576,7 @@ mod tests {
         assert_eq!(private["nonce"], record.code.nonce.encode());
         assert_eq!(private["expires_at"], "1767225900");
         assert_eq!(private["media"], "SMS,EMAIL");
-        assert_eq!(private.as_object().unwrap().len(), 6, "round, proven and mac besides");
+        assert_eq!(private.as_object().unwrap().len(), 7, "round, proven, spend and mac besides");
         let sent = create.sender.sent.borrow();
         let [(Medium::Sms, to, text)] = sent.as_slice() else { panic!("{} sent", sent.len()) };
         assert_eq!(to, "+819012345678");
@@ -526,6 +661,250 @@ mod tests {
         respond(&create, &unknown(), NOW).await.unwrap();
         assert_eq!(store.reads(), 1);
         assert!(create.sender.sent.borrow().is_empty());
+    }
+
+    const DEVICE: &str = "a-device-that-signed-in-before";
+
+    /// The function with one message for all and two in total in 15 minutes, and its store.
+    fn create_with_lanes(change: impl Fn(&mut Settings)) -> (Subject, MemoryStore) {
+        let limits = |count| vec![IssueLimit { count, window: Duration::from_secs(15 * 60) }];
+        let mut settings = settings();
+        settings.bounds.limits = LaneLimits { total: limits(2), public: limits(1) };
+        settings.when_limited = WhenLimited::Hold;
+        change(&mut settings);
+        let store = MemoryStore::default();
+        (Create::new(settings, Outbox::default(), store.clone()), store)
+    }
+
+    async fn make_known(create: &Subject, store: &MemoryStore) {
+        let device = DeviceId::parse(DEVICE).unwrap();
+        let fact = create.names.device(POOL, "the sub", &device);
+        store.note(&fact, NOW * 1_000, None).await.unwrap();
+    }
+
+    /// The event after `response`, to which `user` responded with `metadata`.
+    fn next(user: &Event, response: &Value, metadata: Value) -> Event {
+        let mut event = event(|_| ());
+        event.request = serde_json::from_value(json!({
+            "challengeName": "CUSTOM_CHALLENGE",
+            "userNotFound": user.request.user_not_found,
+            "clientMetadata": metadata,
+            "session": [{
+                "challengeName": "CUSTOM_CHALLENGE",
+                "challengeResult": false,
+                "challengeMetadata": response["challengeMetadata"],
+            }],
+        }))
+        .unwrap();
+        let of = |name: &str| user.request.user_attributes.expose(name);
+        let names = ["sub", "phone_number", "phone_number_verified", "email", "email_verified"];
+        event.request.user_attributes = names
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), of(name)?.into())))
+            .collect();
+        event
+    }
+
+    fn resend_with(device: &str) -> Value {
+        json!({ "action": "resend", "device": device })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn full_public_lane_is_a_hold_that_a_known_device_ends() {
+        let (create, store) = create_with_lanes(|_| ());
+        let user = event(|_| ());
+        respond(&create, &user, NOW).await.unwrap();
+        let before = store.items();
+        let hold = respond(&create, &user, NOW + 60).await.unwrap();
+        assert_eq!(
+            hold["publicChallengeParameters"],
+            json!({
+                "MEDIA": "SMS,EMAIL",
+                "CODE_LENGTH": "6",
+                "ATTEMPTS_LEFT": "3",
+                "NOT_SENT": "TOO_MANY_CODES",
+                "RESEND_AT": (NOW + 60 + 900).to_string(),
+            })
+        );
+        assert_eq!(hold["privateChallengeParameters"]["alternative"], "");
+        // Nothing else ends it, and nothing is written for it.
+        for metadata in [
+            json!(null),
+            json!({ "device": DEVICE }),
+            json!({ "action": "resend" }),
+            resend_with("a-device-of-somebody-else"),
+            resend_with(DEVICE),
+        ] {
+            let again = respond(&create, &next(&user, &hold, metadata), NOW + 61).await.unwrap();
+            assert_eq!(again, hold);
+        }
+        assert_eq!(create.sender.sent.borrow().len(), 1);
+        assert_eq!(store.items(), before);
+
+        make_known(&create, &store).await;
+        let answer = json!({ "device": DEVICE });
+        let still = respond(&create, &next(&user, &hold, answer), NOW + 62).await.unwrap();
+        assert_eq!(still, hold, "an answer is no request to resend");
+        let resend = next(&user, &hold, resend_with(DEVICE));
+        let code = respond(&create, &resend, NOW + 62).await.unwrap();
+        assert_eq!(code["publicChallengeParameters"]["CODE_DELIVERY_DELIVERY_MEDIUM"], "SMS");
+        assert_eq!(create.sender.sent.borrow().len(), 2);
+        // The total holds for the owner, too.
+        let full = respond(&create, &resend, NOW + 63).await.unwrap();
+        assert_eq!(full["publicChallengeParameters"]["NOT_SENT"], "TOO_MANY_CODES");
+        assert_eq!(full["publicChallengeParameters"]["RESEND_AT"], (NOW + 63 + 900).to_string());
+        assert_eq!(create.sender.sent.borrow().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unknown_user_holds_as_a_known_one_does() {
+        let mut public = Vec::new();
+        for user in [event(|request| request["userAttributes"]["email"] = json!("")), unknown()] {
+            let (create, store) =
+                create_with_lanes(|settings| settings.destinations.media = vec![Medium::Sms]);
+            let mut user = user;
+            user.user_name = "+819012345678".into();
+            let mut shown = vec![respond(&create, &user, NOW).await.unwrap()];
+            let hold = respond(&create, &user, NOW + 60).await.unwrap();
+            for metadata in [json!(null), resend_with(DEVICE)] {
+                let mut event = next(&user, &hold, metadata);
+                event.user_name = "+819012345678".into();
+                shown.push(respond(&create, &event, NOW + 61).await.unwrap());
+            }
+            shown.push(hold);
+            let parameters = |response: &Value| response["publicChallengeParameters"].clone();
+            public.push((shown.iter().map(parameters).collect::<Vec<_>>(), store.reads()));
+        }
+        assert_eq!(public[0], public[1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fail_mode_returns_the_fault_instead_of_a_hold() {
+        let (create, _) = create_with_lanes(|settings| settings.when_limited = WhenLimited::Fail);
+        respond(&create, &event(|_| ()), NOW).await.unwrap();
+        let fault = respond(&create, &event(|_| ()), NOW).await.unwrap_err();
+        assert_eq!(fault, Fault::TooManyCodes(900));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn device_may_come_with_the_choice() {
+        let (create, store) =
+            create_with_lanes(|settings| settings.first_round = FirstRound::Choose);
+        make_known(&create, &store).await;
+        let user = event(|_| ());
+        let choice = respond(&create, &user, NOW).await.unwrap();
+        let mut sent = Vec::new();
+        for metadata in [json!(null), json!(null), json!({ "device": DEVICE })] {
+            respond(&create, &next(&user, &choice, metadata), NOW).await.unwrap();
+            sent.push(create.sender.sent.borrow().len());
+        }
+        assert_eq!(sent, [1, 1, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changed_contact_of_a_proven_account_holds_until_a_known_device_is_shown() {
+        let (create, store) = create_with_lanes(|settings| settings.sign_up = SignUpMode::Code);
+        let proven = create.names.proven(POOL, "the sub");
+        store.note(&proven, NOW * 1_000, None).await.unwrap();
+        let user = new_user();
+        let hold = respond(&create, &user, NOW).await.unwrap();
+        let public = &hold["publicChallengeParameters"];
+        assert_eq!(
+            (&public["NOT_SENT"], &public["RESEND_AT"]),
+            (&json!("NO_DESTINATION"), &json!(null))
+        );
+        let refused = respond(&create, &next(&user, &hold, resend_with(DEVICE)), NOW).await;
+        assert_eq!(refused.unwrap(), hold);
+        assert!(create.sender.sent.borrow().is_empty());
+        make_known(&create, &store).await;
+        let code = respond(&create, &next(&user, &hold, resend_with(DEVICE)), NOW).await.unwrap();
+        let private = &code["privateChallengeParameters"];
+        assert_eq!((&private["media"], &private["proven"]), (&json!(""), &json!("true")));
+        assert_eq!(create.sender.sent.borrow().len(), 1);
+        // The destination is not the account's: a stranger's lane there.
+        let destination = &store.items()[&create.names.destination("+819012345678")];
+        assert_eq!((destination.times.public.len(), destination.times.owner.len()), (1, 0));
+        let account = &store.items()[&create.names.account(POOL, "the sub")];
+        assert_eq!((account.times.public.len(), account.times.owner.len()), (0, 1));
+        // A wrong answer without the device keeps the challenge and sends nothing.
+        let kept = respond(&create, &next(&user, &code, json!(null)), NOW + 5).await.unwrap();
+        assert_eq!(kept["publicChallengeParameters"]["ATTEMPTS_LEFT"], "2");
+        assert_eq!(create.sender.sent.borrow().len(), 1);
+    }
+
+    /// The function with this much credit for each scope.
+    fn create_with_credit(credit: u64, mode: SpendMode) -> (Subject, MemoryStore) {
+        let mut settings = settings();
+        let credit = SpendCredit { country: credit, range: credit, all: credit };
+        settings.bounds.spend = SpendRules { mode, credit, ..SpendRules::default() };
+        settings.when_limited = WhenLimited::Hold;
+        let store = MemoryStore::default();
+        (Create::new(settings, Outbox::default(), store.clone()), store)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_credit_is_a_hold_of_an_hour_that_writes_nothing() {
+        let (create, store) = create_with_credit(1, SpendMode::Enforce);
+        let sent = respond(&create, &event(|_| ()), NOW).await.unwrap();
+        let ticket = sent["privateChallengeParameters"]["spend"].as_str().unwrap();
+        assert!(ticket.starts_with(&format!("proven.{}.JP.", NOW / 3_600)), "{ticket}");
+        let before = (store.items(), store.spend_items());
+        let hold = respond(&create, &event(|_| ()), NOW + 1).await.unwrap();
+        let public = &hold["publicChallengeParameters"];
+        assert_eq!(public["NOT_SENT"], "TOO_MANY_CODES");
+        assert_eq!(public["RESEND_AT"], (NOW + 1 + 3_600).to_string());
+        assert_eq!((store.items(), store.spend_items()), before);
+        assert_eq!(create.sender.sent.borrow().len(), 1);
+        // An unknown user is refused by the same credit, and took none of it.
+        let (create, store) = create_with_credit(1, SpendMode::Enforce);
+        let mut stranger = unknown();
+        stranger.user_name = "+819012345678".into();
+        for _ in 0..3 {
+            let response = respond(&create, &stranger, NOW).await.unwrap();
+            assert_eq!(response["publicChallengeParameters"]["NOT_SENT"], json!(null));
+        }
+        respond(&create, &event(|_| ()), NOW).await.unwrap();
+        let hold = respond(&create, &stranger, NOW).await.unwrap();
+        assert_eq!(hold["publicChallengeParameters"]["NOT_SENT"], "TOO_MANY_CODES");
+        let real = store.spend_items();
+        let credit = real.iter().filter(|(key, _)| key.0.starts_with("spend#JP#"));
+        assert_eq!(credit.map(|(_, item)| item.sent).sum::<u64>(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failed_send_gives_its_credit_back() {
+        let (create, store) = create_with_credit(1, SpendMode::Enforce);
+        create.sender.refuse.set(true);
+        let fault = respond(&create, &event(|_| ()), NOW).await.unwrap_err();
+        assert_eq!(fault, Fault::DeliveryFailed);
+        assert!(store.spend_items().values().all(|item| (item.credit, item.sent) == (1, 0)));
+        create.sender.refuse.set(false);
+        respond(&create, &event(|_| ()), NOW).await.unwrap();
+        assert_eq!(create.sender.sent.borrow().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn record_mode_sends_what_it_would_refuse() {
+        let (create, store) = create_with_credit(1, SpendMode::Record);
+        for _ in 0..3 {
+            let response = respond(&create, &event(|_| ()), NOW).await.unwrap();
+            assert_eq!(response["publicChallengeParameters"]["NOT_SENT"], json!(null));
+        }
+        assert_eq!(create.sender.sent.borrow().len(), 3);
+        assert!(store.spend_items().values().all(|item| item.sent == 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refused_resend_keeps_the_code() {
+        let (create, _) = create_with_credit(1, SpendMode::Enforce);
+        let first = respond(&create, &event(|_| ()), NOW).await.unwrap();
+        let resend = after(&first, &json!({ "action": "resend" }));
+        let kept = respond(&create, &resend, NOW + 60).await.unwrap();
+        assert_eq!(nonce(&kept), nonce(&first));
+        assert_eq!(kept["publicChallengeParameters"]["NOT_SENT"], "TOO_MANY_CODES");
+        let spend = |response: &Value| response["privateChallengeParameters"]["spend"].clone();
+        assert_eq!(spend(&kept), spend(&first), "the message that was sent is the one that earns");
+        assert_eq!(create.sender.sent.borrow().len(), 1);
     }
 
     #[tokio::test]

@@ -1,22 +1,19 @@
 //! The function's settings.
 
-use std::time::Duration;
-
 use destination::DestinationSettings;
-use ledger::IssueLimit;
+use ledger::LedgerRules;
 use otp::Medium;
 use settings::{
     CodeSettings, LedgerSettings, Limits, Lookup, Modes, SettingError, SignUpMode, Variable,
 };
 
-use crate::{EmailOptions, MessageCatalog, Policy, SmsOptions};
+use crate::{EmailOptions, MessageCatalog, Policy, SmsOptions, bounds};
 
 const FIRST_ROUND: Variable = Variable::new("FIRST_ROUND", "send");
 const CODE_LIFETIME_SECONDS: Variable = Variable::new("CODE_LIFETIME_SECONDS", "300");
 const RESEND_AFTER_SECONDS: Variable = Variable::new("RESEND_AFTER_SECONDS", "30");
 const EMAIL_FROM: Variable = Variable::new("EMAIL_FROM", "Example <sign-in@example.com>");
-const ISSUE_LIMITS: Variable = Variable::new("ISSUE_LIMITS", DEFAULT_ISSUE_LIMITS);
-const DEFAULT_ISSUE_LIMITS: &str = "5/15m,20/1d";
+const WHEN_LIMITED: Variable = Variable::new("WHEN_LIMITED", "hold");
 
 const NO_SENDER: &str =
     "is not set, but MEDIA (default SMS,EMAIL) includes EMAIL: set it, or set MEDIA=SMS";
@@ -38,8 +35,11 @@ pub struct Settings {
     pub email_from: Option<String>,
     /// Where the ledger is.
     pub ledger: LedgerSettings,
-    /// `ISSUE_LIMITS`: how many messages one account, and one destination, may get in which time.
-    pub issue_limits: Vec<IssueLimit>,
+    /// `ISSUE_LIMITS`, `PUBLIC_LIMITS`, `SPEND_GUARD`, `SPEND_CREDIT`, `COUNTRY_LIMIT`: what bounds
+    /// messages.
+    pub bounds: LedgerRules,
+    /// `WHEN_LIMITED`: what a sign-in gets whose first message is not admitted.
+    pub when_limited: WhenLimited,
     /// What messages say.
     pub catalog: MessageCatalog,
     /// How text messages travel.
@@ -55,6 +55,15 @@ pub enum FirstRound {
     Send,
     /// The question whether to use SMS or email.
     Choose,
+}
+
+/// What a sign-in gets whose first message is not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenLimited {
+    /// A hold: a challenge without a code, from which a known device gets one.
+    Hold,
+    /// A fault.
+    Fail,
 }
 
 impl Settings {
@@ -93,42 +102,17 @@ impl Settings {
             destinations,
             email_from,
             ledger: LedgerSettings::read(lookup)?,
-            issue_limits: issue_limits(lookup)?,
+            bounds: bounds::read(lookup)?,
+            when_limited: WHEN_LIMITED.choice(
+                lookup,
+                WhenLimited::Hold,
+                [("hold", WhenLimited::Hold), ("fail", WhenLimited::Fail)],
+            )?,
             catalog: MessageCatalog::read(lookup)?,
             sms: SmsOptions::read(lookup)?,
             email: EmailOptions::read(lookup)?,
         })
     }
-}
-
-/// The most that one limit may count: the ledger keeps a time for each.
-const MAX_ISSUES: usize = 100;
-
-/// The longest window.
-const MAX_WINDOW: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// Reads `count/window` pairs, separated by commas; a window is a number and one of `s`, `m`, `h`,
-/// `d`.
-fn issue_limits(lookup: &Lookup<'_>) -> Result<Vec<IssueLimit>, SettingError> {
-    let value = ISSUE_LIMITS.optional(lookup).unwrap_or_else(|| DEFAULT_ISSUE_LIMITS.to_owned());
-    let limits: Option<Vec<IssueLimit>> = value.split(',').map(issue_limit).collect();
-    limits.ok_or_else(|| {
-        ISSUE_LIMITS.error(format_args!(
-            "is not a list of count/window pairs: counts from 1 to {MAX_ISSUES}, windows of up to \
-             30 days such as 15m or 1d"
-        ))
-    })
-}
-
-fn issue_limit(text: &str) -> Option<IssueLimit> {
-    let (count, window) = text.trim().split_once('/')?;
-    let count: usize = count.parse().ok()?;
-    let (number, seconds) = [("s", 1), ("m", 60), ("h", 60 * 60), ("d", 24 * 60 * 60)]
-        .iter()
-        .find_map(|(unit, seconds)| Some((window.strip_suffix(unit)?, *seconds)))?;
-    let window = Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?);
-    let possible = (1..=MAX_ISSUES).contains(&count) && !window.is_zero() && window <= MAX_WINDOW;
-    possible.then_some(IssueLimit { count, window })
 }
 
 /// Is `from` of a form that SES takes: an address, or a name and an address in angle brackets?
@@ -171,9 +155,7 @@ mod tests {
         );
         assert_eq!(settings.sign_up, SignUpMode::Cognito);
         assert_eq!(settings.catalog.app_name, None);
-        let limit =
-            |count, minutes: u64| IssueLimit { count, window: Duration::from_secs(60 * minutes) };
-        assert_eq!(settings.issue_limits, [limit(5, 15), limit(20, 24 * 60)]);
+        assert_eq!(settings.when_limited, WhenLimited::Hold);
     }
 
     #[test]
@@ -194,17 +176,11 @@ mod tests {
             ("LEDGER_TABLE", "", "is not set"),
             ("LEDGER_KEY", "", "is not set"),
             ("LEDGER_KEY", "short", "is shorter than 32 bytes"),
-            ("ISSUE_LIMITS", "5", "is not a list of count/window"),
-            ("ISSUE_LIMITS", "5/15", "is not a list of count/window"),
-            ("ISSUE_LIMITS", "0/15m", "is not a list of count/window"),
-            ("ISSUE_LIMITS", "101/15m", "is not a list of count/window"),
-            ("ISSUE_LIMITS", "5/0m", "is not a list of count/window"),
-            ("ISSUE_LIMITS", "5/31d", "is not a list of count/window"),
-            ("ISSUE_LIMITS", "5/15m,", "is not a list of count/window"),
-            ("ISSUE_LIMITS", "5/99999999999999999999d", "is not a list of count/window"),
             ("MEDIA", "PIGEON", "contains a value other than SMS and EMAIL"),
             ("SMS_COUNTRIES", "jp", "is neither * nor a list of regions"),
             ("SIGN_UP", "open", "is not one of: code, cognito, closed"),
+            ("ISSUE_LIMITS", "5", "is not a list of count/window"),
+            ("WHEN_LIMITED", "wait", "is not one of: hold, fail"),
             ("FIRST_ROUND", "ask", "is not one of: send, choose"),
             ("MAX_ATTEMPTS", "0", "is not a whole number from 1 to 5"),
             ("MAX_SENDS", "0", "is not a whole number from 1 to 10"),

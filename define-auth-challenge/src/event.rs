@@ -33,7 +33,7 @@ fn step(entry: &SessionEntry) -> Step {
                 metadata.and_then(|text| ChallengeMetadata::parse(text.expose_secret()).ok());
             return match note {
                 Some(ChallengeMetadata::Choice) => Step::Choice,
-                Some(ChallengeMetadata::Hold) => Step::Hold,
+                Some(ChallengeMetadata::Hold(_)) => Step::Hold,
                 Some(ChallengeMetadata::Code(record)) => {
                     Step::Code { passed, record: Some(record) }
                 }

@@ -22,6 +22,9 @@ const KEPT_AFTER_HOUR: UnixSeconds = 3 * HOUR;
 /// How much credit a used code gives back to each scope of its message.
 const CREDIT_OF_A_USED_CODE: u64 = 3;
 
+/// A country is low when it has this part of its hour's first credit left, or less.
+const LOW_CREDIT_PART: u64 = 5;
+
 /// Whole hours since the Unix epoch.
 pub type UnixHours = u64;
 
@@ -158,6 +161,19 @@ impl SpendTicket {
     #[must_use]
     pub fn new(scopes: SpendScopes, class: SpendClass, sent_at: UnixSeconds) -> Self {
         Self { scopes, class, hour: sent_at / HOUR }
+    }
+
+    /// Its class.
+    #[must_use]
+    pub fn class(&self) -> SpendClass {
+        self.class
+    }
+
+    /// Its country by two letters, or `none`; nothing for an email.
+    #[must_use]
+    pub fn country(&self) -> Option<&str> {
+        let country = self.scopes.0.iter().find(|scope| scope.kind == ScopeKind::Country);
+        country.map(|scope| scope.name.as_str())
     }
 
     /// The ticket as text: `proven.490896.JP.` and a range, or `new.490896.email`.
@@ -442,6 +458,20 @@ pub enum SpendRefusal {
     Email,
 }
 
+impl SpendRefusal {
+    /// Its name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Country => "Country",
+            Self::Range => "Range",
+            Self::All => "All",
+            Self::Cap => "Cap",
+            Self::Email => "Email",
+        }
+    }
+}
+
 impl From<ScopeKind> for SpendRefusal {
     fn from(kind: ScopeKind) -> Self {
         match kind {
@@ -482,6 +512,8 @@ pub struct SpendPlan {
     pub passes_at_zero: bool,
     /// What would have refused it, if the guard refused messages.
     pub unenforced: Option<SpendRefusal>,
+    /// Does it leave its country a fifth or less of the credit that the hour started with?
+    pub is_country_low: bool,
 }
 
 /// How a message is counted in one scope.
@@ -520,11 +552,15 @@ pub fn assess(
     let is_enforced = rules.mode == SpendMode::Enforce;
     let mut without_credit = None;
     let mut capped = None;
+    let mut is_country_low = false;
     let mut scopes = Vec::new();
     for ScopeReading { kind, current, previous } in &reading.scopes {
         let answered = previous.map_or(0, |item| item.answered);
         let start = rules.credit.of(*kind).max(answered);
-        let has_credit = current.map_or(start, |item| item.credit) > 0;
+        let credit = current.map_or(start, |item| item.credit);
+        let has_credit = credit > 0;
+        let is_low = credit.saturating_sub(1).saturating_mul(LOW_CREDIT_PART) <= start;
+        is_country_low |= *kind == ScopeKind::Country && is_low;
         if !has_credit && without_credit.is_none() {
             without_credit = Some(SpendRefusal::from(*kind));
         }
@@ -541,7 +577,8 @@ pub fn assess(
     match refusal {
         Some(refusal) if is_enforced => Err(refusal),
         unenforced => {
-            Ok(SpendPlan { scopes, passes_at_zero: passes_at_zero || !is_enforced, unenforced })
+            let passes_at_zero = passes_at_zero || !is_enforced;
+            Ok(SpendPlan { scopes, passes_at_zero, unenforced, is_country_low })
         }
     }
 }

@@ -58,6 +58,7 @@ pub struct Taken {
     code: IssuedCode,
     counted: Vec<Counted>,
     unenforced: Option<SpendRefusal>,
+    is_country_low: bool,
 }
 
 impl Taken {
@@ -71,6 +72,12 @@ impl Taken {
     #[must_use]
     pub fn unenforced(&self) -> Option<SpendRefusal> {
         self.unenforced
+    }
+
+    /// Does it leave its country a fifth or less of the credit that the hour started with?
+    #[must_use]
+    pub fn is_country_low(&self) -> bool {
+        self.is_country_low
     }
 }
 
@@ -122,7 +129,8 @@ impl<S: Store> Ledger<S> {
     pub async fn take(&self, admitted: Admitted) -> Result<Taken, TakeError> {
         let Admitted { code, spending } = admitted;
         let Some(spending) = spending else {
-            return Ok(Taken { code, counted: Vec::new(), unenforced: None });
+            let counted = Vec::new();
+            return Ok(Taken { code, counted, unenforced: None, is_country_low: false });
         };
         let Spending { plan, keys, takes_nothing, read_at } = spending;
         let scopes = plan.scopes.iter().zip(keys);
@@ -170,7 +178,7 @@ impl<S: Store> Ledger<S> {
             None => {
                 let is_recorded = self.spend.mode == SpendMode::Record;
                 let unenforced = plan.unenforced.or(without_credit.filter(|_| is_recorded));
-                Ok(Taken { code, counted, unenforced })
+                Ok(Taken { code, counted, unenforced, is_country_low: plan.is_country_low })
             }
         }
     }

@@ -19,7 +19,7 @@ mod nonce;
 mod private_challenge_parameters;
 mod record;
 
-pub use challenge_metadata::ChallengeMetadata;
+pub use challenge_metadata::{ChallengeMetadata, Hold};
 pub use client_request::ClientRequest;
 pub use code::{Code, CodeLength, CodeOwner};
 pub use device_id::DeviceId;

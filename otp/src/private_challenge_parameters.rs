@@ -13,7 +13,7 @@ const DOMAIN: &[u8] = b"cognito-otp private challenge parameters v2";
 ///
 /// Sealed with a MAC over everything in them, the pool and the user: whoever may invoke verify cannot
 /// make up any, nor replay those of another user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PrivateChallengeParameters {
     /// A code.
     Code(CodeParameters),
@@ -28,7 +28,7 @@ pub enum PrivateChallengeParameters {
 }
 
 /// What verify needs to judge a code, but never the code itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeParameters {
     /// What the code is derived from.
     pub nonce: Nonce,
@@ -42,6 +42,8 @@ pub struct CodeParameters {
     pub media: MediumSet,
     /// Need no proof be noted? It is, of an earlier code, or nobody asks for one.
     pub is_proven: bool,
+    /// What the code's message was counted in, in the ledger's words; empty where nothing is counted.
+    pub spend: String,
 }
 
 /// These are not parameters that create sealed with this key for this user. Says nothing of them.
@@ -54,6 +56,7 @@ const EXPIRES_AT: &str = "expires_at";
 const ROUND: &str = "round";
 const MEDIA: &str = "media";
 const PROVEN: &str = "proven";
+const SPEND: &str = "spend";
 const ALTERNATIVE: &str = "alternative";
 const MAC: &str = "mac";
 
@@ -67,13 +70,16 @@ impl PrivateChallengeParameters {
         user_sub: &str,
     ) -> Vec<(&'static str, String)> {
         let mut fields = match self {
-            Self::Code(CodeParameters { nonce, expires_at, round, media, is_proven }) => vec![
-                (NONCE, nonce.encode()),
-                (EXPIRES_AT, expires_at.to_string()),
-                (ROUND, round.encode()),
-                (MEDIA, media.encode()),
-                (PROVEN, is_proven.to_string()),
-            ],
+            Self::Code(CodeParameters { nonce, expires_at, round, media, is_proven, spend }) => {
+                vec![
+                    (NONCE, nonce.encode()),
+                    (EXPIRES_AT, expires_at.to_string()),
+                    (ROUND, round.encode()),
+                    (MEDIA, media.encode()),
+                    (PROVEN, is_proven.to_string()),
+                    (SPEND, spend.clone()),
+                ]
+            }
             Self::Choice { alternative } => {
                 vec![(ALTERNATIVE, alternative.map_or("", Medium::name).to_owned())]
             }
@@ -96,7 +102,7 @@ impl PrivateChallengeParameters {
     ) -> Result<Self, NotSealed> {
         let names: &[&'static str] = match get(ALTERNATIVE) {
             Some(_) => &[ALTERNATIVE],
-            None => &[NONCE, EXPIRES_AT, ROUND, MEDIA, PROVEN],
+            None => &[NONCE, EXPIRES_AT, ROUND, MEDIA, PROVEN, SPEND],
         };
         let fields: Option<Vec<_>> =
             names.iter().map(|name| get(name).map(|value| (*name, value))).collect();
@@ -115,13 +121,14 @@ impl PrivateChallengeParameters {
             [(_, name)] => {
                 Medium::from_name(name).map(|medium| Self::Choice { alternative: Some(medium) })
             }
-            [(_, nonce), (_, expires_at), (_, round), (_, media), (_, proven)] => {
+            [(_, nonce), (_, expires_at), (_, round), (_, media), (_, proven), (_, spend)] => {
                 Some(Self::Code(CodeParameters {
                     nonce: Nonce::decode(nonce)?,
                     expires_at: expires_at.parse().ok()?,
                     round: RoundId::decode(round)?,
                     media: MediumSet::decode(media)?,
                     is_proven: proven.parse().ok()?,
+                    spend: spend.to_owned(),
                 }))
             }
             _ => None,
@@ -161,6 +168,7 @@ mod tests {
             round: RoundId::from_bytes([8; 16]),
             media: [Medium::Sms, Medium::Email].into_iter().collect(),
             is_proven: true,
+            spend: "proven.490896.email".to_owned(),
         })
     }
 

@@ -16,5 +16,5 @@ mod time;
 
 pub use event::{Contacts, Event, Request, SessionEntry, StringMap, Trigger, answer};
 pub use fault::Fault;
-pub use metrics::{MetricEvent, Metrics};
+pub use metrics::{MetricEvent, Metrics, SpendEvent};
 pub use start::{TIME_LIMIT, now_millis, serve, start};

@@ -45,6 +45,17 @@ pub enum MetricEvent {
     Wrong,
     /// An answer came after its code's life.
     Expired,
+    /// A first message was not admitted, and the sign-in holds.
+    Held(Fault),
+    /// Something about a message that the spend guard counts.
+    Spend {
+        /// The country of the phone number, by its two letters, `none`, or `email`.
+        country: &'static str,
+        /// What the message is to its account: `proven` or `new`.
+        class: &'static str,
+        /// What happened.
+        event: SpendEvent,
+    },
     /// A new user was let in.
     SignedUp,
     /// A code proved a new user's contact, which is marked as verified.
@@ -55,6 +66,43 @@ pub enum MetricEvent {
         /// The operation that failed.
         step: &'static str,
     },
+}
+
+/// What may happen to a message that the spend guard counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpendEvent {
+    /// It was sent.
+    Sent,
+    /// Its code was used.
+    Answered,
+    /// This bound of the spend guard refused it.
+    Refused(&'static str),
+    /// This bound would have refused it (`SPEND_GUARD=record`).
+    WouldRefuse(&'static str),
+    /// A limit of its account or destination refused it.
+    Limited,
+    /// It was sent, and left a fifth or less of the credit that its country started the hour with.
+    Low,
+}
+
+impl SpendEvent {
+    fn metric(self) -> &'static str {
+        match self {
+            Self::Sent => "Sent",
+            Self::Answered => "Answered",
+            Self::Refused(_) => "SpendRefused",
+            Self::WouldRefuse(_) => "SpendWouldRefuse",
+            Self::Limited => "LimitRefused",
+            Self::Low => "SpendLow",
+        }
+    }
+
+    fn by(self) -> Option<&'static str> {
+        match self {
+            Self::Refused(by) | Self::WouldRefuse(by) => Some(by),
+            Self::Sent | Self::Answered | Self::Limited | Self::Low => None,
+        }
+    }
 }
 
 impl MetricEvent {
@@ -74,6 +122,8 @@ impl MetricEvent {
             Self::Verified => one("Verified"),
             Self::Wrong => one("Wrong"),
             Self::Expired => one("Expired"),
+            Self::Held(_) => one("Held"),
+            Self::Spend { event, .. } => one(event.metric()),
             Self::SignedUp => one("SignedUp"),
             Self::ContactVerified => one("ContactVerified"),
             Self::ContactNotVerified { .. } => one("ContactNotVerified"),
@@ -87,7 +137,12 @@ impl MetricEvent {
                 vec![("Medium", medium.name()), ("Country", country.unwrap_or("none"))]
             }
             Self::Undelivered { medium } => vec![("Medium", medium.name())],
-            Self::Refused(fault) => vec![("Reason", fault.code())],
+            Self::Refused(fault) | Self::Held(fault) => vec![("Reason", fault.code())],
+            Self::Spend { country, class, event } => {
+                let mut dimensions = vec![("Country", country), ("Class", class)];
+                dimensions.extend(event.by().map(|by| ("By", by)));
+                dimensions
+            }
             Self::ContactNotVerified { step } => vec![("Step", step)],
             Self::Issued
             | Self::Verified
@@ -200,6 +255,7 @@ mod tests {
 
     #[test]
     fn every_metric_has_the_fields_its_directive_declares() {
+        let spend = |event| MetricEvent::Spend { country: "JP", class: "new", event };
         for (count, names) in [
             (MetricEvent::Issued, ["Issued"].as_slice()),
             (MetricEvent::Undelivered { medium: Medium::Email }, &["Medium", "Undelivered"]),
@@ -207,6 +263,16 @@ mod tests {
             (MetricEvent::Verified, &["Verified"]),
             (MetricEvent::Wrong, &["Wrong"]),
             (MetricEvent::Expired, &["Expired"]),
+            (MetricEvent::Held(Fault::TooManyCodes(9)), &["Reason", "Held"]),
+            (spend(SpendEvent::Sent), &["Country", "Class", "Sent"]),
+            (spend(SpendEvent::Answered), &["Country", "Class", "Answered"]),
+            (spend(SpendEvent::Refused("Cap")), &["By", "Country", "Class", "SpendRefused"]),
+            (
+                spend(SpendEvent::WouldRefuse("All")),
+                &["By", "Country", "Class", "SpendWouldRefuse"],
+            ),
+            (spend(SpendEvent::Limited), &["Country", "Class", "LimitRefused"]),
+            (spend(SpendEvent::Low), &["Country", "Class", "SpendLow"]),
             (MetricEvent::SignedUp, &["SignedUp"]),
             (MetricEvent::ContactVerified, &["ContactVerified"]),
             (

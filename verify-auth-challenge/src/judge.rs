@@ -122,6 +122,7 @@ mod tests {
             round: RoundId::from_bytes([2; 16]),
             media: [Medium::Sms, Medium::Email].into_iter().collect(),
             is_proven: true,
+            spend: String::new(),
         }
     }
 

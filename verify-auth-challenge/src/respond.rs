@@ -1,13 +1,14 @@
 //! One call, from Cognito's event to its response: open, judge, use the code, and what follows a proof.
 
-use ledger::{Consumption, ItemNames, Store};
-use otp::{ClientRequest, CodeParameters, PrivateChallengeParameters, UnixMillis};
+use ledger::{Consumption, DEVICE_LIFETIME, ItemNames, SpendTicket, Store};
+use numbering::Region;
+use otp::{ClientRequest, CodeParameters, DeviceId, PrivateChallengeParameters, UnixMillis};
 use rand::TryCryptoRng;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use settings::{CodeSettings, LedgerSettings};
 use tokio::time::{Instant, timeout_at};
-use trigger::{Contacts, Event, Fault, MetricEvent, Metrics, TIME_LIMIT};
+use trigger::{Contacts, Event, Fault, MetricEvent, Metrics, SpendEvent, TIME_LIMIT};
 
 use crate::judge::{Judgement, User, is_alternative_medium, judge};
 use crate::mark::{Contact, Failed, Mark, UserDirectory, mark};
@@ -94,11 +95,8 @@ impl<S: Store, D: UserDirectory> Verify<S, D> {
                 let consumed = self.store.consume(&account, parameters.nonce, parameters.round);
                 match timeout_at(deadline, consumed).await {
                     Ok(Ok(Consumption::First)) => {
-                        let follow_up = self.follow_up(event, &subject, &parameters, now, rng);
-                        if timeout_at(deadline, follow_up).await.is_err() {
-                            tracing::warn!(limit = ?TIME_LIMIT, "contact not marked in time");
-                            self.count_unmarked("time");
-                        }
+                        let used = UsedCode { event, subject: &subject, parameters, now };
+                        self.follow_up(&used, deadline, rng).await;
                         self.counted(true, Some(MetricEvent::Verified))
                     }
                     // Counted when it was used, and what follows a proof followed then.
@@ -114,18 +112,61 @@ impl<S: Store, D: UserDirectory> Verify<S, D> {
         })
     }
 
-    /// What follows a code that was used now: with `SIGN_UP=code` the contact that it proved is
-    /// marked, and the account is proven. A failure is logged and counted; the next sign-in makes it
-    /// good.
+    /// What follows a code that was used now, all at once: its contact is marked if it proved one, the
+    /// device that was shown is known, and its message earns credit. A failure is logged, and changes
+    /// nothing of the rest.
     async fn follow_up<R: TryCryptoRng>(
         &self,
-        event: &Event,
-        subject: &str,
-        parameters: &CodeParameters,
-        now: UnixMillis,
+        used: &UsedCode<'_>,
+        deadline: Instant,
         rng: &mut R,
     ) {
+        let marked = async {
+            if timeout_at(deadline, self.mark_contact(used, rng)).await.is_err() {
+                tracing::warn!(limit = ?TIME_LIMIT, "contact not marked in time");
+                self.count_unmarked("time");
+            }
+        };
+        let others = async { tokio::join!(self.note_device(used), self.earn(used)) };
+        let others = async {
+            if timeout_at(deadline, others).await.is_err() {
+                tracing::warn!(limit = ?TIME_LIMIT, "ledger did not respond in time");
+            }
+        };
+        tokio::join!(marked, others);
+    }
+
+    /// Makes the device known that came with the right answer.
+    async fn note_device(&self, used: &UsedCode<'_>) {
+        let UsedCode { event, subject, now, .. } = *used;
+        let metadata = &event.request.client_metadata;
+        let Some(device) = DeviceId::from_client_metadata(|name| metadata.expose(name)) else {
+            return;
+        };
+        let fact = self.names.device(&event.user_pool_id, subject, &device);
+        let expires_at = (now / 1_000).saturating_add(DEVICE_LIFETIME.as_secs());
+        // The store has logged a failure: the device is not known yet.
+        let _ = self.store.note(&fact, now, Some(expires_at)).await;
+    }
+
+    /// Gives credit back to what the code's message was counted in, and counts the answer.
+    async fn earn(&self, used: &UsedCode<'_>) {
+        let Some(ticket) = SpendTicket::decode(&used.parameters.spend) else { return };
+        let country = match ticket.country() {
+            Some(country) => Region::from_code(country).map_or("none", Region::code),
+            None => "email",
+        };
+        let (class, event) = (ticket.class().name(), SpendEvent::Answered);
+        self.metrics.record(MetricEvent::Spend { country, class, event });
+        // The store has logged a failure: the credit is missing until the hour is over.
+        let _ = ledger::earn(&self.store, &ticket).await;
+    }
+
+    /// With `SIGN_UP=code` marks the contact that the code proved, and notes that the account is
+    /// proven. The next sign-in makes a failure good.
+    async fn mark_contact<R: TryCryptoRng>(&self, used: &UsedCode<'_>, rng: &mut R) {
         let Some(users) = &self.users else { return };
+        let UsedCode { event, subject, ref parameters, now } = *used;
         let pool_id = event.user_pool_id.as_str();
         if parameters.media.is_empty() {
             let Contacts::Only(medium, value) = event.request.user_attributes.contacts() else {
@@ -140,10 +181,10 @@ impl<S: Store, D: UserDirectory> Verify<S, D> {
                 }
                 Err(Failed(step)) => return self.count_unmarked(step),
             }
-        } else if parameters.is_proven {
-            return;
         }
-        if self.store.note(&self.names.proven(pool_id, subject), now, None).await.is_err() {
+        if !parameters.is_proven
+            && self.store.note(&self.names.proven(pool_id, subject), now, None).await.is_err()
+        {
             self.count_unmarked("proven");
         }
     }
@@ -160,6 +201,14 @@ impl<S: Store, D: UserDirectory> Verify<S, D> {
     }
 }
 
+/// A code that was used by this call.
+struct UsedCode<'a> {
+    event: &'a Event,
+    subject: &'a str,
+    parameters: CodeParameters,
+    now: UnixMillis,
+}
+
 #[expect(clippy::disallowed_methods, reason = "bounds the waits of one call")]
 fn deadline() -> Instant {
     Instant::now() + TIME_LIMIT
@@ -171,8 +220,8 @@ mod tests {
 
     use aws_lambda_events::cognito::CognitoEventUserPoolsVerifyAuthChallengeResponse;
     use ledger::{
-        CodeBinding, CodeRules, CodeState, Item, ItemKey, MemoryStore, SpendItem, SpendOutcome,
-        SpendUpdate, StoreError,
+        CodeBinding, CodeRules, CodeState, Item, ItemKey, MemoryStore, SpendBounds, SpendClass,
+        SpendItem, SpendOutcome, SpendScopes, SpendUpdate, StoreError,
     };
     use otp::{Code, CodeKey, CodeLength, LedgerKey, Medium, MediumSet, Nonce, RoundId};
     use rand::SeedableRng as _;
@@ -214,6 +263,7 @@ mod tests {
             round: RoundId::from_bytes([round; 16]),
             media: [Medium::Sms].into_iter().collect(),
             is_proven: true,
+            spend: String::new(),
         })
     }
 
@@ -444,6 +494,64 @@ mod tests {
         assert_eq!(respond(&verify, new_user).await, Ok(true));
         assert_eq!(*users.calls.borrow(), STEPS[..1]);
         assert!(is_proven(&verify, &store));
+    }
+
+    /// Sealed parameters of a code whose message was an email of this hour.
+    fn paid(round: u8) -> Value {
+        let PrivateChallengeParameters::Code(code) = code_parameters(round) else { unreachable!() };
+        let ticket = SpendTicket::new(SpendScopes::email(), SpendClass::Proven, NOW);
+        let spend = ticket.encode();
+        sealed(&PrivateChallengeParameters::Code(CodeParameters { spend, ..code }))
+    }
+
+    const DEVICE: &str = "a-device-that-signs-in-now";
+
+    #[tokio::test]
+    async fn used_code_earns_once_and_makes_the_device_known() {
+        let (verify, store) = verify().await;
+        let ticket = SpendTicket::new(SpendScopes::email(), SpendClass::Proven, NOW);
+        let [key] = ticket.keys().try_into().unwrap();
+        let bounds = SpendBounds { start: 10, cap: None, expires_at: NOW + 3_600 };
+        store.update_spend(&key, &SpendUpdate::Take(bounds)).await.unwrap();
+        let device = verify.names.device(POOL, SUB, &DeviceId::parse(DEVICE).unwrap());
+        let answer = |round, wrong: bool| {
+            move |request: &mut Value| {
+                request["privateChallengeParameters"] = paid(round);
+                request["clientMetadata"] = json!({ "device": DEVICE });
+                if wrong {
+                    request["challengeAnswer"] = json!("x");
+                }
+            }
+        };
+        assert_eq!(respond(&verify, answer(1, true)).await, Ok(false));
+        assert!(!store.items().contains_key(&device), "a wrong answer makes no device known");
+        // Cognito's repeated call and a tab that comes too late earn nothing.
+        for (round, expected) in [(1, true), (1, true), (2, false)] {
+            assert_eq!(respond(&verify, answer(round, false)).await, Ok(expected));
+            let item = store.spend_items()[&key];
+            assert_eq!((item.credit, item.answered, item.sent), (12, 1, 1));
+        }
+        assert!(store.items().contains_key(&device));
+    }
+
+    #[tokio::test]
+    async fn unreadable_ticket_or_device_changes_nothing_of_the_sign_in() {
+        for (device, spend) in [("short", ""), ("", "new.1.email"), ("a b c d e f g h i j", "x")] {
+            let (verify, store) = verify().await;
+            let change = |request: &mut Value| {
+                let PrivateChallengeParameters::Code(code) = code_parameters(1) else {
+                    unreachable!()
+                };
+                let spend = spend.to_owned();
+                let code = CodeParameters { spend, ..code };
+                request["privateChallengeParameters"] =
+                    sealed(&PrivateChallengeParameters::Code(code));
+                request["clientMetadata"] = json!({ "device": device });
+            };
+            assert_eq!(respond(&verify, change).await, Ok(true));
+            assert_eq!(store.items().len(), 1, "the account alone");
+            assert!(store.spend_items().is_empty(), "earning makes no item");
+        }
     }
 
     #[tokio::test]
