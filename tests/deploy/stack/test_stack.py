@@ -123,6 +123,8 @@ class Stack(unittest.TestCase):
         create = variables["CreateAuthChallenge"]
         self.assertEqual(create["LEDGER_TABLE"], ids["Ledger"])
         self.assertEqual(create["SMS_COUNTRIES"], "US,CA")
+        self.assertEqual((create["WHEN_LIMITED"], create["SPEND_GUARD"]), ("hold", "enforce"))
+        self.assertEqual((create["SPEND_CREDIT"], create["COUNTRY_LIMIT"]), ("100/20/500", "2000/1h"))
         for each in variables.values():
             self.assertEqual(each["METRICS_NAMESPACE"], f"Passwordless/{STACK}")
             self.assertEqual((each["SIGN_IN"], each["SIGN_UP"]), ("passwordless", "code"))
@@ -147,7 +149,12 @@ class Stack(unittest.TestCase):
 
         watch = boto3.client("cloudwatch", REGION)
         body = watch.get_dashboard(DashboardName=STACK)["DashboardBody"]
-        self.assertEqual(len(json.loads(body)["widgets"]), 8)
+        widgets = json.loads(body)["widgets"]
+        self.assertEqual(len(widgets), 15)
+        [shares] = [widget for widget in widgets if widget["type"] == "log"]
+        for function in ["create", "verify"]:
+            source = f"SOURCE '/aws/lambda/{STACK}/{function}-auth-challenge'"
+            self.assertIn(source, shares["properties"]["query"])
         self.assertIn(f"Passwordless/{STACK}", body)
         self.assertNotIn("${", body)
         self.assertEqual(body.count(ids["PreSignUp"]), 2)
@@ -171,8 +178,9 @@ class Stack(unittest.TestCase):
             function = functions.get_function_configuration(FunctionName=ids[name])
             self.assertEqual(function["Environment"]["Variables"]["SIGN_UP"], "cognito")
         body = boto3.client("cloudwatch", REGION).get_dashboard(DashboardName=STACK)["DashboardBody"]
-        self.assertEqual(len(json.loads(body)["widgets"]), 8)
+        self.assertEqual(len(json.loads(body)["widgets"]), 14)
         self.assertNotIn("PreSignUp", body)
+        self.assertNotIn("SignedUp", body)
 
     def test_stack_without_self_service_sign_up_sends_no_sms_and_may_not_change_users(self):
         ids, _ = self.create(SignUp="closed")

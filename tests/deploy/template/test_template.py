@@ -202,6 +202,20 @@ def order(resources):
     return list(graphlib.TopologicalSorter(waits).static_order())
 
 
+def widgets(made):
+    """The widgets of the dashboard of a made template, by their titles. They do not overlap."""
+    body, own = made["Resources"]["DashboardResource"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    for name, lines in own.items():
+        body = body.replace(f"${{{name}}}", lines["Fn::Sub"] if lines else "")
+    shown = json.loads(body)["widgets"]
+    places = [(w["x"] + x, w["y"] + y) for w in shown for x in range(w["width"]) for y in range(w["height"])]
+    assert len(places) == len(set(places)), "widgets overlap"
+    assert all(x < 24 for x, _ in places), "a widget is beyond the edge"
+    by_title = {widget["properties"]["title"]: widget for widget in shown}
+    assert len(by_title) == len(shown), "two widgets have one title"
+    return by_title
+
+
 class SignUp(unittest.TestCase):
     """What each way to sign up makes of the stack."""
 
@@ -321,25 +335,201 @@ class SignUp(unittest.TestCase):
 
     def test_alarms_compute_with_the_metrics_that_they_have(self):
         for sign_up, _, made in sign_ups():
-            for name in ["FaultsAlarm", "ThrottlesAlarm"]:
+            names = ["FaultsAlarm", "ThrottlesAlarm", "RefusedAlarm"]
+            names += ["ContactNotVerifiedAlarm"] if sign_up == "code" else []
+            for name in names:
                 metrics = made["Resources"][name]["Properties"]["Metrics"]
                 [expression] = [m["Expression"] for m in metrics if "Expression" in m]
-                space, parts = expression["Fn::Join"]
-                used = re.findall(r"FILL\((\w+), 0\)", space.join(parts))
+                if isinstance(expression, dict):
+                    space, parts = expression["Fn::Join"]
+                    expression = space.join(parts)
+                used = set(re.findall(r"FILL\((\w+), 0\)", expression))
                 ids = [metric["Id"] for metric in metrics if "MetricStat" in metric]
                 self.assertEqual(sorted(used), sorted(ids), name)
-                self.assertEqual("pre_sign_up" in ids, sign_up == "code", name)
+                if name in ("FaultsAlarm", "ThrottlesAlarm"):
+                    self.assertEqual("pre_sign_up" in ids, sign_up == "code", name)
 
     def test_dashboard_shows_pre_sign_up_where_there_is_one(self):
         for sign_up, _, made in sign_ups():
-            body, own = made["Resources"]["DashboardResource"]["Properties"]["DashboardBody"]["Fn::Sub"]
-            lines = own["SignUpMetrics"]
-            lines = lines["Fn::Sub"] if lines else ""
-            widgets = json.loads(body.replace("${SignUpMetrics}", lines))["widgets"]
-            [widget] = [w for w in widgets if w["properties"]["title"] == "Errors and throttles"]
-            functions = {metric[3] for metric in widget["properties"]["metrics"]}
+            shown = widgets(made)
+            metrics = shown["Errors and throttles"]["properties"]["metrics"]
+            functions = {metric[3] for metric in metrics}
             names = FUNCTIONS if sign_up == "code" else FUNCTIONS[:3]
             self.assertEqual(functions, {f"${{{name}}}" for name in names})
+            title = "Sign-ups and the marking of contacts"
+            self.assertEqual(title in shown, sign_up == "code")
+
+
+class SpendGuard(unittest.TestCase):
+    """The settings of what bounds messages, and what the operator sees of it."""
+
+    SETTINGS = {
+        "PUBLIC_LIMITS": "PublicLimits",
+        "WHEN_LIMITED": "WhenLimited",
+        "SPEND_GUARD": "SpendGuard",
+        "SPEND_CREDIT": "SpendCredit",
+        "COUNTRY_LIMIT": "CountryLimit",
+    }
+
+    def setUp(self):
+        self.template = combinations.load()
+        self.base = combinations.defaults(self.template)
+
+    def made(self, **change):
+        given = {**self.base, **change}
+        self.assertIsNone(combinations.refusal(self.template, given))
+        return combinations.made(self.template, given)
+
+    def test_create_alone_reads_the_settings(self):
+        resources = self.template["Resources"]
+        variables = {
+            function: resources[function]["Properties"]["Environment"]["Variables"]
+            for function in FUNCTIONS
+        }
+        for name, parameter in self.SETTINGS.items():
+            readers = [function for function in FUNCTIONS if name in variables[function]]
+            self.assertEqual(readers, ["CreateAuthChallenge"], name)
+            self.assertEqual(variables["CreateAuthChallenge"][name], {"Ref": parameter})
+        everyones = self.template["Globals"]["Function"]["Environment"]["Variables"]
+        self.assertEqual(set(everyones) & set(self.SETTINGS), set())
+
+    def test_each_mode_is_text_and_the_guard_enforces_by_default(self):
+        self.assertEqual(combinations.values(self.template, "SpendGuard"), ["enforce", "record", "off"])
+        self.assertEqual(combinations.values(self.template, "WhenLimited"), ["hold", "fail"])
+        defaults = {name: self.base[name] for name in self.SETTINGS.values()}
+        self.assertEqual(
+            defaults,
+            {
+                "PublicLimits": "4/15m,15/1d",
+                "WhenLimited": "hold",
+                "SpendGuard": "enforce",
+                "SpendCredit": "100/20/500",
+                "CountryLimit": "2000/1h",
+            },
+        )
+
+    def test_patterns_take_what_create_takes_and_refuse_the_rest(self):
+        for name, possible, impossible in [
+            (
+                "PublicLimits",
+                ["4/15m,15/1d", "1/1s", "100/30d"],
+                ["", "4", "4/15", "4/15m,", "4/15m 15/1d", "-1/1h", "4/15w"],
+            ),
+            (
+                "SpendCredit",
+                ["100/20/500", "1/1/1", "600/30/3000", "1000000/1000000/1000000"],
+                ["", "100", "100/20", "100/20/500/1", "0/20/500", "100/0/500", "1000001/1/1", "1.5/1/1"],
+            ),
+            (
+                "CountryLimit",
+                ["2000/1h", "1/1h", "1000000/1h"],
+                ["", "2000", "0/1h", "2000/1d", "2000/2h", "1000001/1h", "2000/1h,1/1h"],
+            ),
+        ]:
+            pattern = self.template["Parameters"][name]["AllowedPattern"]
+            self.assertRegex(self.base[name], pattern)
+            for value in possible:
+                self.assertTrue(re.search(pattern, value), (name, value))
+            for value in impossible:
+                self.assertFalse(re.search(pattern, value), (name, value))
+
+    def test_alarm_watches_what_the_guard_refuses_or_would_refuse(self):
+        for mode, metric in [
+            ("enforce", "SpendRefused"),
+            ("record", "SpendWouldRefuse"),
+            ("off", "SpendRefused"),
+        ]:
+            resources = self.made(SpendGuard=mode)["Resources"]
+            for name, expected in [("SpendRefusedAlarm", metric), ("SpendLowAlarm", "SpendLow")]:
+                alarm = resources[name]["Properties"]
+                self.assertEqual(alarm["MetricName"], expected, mode)
+                # The sum over all countries and classes, which is the one without dimensions.
+                self.assertNotIn("Dimensions", alarm)
+                self.assertEqual((alarm["Statistic"], alarm["Period"]), ("Sum", 300))
+                self.assertEqual((alarm["EvaluationPeriods"], alarm["Threshold"]), (1, 1))
+                self.assertEqual(alarm["TreatMissingData"], "notBreaching")
+
+    def test_alarms_exist_and_report_where_there_are_alarms(self):
+        names = {"SpendRefusedAlarm", "SpendLowAlarm", "ContactNotVerifiedAlarm"}
+        for change, expected in [
+            ({}, names),
+            ({"SignUp": "cognito"}, names - {"ContactNotVerifiedAlarm"}),
+            ({"SignIn": "second-factor"}, names - {"ContactNotVerifiedAlarm"}),
+            ({"Media": "EMAIL"}, names),
+            ({"Alarms": "false"}, set()),
+            ({"Metrics": "false", "Alarms": "false", "Dashboard": "false"}, set()),
+        ]:
+            resources = self.made(**change)["Resources"]
+            self.assertEqual(names & set(resources), expected, change)
+            for name in expected:
+                alarm = resources[name]["Properties"]
+                self.assertEqual(alarm["AlarmActions"], [{"Ref": "AlarmTopic"}])
+
+    def test_held_sign_ins_count_towards_the_alarm_of_refusals(self):
+        metrics = self.made()["Resources"]["RefusedAlarm"]["Properties"]["Metrics"]
+        [expression] = [m["Expression"] for m in metrics if "Expression" in m]
+        self.assertEqual(expression, "FILL(refused, 0) + FILL(held, 0)")
+        names = {m["MetricStat"]["Metric"]["MetricName"] for m in metrics if "MetricStat" in m}
+        self.assertEqual(names, {"Refused", "Held"})
+
+    def test_alarms_search_nothing(self):
+        # CloudWatch takes no SEARCH in an alarm.
+        alarms = {
+            name: json.dumps(resource)
+            for name, resource in self.template["Resources"].items()
+            if resource["Type"] == "AWS::CloudWatch::Alarm"
+        }
+        self.assertEqual(len(alarms), 9)
+        for name, alarm in alarms.items():
+            self.assertNotIn("SEARCH", alarm, name)
+        self.assertIn("SEARCH", json.dumps(self.template["Resources"]["DashboardResource"]))
+
+    def test_dashboard_shows_each_metric_by_its_dimensions(self):
+        metrics = [
+            metric
+            for widget in widgets(self.made()).values()
+            for metric in widget["properties"].get("metrics", [])
+        ]
+        expressions = [m[0]["expression"] for m in metrics if isinstance(m[0], dict)]
+        form = re.compile(r'SEARCH\(\'\{"[^"]+",([\w,]+)\} MetricName="(\w+)"')
+        searched = [found for each in expressions for found in form.findall(each)]
+        for metric, dimensions in [
+            ("Sent", "Class,Country"),
+            ("Answered", "Class,Country"),
+            ("SpendRefused", "By,Class,Country"),
+            ("SpendWouldRefuse", "By,Class,Country"),
+            ("LimitRefused", "Class,Country"),
+            ("Held", "Reason"),
+            ("ContactNotVerified", "Step"),
+        ]:
+            found = {each for each, name in searched if name == metric}
+            self.assertEqual(found, {dimensions}, metric)
+        plain = {metric[1] for metric in metrics if isinstance(metric[0], str)}
+        self.assertLessEqual({"SignedUp", "ContactVerified"}, plain)
+
+    def test_answered_share_divides_single_time_series_alone(self):
+        # Metric math divides no array of time series by another: SUM makes one of each first.
+        metrics = widgets(self.made())["Answered share by class (answered / sent, hourly, %)"]
+        metrics = [metric[0] for metric in metrics["properties"]["metrics"]]
+        searches = {m["id"]: m["expression"] for m in metrics if "id" in m}
+        shares = {m["label"]: m["expression"] for m in metrics if "label" in m}
+        self.assertEqual(set(shares), {"proven", "new"})
+        for of_class, share in shares.items():
+            self.assertEqual(share, f"100 * {of_class}_answered / {of_class}_sent")
+            for event in ["Answered", "Sent"]:
+                search = searches.pop(f"{of_class}_{event.lower()}")
+                self.assertTrue(search.startswith("SUM(SEARCH("), search)
+                self.assertIn(f'MetricName="{event}" Class="{of_class}"', search)
+        self.assertEqual(searches, {})
+
+    def test_answered_share_by_country_is_of_the_logs_of_create_and_verify(self):
+        widget = widgets(self.made())["Answered share by country (answered / sent, %)"]
+        self.assertEqual((widget["type"], widget["properties"]["view"]), ("log", "table"))
+        query = widget["properties"]["query"]
+        sources = re.findall(r"SOURCE '\$\{(\w+)\}'", query)
+        self.assertEqual(sources, ["CreateAuthChallengeLogs", "VerifyAuthChallengeLogs"])
+        self.assertLessEqual(set(sources), set(self.template["Resources"]))
+        self.assertIn("100 * answered / sent as share by Country, Class", query)
 
 
 class Pool(unittest.TestCase):
@@ -519,15 +709,15 @@ class Rights(unittest.TestCase):
         }
 
     LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
-    ADMITS = {"dynamodb:BatchGetItem", "dynamodb:PutItem"}
-    CONSUMES = {"dynamodb:UpdateItem"}
+    ADMITS = {"dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+    # To use a code up, return credit, and make a device known.
+    CONSUMES = {"dynamodb:UpdateItem", "dynamodb:PutItem"}
     # What a contact that is proved costs, with SIGN_UP=code.
     OF_COGNITO = {
         "cognito-idp:AdminGetUser",
         "cognito-idp:AdminSetUserPassword",
         "cognito-idp:AdminUpdateUserAttributes",
     }
-    PROVES = OF_COGNITO | {"dynamodb:PutItem"}
 
     def choices(self):
         """Every choice of SignUp, SignIn, UserPoolId and Media, and what SIGN_UP is then."""
@@ -541,7 +731,7 @@ class Rights(unittest.TestCase):
             with self.subTest(choice=choice):
                 policies = self.policies(**choice)
                 self.assertEqual(set(policies["DefineAuthChallengeRole"]), self.LOGS)
-                proves = self.PROVES if sign_up == "code" else set()
+                proves = self.OF_COGNITO if sign_up == "code" else set()
                 verify = set(policies["VerifyAuthChallengeRole"])
                 self.assertEqual(verify, self.LOGS | self.CONSUMES | proves)
                 media = choice["Media"]
@@ -569,23 +759,55 @@ class Rights(unittest.TestCase):
             roles = {("VerifyAuthChallengeRole", action): expected for action in self.OF_COGNITO}
             self.assertEqual(of_cognito, roles)
 
-    def test_verify_puts_items_of_proven_accounts_alone(self):
-        statements = self.statements(SignUp="code")
-        puts = {
-            name: statement.get("Condition")
-            for name, each in statements.items()
-            for statement in each
-            if "dynamodb:PutItem" in statement["Action"]
-        }
-        proven = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["proven#*"]}}
-        self.assertEqual(
-            puts, {"CreateAuthChallengeRole": None, "VerifyAuthChallengeRole": proven}
-        )
+    def keys(self, action, **change):
+        """The keys of the ledger's items that each role may take `action` on, in order; None if that is
+        all of them."""
+        found = {}
+        for name, statements in self.statements(**change).items():
+            for statement in statements:
+                if action not in statement["Action"]:
+                    continue
+                condition = statement.get("Condition")
+                if condition is None:
+                    found[name] = None
+                    continue
+                [(operator, keys)] = condition.items()
+                self.assertEqual(operator, "ForAllValues:StringLike")
+                self.assertEqual(list(keys), ["dynamodb:LeadingKeys"])
+                found[name] = sorted([*found.get(name, []), *keys["dynamodb:LeadingKeys"]])
+        return found
+
+    def test_verify_puts_items_of_devices_and_proven_accounts_alone(self):
+        for sign_up, expected in [
+            ("code", ["device#*", "proven#*"]),
+            ("cognito", ["device#*"]),
+            ("closed", ["device#*"]),
+        ]:
+            puts = self.keys("dynamodb:PutItem", SignUp=sign_up)
+            self.assertEqual(
+                puts,
+                {"CreateAuthChallengeRole": None, "VerifyAuthChallengeRole": expected},
+            )
+
+    def test_create_updates_credit_alone(self):
+        for sign_up in ["code", "cognito", "closed"]:
+            updates = self.keys("dynamodb:UpdateItem", SignUp=sign_up)
+            self.assertEqual(
+                updates,
+                {
+                    "CreateAuthChallengeRole": ["spend#*"],
+                    "VerifyAuthChallengeRole": ["account#*", "spend#*"],
+                },
+            )
+
+    def test_no_function_deletes_items(self):
+        for sign_up in ["code", "cognito", "closed"]:
+            self.assertEqual(self.keys("dynamodb:DeleteItem", SignUp=sign_up), {})
 
     def test_ledger_permissions_are_for_the_table_alone(self):
         own_key = combinations.EXAMPLES["KmsKeyArn"]
         table = {"Fn::GetAtt": ["Ledger", "Arn"]}
-        for sign_up, puts in [("code", {"dynamodb:PutItem"}), ("cognito", set())]:
+        for sign_up in ["code", "cognito"]:
             policies = self.policies(PointInTimeRecovery="true", KmsKeyArn=own_key, SignUp=sign_up)
             tables = {
                 (name, action): resource
@@ -594,7 +816,7 @@ class Rights(unittest.TestCase):
                 if action.startswith("dynamodb:")
             }
             expected = {("CreateAuthChallengeRole", action): table for action in self.ADMITS}
-            for action in self.CONSUMES | puts:
+            for action in self.CONSUMES:
                 expected["VerifyAuthChallengeRole", action] = table
             self.assertEqual(tables, expected)
 
@@ -655,10 +877,15 @@ class Rights(unittest.TestCase):
         the store's methods that it uses."""
         dependencies = tomllib.loads((ROOT / package / "Cargo.toml").read_text())["dependencies"]
         source = sources(package)
-        # What the store does for it: directly, or through the ledger's admission.
+        # What the store does for it: directly, through the ledger's admission and spend guard, or when
+        # credit is returned.
         uses = set(re.findall(r"\bstore\s*\.(\w+)\(", source))
+        guard = sources("ledger", "spending.rs")
         if re.search(r"\bLedger::new\(", source):
-            uses |= set(re.findall(r"\bstore\s*\.(\w+)\(", sources("ledger", "admission.rs")))
+            ledger = sources("ledger", "admission.rs") + guard
+            uses |= set(re.findall(r"\bstore\s*\.(\w+)\(", ledger))
+        if re.search(r"\bearn\(", source):
+            uses |= set(re.findall(r"\bstore\s*\.(\w+)\(", methods(guard)["earn"]))
         store = methods(sources("ledger", "dynamodb.rs"))
         self.assertLessEqual({"read", "write", "consume"}, set(store))
         called = {"dynamodb": "".join(store[name] for name in uses & set(store))}
