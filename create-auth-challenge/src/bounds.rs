@@ -5,16 +5,11 @@ use std::time::Duration;
 use ledger::{IssueLimit, LaneLimits, LedgerRules, SpendCredit, SpendMode, SpendRules};
 use settings::{Lookup, SettingError, Variable};
 
-const DEFAULT_ISSUE_LIMITS: &str = "5/15m,20/1d";
-const DEFAULT_PUBLIC_LIMITS: &str = "4/15m,15/1d";
-const DEFAULT_SPEND_CREDIT: &str = "100/20/500";
-const DEFAULT_COUNTRY_LIMIT: &str = "2000/1h";
-
-const ISSUE_LIMITS: Variable = Variable::new("ISSUE_LIMITS", DEFAULT_ISSUE_LIMITS);
-const PUBLIC_LIMITS: Variable = Variable::new("PUBLIC_LIMITS", DEFAULT_PUBLIC_LIMITS);
+const ISSUE_LIMITS: Variable = Variable::new("ISSUE_LIMITS", "5/15m,20/1d");
+const PUBLIC_LIMITS: Variable = Variable::new("PUBLIC_LIMITS", "4/15m,15/1d");
 const SPEND_GUARD: Variable = Variable::new("SPEND_GUARD", "enforce");
-const SPEND_CREDIT: Variable = Variable::new("SPEND_CREDIT", DEFAULT_SPEND_CREDIT);
-const COUNTRY_LIMIT: Variable = Variable::new("COUNTRY_LIMIT", DEFAULT_COUNTRY_LIMIT);
+const SPEND_CREDIT: Variable = Variable::new("SPEND_CREDIT", "100/20/500");
+const COUNTRY_LIMIT: Variable = Variable::new("COUNTRY_LIMIT", "2000/1h");
 
 /// The most that one limit may count: the ledger keeps a time for each.
 const MAX_ISSUES: usize = 100;
@@ -35,20 +30,21 @@ pub(crate) fn read(lookup: &Lookup<'_>) -> Result<LedgerRules, SettingError> {
         SpendMode::Enforce,
         [("enforce", SpendMode::Enforce), ("record", SpendMode::Record), ("off", SpendMode::Off)],
     )?;
+    let total = issue_limits(ISSUE_LIMITS, ISSUE_LIMITS.optional(lookup))?;
+    let public = match PUBLIC_LIMITS.optional(lookup) {
+        Some(limits) => issue_limits(PUBLIC_LIMITS, Some(limits))?,
+        None => total.iter().copied().map(public_part).collect(),
+    };
     Ok(LedgerRules {
-        limits: LaneLimits {
-            total: issue_limits(lookup, ISSUE_LIMITS, DEFAULT_ISSUE_LIMITS)?,
-            public: issue_limits(lookup, PUBLIC_LIMITS, DEFAULT_PUBLIC_LIMITS)?,
-        },
+        limits: LaneLimits { total, public },
         spend: SpendRules {
             mode,
-            credit: parsed(lookup, SPEND_CREDIT, DEFAULT_SPEND_CREDIT, spend_credit, || {
+            credit: parsed(SPEND_CREDIT, SPEND_CREDIT.optional(lookup), spend_credit, || {
                 format!("is not three credits from 1 to {MAX_MESSAGES}: country/range/all")
             })?,
             country_limit: parsed(
-                lookup,
                 COUNTRY_LIMIT,
-                DEFAULT_COUNTRY_LIMIT,
+                COUNTRY_LIMIT.optional(lookup),
                 country_limit,
                 || format!("is not a count from 1 to {MAX_MESSAGES} and /1h"),
             )?,
@@ -56,31 +52,36 @@ pub(crate) fn read(lookup: &Lookup<'_>) -> Result<LedgerRules, SettingError> {
     })
 }
 
+/// The value of `variable`, or its example, which is the default.
 fn parsed<T>(
-    lookup: &Lookup<'_>,
     variable: Variable,
-    default: &str,
+    value: Option<String>,
     parse: impl Fn(&str) -> Option<T>,
     problem: impl Fn() -> String,
 ) -> Result<T, SettingError> {
-    let value = variable.optional(lookup);
-    parse(value.as_deref().unwrap_or(default)).ok_or_else(|| variable.error(problem()))
+    let value = value.as_deref().unwrap_or(variable.example);
+    parse(value).ok_or_else(|| variable.error(problem()))
 }
 
 /// Reads `count/window` pairs, separated by commas; a window is a number and one of `s`, `m`, `h`,
 /// `d`.
 fn issue_limits(
-    lookup: &Lookup<'_>,
     variable: Variable,
-    default: &str,
+    value: Option<String>,
 ) -> Result<Vec<IssueLimit>, SettingError> {
     let parse = |value: &str| value.split(',').map(issue_limit).collect();
-    parsed(lookup, variable, default, parse, || {
+    parsed(variable, value, parse, || {
         format!(
             "is not a list of count/window pairs: counts from 1 to {MAX_ISSUES}, windows of up to \
              30 days such as 15m or 1d"
         )
     })
+}
+
+/// What strangers may use of `limit` if `PUBLIC_LIMITS` is not set: three quarters, rounded up. Of 5 it
+/// is 4, of 20 it is 15.
+fn public_part(limit: IssueLimit) -> IssueLimit {
+    IssueLimit { count: (limit.count * 3).div_ceil(4), ..limit }
 }
 
 fn issue_limit(text: &str) -> Option<IssueLimit> {
@@ -128,6 +129,15 @@ mod tests {
         assert_eq!(rules.limits.total, [limit(5, 15), limit(20, 24 * 60)]);
         assert_eq!(rules.limits.public, [limit(4, 15), limit(15, 24 * 60)]);
         assert_eq!(rules.spend, SpendRules::default());
+    }
+
+    #[test]
+    fn public_part_of_other_limits_is_three_quarters_of_them() {
+        for (count, expected) in [(1, 1), (2, 2), (3, 3), (4, 3), (5, 4), (8, 6), (100, 75)] {
+            let limits = format!("{count}/1h");
+            let rules = read(&[("ISSUE_LIMITS", &limits)]).unwrap().limits;
+            assert_eq!((rules.total[0].count, rules.public[0].count), (count, expected));
+        }
     }
 
     #[test]
