@@ -66,7 +66,7 @@ fn expected(name: &str) -> (Option<&'static str>, Result<Value, &'static str>) {
             },
             "privateChallengeParameters": {
                 "nonce": "*", "expires_at": "*", "round": "*", "media": media, "proven": "false",
-                "mac": "*",
+                "spend": "*", "mac": "*",
             },
             "challengeMetadata": "*",
         }))

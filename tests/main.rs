@@ -12,6 +12,7 @@ mod faults;
 mod functions;
 mod harness;
 mod inbox;
+mod known_device;
 mod ledger;
 mod ledger_table;
 mod messages;
