@@ -141,6 +141,10 @@ impl FailingDynamoDb {
         table
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn setup(&self) -> Setup {
         Setup::with(&[("AWS_ENDPOINT_URL_DYNAMODB", &self.url)])
     }

@@ -67,9 +67,14 @@ impl LedgerTable {
         items.items().iter().map(times).collect()
     }
 
+    /// The table as the functions see it.
+    pub(crate) fn store(&self) -> DynamoDb {
+        DynamoDb::new(self.client.clone(), self.table.clone())
+    }
+
     /// Makes the code of `nonce` the live one of `account`, issued just now.
     pub(crate) async fn make_live(&self, account: &ItemKey, nonce: Nonce, now: u64) {
-        let store = DynamoDb::new(self.client.clone(), self.table.clone());
+        let store = self.store();
         let item = store.read(&[account], now).await.unwrap().remove(0);
         let code = IssuedCode { nonce, issued_at: now };
         let codes = CodeState {

@@ -22,3 +22,4 @@ mod second_factor;
 mod secrecy;
 mod sign_in;
 mod sign_up;
+mod spend_guard;
