@@ -38,7 +38,7 @@ const DAY: u64 = 24 * 60 * MINUTE;
 /// When the first day starts, Unix milliseconds.
 const START: u64 = 1_767_225_600_000;
 
-/// The defaults: `ISSUE_LIMITS`, `MAX_ATTEMPTS`, `CODE_LIFETIME_SECONDS`.
+/// The defaults: `ISSUE_LIMITS` (in total), `MAX_ATTEMPTS`, `CODE_LIFETIME_SECONDS`.
 const WINDOWS: [(usize, u64); 2] = [(5, 15 * MINUTE), (20, DAY)];
 const ATTEMPTS: usize = 3;
 const LIFETIME: u64 = 300 * SECOND;
@@ -110,7 +110,14 @@ impl Simulation {
     }
 
     fn with_first_round(seed: u64, first_round: &str) -> Self {
+        // The most that anyone can do: an attacker for whom no part of the limits is the owner's.
+        Self::with_settings(seed, first_round, "5/15m,20/1d")
+    }
+
+    fn with_settings(seed: u64, first_round: &str, public_limits: &str) -> Self {
         let lookup = |name: &str| match name {
+            "PUBLIC_LIMITS" => Some(public_limits.to_owned()),
+            "WHEN_LIMITED" => Some("fail".to_owned()),
             "CODE_KEY" => Some(KEY.to_owned()),
             "LEDGER_KEY" => Some(KEY.to_uppercase()),
             "FIRST_ROUND" => Some(first_round.to_owned()),
@@ -358,6 +365,19 @@ fn greedy_attacker_gets_exactly_sixty_guesses_a_day() {
     });
 }
 
+/// A stranger does not get the owner's part: three quarters of the messages, and of the guesses.
+#[test]
+fn stranger_gets_forty_five_guesses_a_day_by_default() {
+    const DAYS: u64 = 10;
+    days(async {
+        let mut simulation = Simulation::with_settings(1, "send", "");
+        greedy(&mut simulation, DAYS).await;
+        simulation.assert_bounded();
+        assert_eq!(simulation.messages().len(), 15 * 10);
+        assert_eq!(simulation.guesses.len(), 45 * 10);
+    });
+}
+
 #[test]
 fn erratic_attackers_stay_within_the_daily_guess_limit() {
     const ATTACKERS: u64 = 24;
@@ -516,7 +536,13 @@ async fn attack(t: &Context, seed: u64, over: &AtomicBool) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_attackers_stay_within_the_guess_limit() {
     const ATTACKERS: u64 = 8;
-    let settings = [("ISSUE_LIMITS", "4/2s,10/20s"), ("RESEND_AFTER_SECONDS", "0")];
+    const LIMITS: &str = "4/2s,10/20s";
+    let settings = [
+        ("ISSUE_LIMITS", LIMITS),
+        ("PUBLIC_LIMITS", LIMITS),
+        ("WHEN_LIMITED", "fail"),
+        ("RESEND_AFTER_SECONDS", "0"),
+    ];
     run_test(Setup::with(&settings), async |t| {
         t.create_user(PHONE, &[("phone_number", PHONE), ("phone_number_verified", "true")]).await;
         let over = AtomicBool::new(false);

@@ -14,7 +14,7 @@ use crate::harness::{Context, Setup, run_test};
 use crate::inbox;
 
 fn limits(limits: &str) -> Setup {
-    Setup::with(&[("ISSUE_LIMITS", limits)])
+    Setup::with(&[("ISSUE_LIMITS", limits), ("WHEN_LIMITED", "fail")])
 }
 
 async fn create_user(t: &Context) {
@@ -42,7 +42,8 @@ async fn fifty_concurrent_first_rounds_send_five_messages() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resend_counts_towards_the_limit_and_excess_keeps_the_sign_in() {
-    let limits = [("ISSUE_LIMITS", "2/15m"), ("RESEND_AFTER_SECONDS", "0")];
+    let limits =
+        [("ISSUE_LIMITS", "2/15m"), ("RESEND_AFTER_SECONDS", "0"), ("WHEN_LIMITED", "fail")];
     run_test(Setup::with(&limits), async |t| {
         create_user(t).await;
         let (challenge, code) = t.start_and_read(PHONE).await;
@@ -87,7 +88,11 @@ fn wait(refused: &(String, String)) -> (String, u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn rate_limit_response_is_the_same_for_known_and_unknown_user() {
     const UNKNOWN: &str = "+819112345678";
-    let setup = Setup::with(&[("ISSUE_LIMITS", "2/15m"), ("RESEND_AFTER_SECONDS", "0")]);
+    let setup = Setup::with(&[
+        ("ISSUE_LIMITS", "2/15m"),
+        ("RESEND_AFTER_SECONDS", "0"),
+        ("WHEN_LIMITED", "fail"),
+    ]);
     run_test(setup, async |t| {
         create_user(t).await;
         let mut seen = Vec::new();

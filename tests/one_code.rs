@@ -298,6 +298,7 @@ async fn changed_code_key_keeps_limits_and_decoys_and_replaces_the_code() {
             ("LEDGER_KEY", LEDGER_KEY),
             ("CODE_LENGTH", "10"),
             ("ISSUE_LIMITS", "3/15m"),
+            ("WHEN_LIMITED", "fail"),
         ] {
             setup.settings.push((name, value.to_owned()));
         }
@@ -335,7 +336,7 @@ async fn changed_code_key_keeps_limits_and_decoys_and_replaces_the_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_name_takes_nothing_from_the_user_with_that_number() {
-    let settings = [("ISSUE_LIMITS", "2/15m"), ("CODE_LENGTH", "10")];
+    let settings = [("ISSUE_LIMITS", "2/15m"), ("CODE_LENGTH", "10"), ("WHEN_LIMITED", "fail")];
     run_test(Setup::with(&settings), async |t| {
         for _ in 0..2 {
             t.start(UNKNOWN).await.unwrap();
@@ -359,7 +360,7 @@ async fn unknown_name_takes_nothing_from_the_user_with_that_number() {
 /// What refusals and `RESEND_AT` tell is the window of the settings, not when the owner last asked.
 #[tokio::test(flavor = "multi_thread")]
 async fn refusal_tells_the_whole_window() {
-    run_test(Setup::with(&[("ISSUE_LIMITS", "1/15m")]), async |t| {
+    run_test(Setup::with(&[("ISSUE_LIMITS", "1/15m"), ("WHEN_LIMITED", "fail")]), async |t| {
         t.create_user(PHONE, BOTH).await;
         t.start(PHONE).await.unwrap();
         sleep(Duration::from_millis(1_100)).await;

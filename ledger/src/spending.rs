@@ -2,14 +2,13 @@
 //! back if the message is not sent; and earned by verify when its code is used.
 
 use futures_util::future::join_all;
-use otp::IssuedCode;
+use otp::{IssuedCode, UnixSeconds};
 
 use crate::spend::{SpendReading, assess};
 use crate::{
     Admitted, Assessed, ItemKey, Ledger, Reading, SpendKeys, SpendMode, SpendOutcome, SpendPlan,
     SpendRefusal, SpendRules, SpendTicket, SpendUpdate, Store, StoreError,
 };
-use otp::UnixSeconds;
 
 /// What a reading has of the spend guard.
 #[derive(Clone, Debug)]
