@@ -118,6 +118,7 @@ impl Simulation {
         let lookup = |name: &str| match name {
             "PUBLIC_LIMITS" => Some(public_limits.to_owned()),
             "WHEN_LIMITED" => Some("fail".to_owned()),
+            "SPEND_GUARD" => Some("off".to_owned()),
             "CODE_KEY" => Some(KEY.to_owned()),
             "LEDGER_KEY" => Some(KEY.to_uppercase()),
             "FIRST_ROUND" => Some(first_round.to_owned()),

@@ -14,7 +14,7 @@ use crate::harness::{Context, Setup, run_test};
 use crate::inbox;
 
 fn limits(limits: &str) -> Setup {
-    Setup::with(&[("ISSUE_LIMITS", limits), ("WHEN_LIMITED", "fail")])
+    Setup::with(&[("ISSUE_LIMITS", limits), ("PUBLIC_LIMITS", limits), ("WHEN_LIMITED", "fail")])
 }
 
 async fn create_user(t: &Context) {
