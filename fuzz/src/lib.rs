@@ -6,7 +6,7 @@
 use std::future::Future;
 
 use ledger::ItemNames;
-use otp::{Code, CodeKey, CodeLength, CodeOwner, LedgerKey, Nonce};
+use otp::{Code, CodeKey, CodeLength, CodeOwner, LedgerKey, Medium, Nonce};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
@@ -120,6 +120,24 @@ pub fn is_unknown_user(request: &Value) -> bool {
     }
 }
 
+/// The only contact among the attributes; none if there are two or neither.
+pub fn only_contact(request: &Value) -> Option<(Medium, String)> {
+    let contact = |medium: Medium| {
+        let value = string_field(request, "userAttributes", medium.attributes().0)?;
+        Some((medium, value)).filter(|(_, value)| !value.is_empty())
+    };
+    match (contact(Medium::Sms), contact(Medium::Email)) {
+        (Some(only), None) | (None, Some(only)) => Some(only),
+        _ => None,
+    }
+}
+
+/// Is the account linked with one of another provider?
+pub fn has_linked_identities(request: &Value) -> bool {
+    let identities = string_field(request, "userAttributes", "identities").unwrap_or_default();
+    !["", "[]"].contains(&identities.trim())
+}
+
 /// What a code of an event is bound to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Owner {
@@ -170,5 +188,5 @@ pub fn seal(pool_id: &str, user_sub: &str, fields: &[(&str, &str)]) -> String {
 
 /// The names of the private challenge parameters that are sealed: those of a choice or of a code.
 pub fn sealed_names(is_choice: bool) -> &'static [&'static str] {
-    if is_choice { &["alternative"] } else { &["nonce", "expires_at", "round", "media"] }
+    if is_choice { &["alternative"] } else { &["nonce", "expires_at", "round", "media", "proven"] }
 }

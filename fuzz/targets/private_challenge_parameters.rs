@@ -72,7 +72,7 @@ fn read(fields: &[(&str, &str)]) -> Option<PrivateChallengeParameters> {
         [(_, name)] => {
             Some(PrivateChallengeParameters::Choice { alternative: Some(medium(name)?) })
         }
-        [(_, nonce), (_, expires_at), (_, round), (_, media)] => {
+        [(_, nonce), (_, expires_at), (_, round), (_, media), (_, proven)] => {
             // A set of media has one spelling.
             let media = match media {
                 "" => vec![],
@@ -86,6 +86,11 @@ fn read(fields: &[(&str, &str)]) -> Option<PrivateChallengeParameters> {
                 expires_at: expires_at.parse().ok()?,
                 round: RoundId::decode(round)?,
                 media: media.into_iter().collect(),
+                is_proven: match proven {
+                    "true" => true,
+                    "false" => false,
+                    _ => return None,
+                },
             }))
         }
         _ => None,
@@ -107,6 +112,14 @@ fn check_changes(user: User<'_>, fields: &BTreeMap<&str, &str>) {
             changed.insert(name, wrong);
             assert_eq!(user.open(&changed), Err(NotSealed), "`{name}` may be changed");
         }
+    }
+    if let Some(proven) = fields.get("proven") {
+        let mut changed = fields.clone();
+        changed.insert("proven", if *proven == "true" { "false" } else { "true" });
+        assert_eq!(user.open(&changed), Err(NotSealed), "a proof may be made up");
+        let mut changed = fields.clone();
+        changed.insert("media", if fields["media"].is_empty() { "SMS" } else { "" });
+        assert_eq!(user.open(&changed), Err(NotSealed), "an unverified contact may be made up");
     }
     if !fields.contains_key("alternative") {
         let mut changed = fields.clone();
