@@ -164,3 +164,50 @@ async fn stolen_access_token_moves_no_account_without_a_known_device() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hold_is_the_same_for_a_known_and_an_unknown_user() {
+    /// How many seconds may be between two calls that are made one after the other.
+    const SECONDS_APART: u64 = 2;
+    /// Names that nobody has.
+    const UNKNOWN: [&str; 4] = ["+819022222222", "+819033333333", "+819044444444", "+819055555555"];
+    run_test(Setup::with(&[("ISSUE_LIMITS", "1/15m"), ("MEDIA", "SMS")]), async |t| {
+        t.sign_up(PHONE).await;
+        let (challenge, code) = t.start_and_read(PHONE).await;
+        t.answer(&challenge, &code).await.unwrap().access_token();
+        let sent = t.messages();
+        let mut seen = Vec::new();
+        for name in std::iter::once(PHONE).chain(UNKNOWN) {
+            if name != PHONE {
+                assert!(!is_hold(&t.start(name).await.unwrap()), "the first of {name}");
+            }
+            let mut hold = t.start(name).await.unwrap();
+            let mut rounds = Vec::new();
+            for metadata in [
+                [("action", "answer"), ("device", DEVICE)],
+                [("action", "resend"), ("device", DEVICE)],
+                [("action", "resend"), ("device", "short")],
+            ] {
+                let mut shown = hold.parameters.clone();
+                shown.remove("USERNAME");
+                let at: u64 = shown.remove("RESEND_AT").unwrap().parse().unwrap();
+                let mut shown: Vec<_> = shown.into_iter().collect();
+                shown.sort();
+                rounds.push((shown, at));
+                let user = hold.parameter("USERNAME").to_owned();
+                hold = t.respond(&hold, &user, "1", &metadata).await.unwrap().challenge();
+            }
+            seen.push(rounds);
+        }
+        let (known, unknown) = seen.split_first().unwrap();
+        for other in unknown {
+            for ((shown, at), (other_shown, other_at)) in known.iter().zip(other) {
+                assert_eq!(shown, other_shown);
+                let apart = SECONDS_APART * u64::try_from(seen.len()).unwrap();
+                assert!(at.abs_diff(*other_at) <= apart, "{at}, {other_at}");
+            }
+        }
+        assert_eq!(t.messages(), sent);
+    })
+    .await;
+}

@@ -61,10 +61,11 @@ impl LedgerTable {
     pub(crate) async fn times(&self) -> Vec<Vec<u64>> {
         let items = self.client.scan().table_name(&self.table).send().await.unwrap();
         let time = |value: &AttributeValue| value.as_n().unwrap().parse().unwrap();
-        let times = |item: &HashMap<_, AttributeValue>| {
-            item["times"].as_l().unwrap().iter().map(time).collect()
+        // Spend items have none.
+        let times = |item: &HashMap<String, AttributeValue>| {
+            Some(item.get("times")?.as_l().unwrap().iter().map(time).collect())
         };
-        items.items().iter().map(times).collect()
+        items.items().iter().filter_map(times).collect()
     }
 
     /// The table as the functions see it.

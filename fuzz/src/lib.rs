@@ -188,5 +188,9 @@ pub fn seal(pool_id: &str, user_sub: &str, fields: &[(&str, &str)]) -> String {
 
 /// The names of the private challenge parameters that are sealed: those of a choice or of a code.
 pub fn sealed_names(is_choice: bool) -> &'static [&'static str] {
-    if is_choice { &["alternative"] } else { &["nonce", "expires_at", "round", "media", "proven"] }
+    if is_choice {
+        &["alternative"]
+    } else {
+        &["nonce", "expires_at", "round", "media", "proven", "spend"]
+    }
 }

@@ -3,7 +3,7 @@
 //! nobody but the event's own user, and always the account's one live code. To an unverified contact it
 //! sends with `SIGN_UP=code` only, while that is the only contact of an account without linked
 //! identities of which no contact was ever proven. What it answers fits what it sent, is sealed for
-//! this user and gives no code away.
+//! this user and gives no code away. A hold sends nothing.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ use fuzz::{
     CODE_KEY, LEDGER_KEY, NOW, Owner, code_key, extract_response, has_linked_identities, is_true,
     is_unknown_user, item_names, only_contact, parse_json, run, string_field,
 };
-use ledger::{MemoryStore, Store as _};
+use ledger::{MemoryStore, SpendTicket, Store as _};
 use libfuzzer_sys::fuzz_target;
 use otp::{
     ChallengeMetadata, CodeLength, CodeParameters, Medium, MediumSet, Nonce,
@@ -52,6 +52,7 @@ impl MessageSender for &RecordingSender {
 struct Context {
     first_round: &'static str,
     sign_up: &'static str,
+    when_limited: &'static str,
     /// The ledger has it that a contact of the account was proven.
     is_proven: bool,
 }
@@ -66,7 +67,7 @@ impl Context {
     }
 }
 
-fn settings(Context { first_round, sign_up, .. }: Context) -> Settings {
+fn settings(Context { first_round, sign_up, when_limited, .. }: Context) -> Settings {
     let read = |name: &str| match name {
         "CODE_KEY" => Some(CODE_KEY.to_owned()),
         // Longer than chance could have it in a time or a hash.
@@ -79,15 +80,16 @@ fn settings(Context { first_round, sign_up, .. }: Context) -> Settings {
         "LEDGER_TABLE" => Some("ledger".to_owned()),
         "SIGN_UP" => Some(sign_up.to_owned()),
         "SMS_COUNTRIES" => Some("*".to_owned()),
+        "WHEN_LIMITED" => Some(when_limited.to_owned()),
         _ => None,
     };
     Settings::read(&read).expect("good settings")
 }
 
 fuzz_target!(|event: &str| {
-    for first_round in ["send", "choose"] {
+    for (first_round, when_limited) in [("send", "fail"), ("send", "hold"), ("choose", "hold")] {
         for (sign_up, is_proven) in [("cognito", false), ("code", false), ("code", true)] {
-            check_calls(event, Context { first_round, sign_up, is_proven });
+            check_calls(event, Context { first_round, sign_up, when_limited, is_proven });
         }
     }
 });
@@ -99,7 +101,7 @@ fn check_calls(event: &str, context: Context) {
     if context.is_proven {
         let Some(owner) = value.as_ref().and_then(Owner::of) else { return };
         let proven = item_names().proven(&owner.pool_id, &owner.user_sub);
-        run(store.note(&proven, NOW)).expect("a store in memory");
+        run(store.note(&proven, NOW, None)).expect("a store in memory");
     }
     let of_one = call(&create, &sender, event, context);
     let Some(mut value) = value else { return };
@@ -173,6 +175,11 @@ fn check_response(
     let record = match metadata {
         ChallengeMetadata::Code(record) => Some(record),
         ChallengeMetadata::Choice => None,
+        ChallengeMetadata::Hold(_) => {
+            assert!(public["NOT_SENT"].is_string() && sent.is_none(), "message sent with a hold");
+            assert!(!public.keys().any(|name| name.starts_with("CODE_DELIVERY")));
+            None
+        }
     };
     let nonce = record.map(|record| record.code.nonce);
     assert_eq!(private("nonce"), nonce.map(|nonce| nonce.encode()).as_deref());
@@ -204,6 +211,7 @@ fn check_response(
             round: _,
             media: bound,
             is_proven,
+            spend,
         }) => {
             let record = record.expect("a code's record");
             let code = record.code;
@@ -214,13 +222,16 @@ fn check_response(
             assert!(sent.is_none() || bound == verified);
             let is_noted = context.is_proven && !is_unknown;
             assert_eq!(is_proven, context.sign_up != "code" || is_noted, "another proof");
+            let ticket = SpendTicket::decode(&spend).expect("what the message is counted in");
+            assert_eq!(ticket.country().is_none(), record.medium == Medium::Email);
             let digits = owner.code(nonce, CodeLength::MAX);
             assert!(!response.to_string().contains(&digits), "the code is in the response");
             assert!(sent.is_none_or(|(_, text)| text.contains(&digits)), "another code was sent");
         }
         PrivateChallengeParameters::Choice { alternative } => {
             assert!(record.is_none());
-            assert_eq!(alternative, media.get(1).copied());
+            let is_hold = matches!(metadata, ChallengeMetadata::Hold(_));
+            assert_eq!(alternative, media.get(1).copied().filter(|_| !is_hold));
         }
     }
     if let Some((to, _)) = sent {

@@ -34,7 +34,7 @@ fuzz_target!(|text: &str| {
     let sealed = opened.seal(&code_key(), user.pool_id, user.sub);
     let fields: BTreeMap<&str, &str> =
         sealed.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    assert_eq!(user.open(&fields), Ok(opened));
+    assert_eq!(user.open(&fields), Ok(opened.clone()));
     check_changes(user, &fields);
 });
 
@@ -72,7 +72,7 @@ fn read(fields: &[(&str, &str)]) -> Option<PrivateChallengeParameters> {
         [(_, name)] => {
             Some(PrivateChallengeParameters::Choice { alternative: Some(medium(name)?) })
         }
-        [(_, nonce), (_, expires_at), (_, round), (_, media), (_, proven)] => {
+        [(_, nonce), (_, expires_at), (_, round), (_, media), (_, proven), (_, spend)] => {
             // A set of media has one spelling.
             let media = match media {
                 "" => vec![],
@@ -91,6 +91,7 @@ fn read(fields: &[(&str, &str)]) -> Option<PrivateChallengeParameters> {
                     "false" => false,
                     _ => return None,
                 },
+                spend: spend.to_owned(),
             }))
         }
         _ => None,
