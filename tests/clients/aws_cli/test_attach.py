@@ -42,10 +42,13 @@ _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @contextlib.contextmanager
-def in_front_of(url, change, functions=None, updates=None, change_client=lambda _: None):
+def in_front_of(
+    url, change, functions=None, updates=None, change_client=lambda _: None, secrets=None
+):
     """A proxy before `url` whose user pools are as `change` makes them and app clients as
-    `change_client` does, and which has the Lambda API as well: the configuration of functions, by
-    name. Updates of user pools end in the list `updates`, if there is one."""
+    `change_client` does, and which has the APIs of Lambda and Secrets Manager as well: the
+    configuration of functions and the values of secrets, by name. Updates of user pools end in the
+    list `updates`, if there is one."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -61,6 +64,11 @@ def in_front_of(url, change, functions=None, updates=None, change_client=lambda 
             if updates is not None and self.headers["X-Amz-Target"].endswith(".UpdateUserPool"):
                 updates.append(json.loads(body))
                 self.reply(200, b"{}")
+                return
+            if self.headers["X-Amz-Target"] == "secretsmanager.GetSecretValue":
+                value = (secrets or {}).get(json.loads(body)["SecretId"])
+                found = {"SecretString": value} if value else {"__type": "ResourceNotFoundException"}
+                self.reply(200 if value else 400, json.dumps(found).encode())
                 return
             kept = ("authorization", "content-type", "x-amz-target", "x-amz-date")
             headers = {n: v for n, v in self.headers.items() if n.lower() in kept}
