@@ -25,10 +25,11 @@ use otp::{
     ClientRequest, Code, CodeKey, CodeLength, CodeOwner, CodeParameters, IssuedCode, LedgerKey,
     Medium, MediumSet, Nonce, PrivateChallengeParameters, Record, RoundId,
 };
+use pre_sign_up::PreSignUp;
 use serde_json::{Value, json};
 use settings::{CodeSettings, Limits, SignInMode};
-use trigger::Trigger;
-use verify_auth_challenge::{User, judge};
+use trigger::{StringMap, Trigger};
+use verify_auth_challenge::{Contact, User, judge};
 
 type BenchError = Box<dyn std::error::Error>;
 
@@ -122,6 +123,30 @@ fn cases() -> Result<Vec<Case>, BenchError> {
             judge(Some(&answer), asked, &parameters, user, &codes, NOW)
         }));
     }
+    for (name, attribute, value) in [
+        ("a phone number", "phone_number", "+819012345678"),
+        ("an email", "email", "jane@example.com"),
+    ] {
+        let function = PreSignUp::read(&|name| match name {
+            "SIGN_UP" => Some("code".to_owned()),
+            "SMS_COUNTRIES" => Some("JP".to_owned()),
+            _ => None,
+        })?;
+        let event = pre_sign_up_event(attribute, value).to_string();
+        cases.push(bench_case(format!("pre-sign-up: event with {name}"), move || {
+            let answer =
+                trigger::answer(Trigger::PreSignUp, &event, async |event| function.respond(event));
+            answer.now_or_never().map(|answer| answer.is_ok())
+        }));
+    }
+    let attributes: StringMap = [("sub", SUB), ("phone_number", OWNER.phone_number)]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    cases.push(bench_case("mark: decide", move || {
+        let contact = Contact { medium: Medium::Sms, value: OWNER.phone_number };
+        verify_auth_challenge::decide(&attributes, SUB, contact)
+    }));
     let private = PrivateChallengeParameters::Code(parameters);
     let sealed = private.seal(&key, POOL, SUB);
     let own = key.clone();
@@ -195,6 +220,20 @@ fn cases() -> Result<Vec<Case>, BenchError> {
         MessageCatalog::read(&|_| None).is_ok()
     }));
     Ok(cases)
+}
+
+/// Pre-sign-up's event of a user who signs up with one contact.
+fn pre_sign_up_event(attribute: &str, value: &str) -> Value {
+    json!({
+        "version": "1",
+        "triggerSource": "PreSignUp_SignUp",
+        "region": "us-east-1",
+        "userPoolId": POOL,
+        "userName": SUB,
+        "callerContext": { "awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": "client" },
+        "request": { "userAttributes": { attribute: value }, "validationData": null },
+        "response": { "autoConfirmUser": false, "autoVerifyEmail": false, "autoVerifyPhone": false },
+    })
 }
 
 /// Define's event after so many rounds in which the client asked for the code again.

@@ -36,7 +36,8 @@ export async function handler(event) {
   );
   const expires_at = String(issued + lifetime);
   const media = attributes.email_verified === "true" ? "SMS,EMAIL" : "SMS";
-  const parameters = { nonce, expires_at, round: randomBytes(16).toString("base64url"), media };
+  const round = randomBytes(16).toString("base64url");
+  const parameters = { nonce, expires_at, round, media, proven: "true" };
   event.response = {
     publicChallengeParameters: {
       CODE_DELIVERY_DELIVERY_MEDIUM: "SMS",

@@ -5,13 +5,15 @@
 //! cargo bench -p bench --bench functions [-- --json] [--runs COLD] [--warm CALLS] [--before DIR] [--only NAME]
 //! ```
 //!
-//! `--before` adds the functions that are built in that folder, to compare with; one that answers this
-//! build's events otherwise is left out, which the report says. `--only create`
+//! `--before` adds the functions that are built in that folder, as many as there are, to compare with. They
+//! are asked the events in its `events`, a copy of that build's `tests/events`, and this build's where
+//! there are none; one that answers them otherwise is left out, which the report says. `--only create`
 //! measures that trigger alone, beside the floor.
 //!
 //! Each runs as on Lambda: a process with a Runtime API of its own. Over TLS (`mock_aws`) create calls
-//! DynamoDB three times and SNS once, and verify DynamoDB once for a right answer and not at all for a
-//! wrong one. Ratios are what to look at: the absolute times are the machine's.
+//! DynamoDB three times and SNS once; verify calls DynamoDB once for a right answer, Cognito three times
+//! and DynamoDB once more for that of a new user, and nothing for a wrong one; define and pre-sign-up
+//! call nothing. Ratios are what to look at: the absolute times are the machine's.
 
 mod measure;
 mod mock_aws;
@@ -90,7 +92,10 @@ async fn main() -> Result<(), BenchError> {
     if let Some(only) = &options.only {
         subjects.retain(|subject| subject.belongs_to(only));
         if subjects.len() == 1 {
-            return Err(format!("--only must be define, create or verify, not {only:?}").into());
+            return Err(format!(
+                "--only must be define, create, verify or pre-sign-up, not {only:?}"
+            )
+            .into());
         }
     }
     let (subjects, left_out) = measure::leave_out_incompatible(subjects, &mut mock).await;

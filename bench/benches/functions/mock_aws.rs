@@ -1,6 +1,6 @@
-//! AWS, as far as create and verify need it: DynamoDB, SNS and SES over TLS on loopback, each on a port of its
-//! own as on AWS each has its own host. They answer from memory at once, so that what is measured is
-//! the function, and count what they did, so that it is known to have counts its work.
+//! AWS, as far as create and verify need it: DynamoDB, SNS, SES and Cognito over TLS on loopback, each on a
+//! port of its own as on AWS each has its own host. They answer from memory at once, so that what is
+//! measured is the function, and count what they did, so that it is known to have done its work.
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,6 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use serde_json::{Value, json};
+use test_support::fixtures::PHONE;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
@@ -26,20 +27,28 @@ use tokio_rustls::rustls::{ServerConfig, pki_types::CertificateDer};
 use crate::BenchError;
 
 /// The variables that lead the AWS SDKs here.
-const ENDPOINTS: [&str; 3] =
-    ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL_SESV2"];
+const ENDPOINTS: [&str; 4] = [
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_SNS",
+    "AWS_ENDPOINT_URL_SESV2",
+    "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER",
+];
 
 /// What was asked of the services.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CallCounts {
     /// Requests to read items.
     pub(crate) gets: u64,
+    /// The items that these asked for.
+    pub(crate) keys: u64,
     /// Items stored.
     pub(crate) puts: u64,
     /// Items changed.
     pub(crate) updates: u64,
     /// Messages sent.
     pub(crate) sent: u64,
+    /// Users of the pool read or changed.
+    pub(crate) users: u64,
     /// Whatever else: nothing, but for requests that only open a connection.
     pub(crate) other: u64,
 }
@@ -151,6 +160,11 @@ async fn handle(
         Some("DynamoDB_20120810.BatchGetItem") => state.batch_get(&body),
         Some("DynamoDB_20120810.PutItem") => state.put(&body),
         Some("DynamoDB_20120810.UpdateItem") => state.update(),
+        Some("AWSCognitoIdentityProviderService.AdminGetUser") => state.get_user(&body),
+        Some(
+            "AWSCognitoIdentityProviderService.AdminSetUserPassword"
+            | "AWSCognitoIdentityProviderService.AdminUpdateUserAttributes",
+        ) => state.change_user(),
         None if method == Method::POST && path == "/v2/email/outbound-emails" => {
             state.counts.sent += 1;
             (StatusCode::OK, "application/json", json!({ "MessageId": "1" }).to_string())
@@ -181,6 +195,7 @@ impl MockState {
     /// The one item, as earlier builds read.
     fn get(&mut self, body: &[u8]) -> MockResponse {
         self.counts.gets += 1;
+        self.counts.keys += 1;
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
         let item = request.get("Key").and_then(|key| self.item(key));
         let answer = item.map_or_else(|| json!({}), |item| json!({ "Item": item }));
@@ -192,6 +207,9 @@ impl MockState {
         self.counts.gets += 1;
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
         let tables = request.get("RequestItems").and_then(Value::as_object);
+        let wanted = tables.into_iter().flatten().filter_map(|(_, wanted)| wanted.get("Keys"));
+        let keys: usize = wanted.filter_map(Value::as_array).map(Vec::len).sum();
+        self.counts.keys += keys as u64;
         let found = |wanted: &Value| -> Vec<&Value> {
             let keys = wanted.get("Keys").and_then(Value::as_array);
             keys.into_iter().flatten().filter_map(|key| self.item(key)).collect()
@@ -203,8 +221,8 @@ impl MockState {
         (StatusCode::OK, JSON, answer.to_string())
     }
 
-    /// Stores an item if the one in its place has the version that the request expects: the two
-    /// conditions that a ledger has.
+    /// Stores an item if the one in its place has the version that the request expects, the two
+    /// conditions that a ledger has, or if the request has none.
     fn put(&mut self, body: &[u8]) -> MockResponse {
         self.counts.puts += 1;
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -213,7 +231,8 @@ impl MockState {
             return (StatusCode::BAD_REQUEST, JSON, json!({ "__type": "Other" }).to_string());
         };
         let found = self.items.get(key).and_then(|item| text(item, "/version/N"));
-        if found == text(&request, "/ExpressionAttributeValues/:before/N") {
+        let is_unconditional = request.get("ConditionExpression").is_none();
+        if is_unconditional || found == text(&request, "/ExpressionAttributeValues/:before/N") {
             self.items.insert(key.to_owned(), item.clone());
             return (StatusCode::OK, JSON, "{}".to_owned());
         }
@@ -224,6 +243,29 @@ impl MockState {
     /// Uses a code: every one is live, so that the same event can be answered right again and again.
     fn update(&mut self) -> MockResponse {
         self.counts.updates += 1;
+        (StatusCode::OK, JSON, "{}".to_owned())
+    }
+
+    /// The user of the events: its contact is never verified, so that each first code marks it again.
+    fn get_user(&mut self, body: &[u8]) -> MockResponse {
+        self.counts.users += 1;
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let name = request.get("Username").cloned().unwrap_or_default();
+        let user = json!({
+            "Username": name,
+            "UserAttributes": [
+                { "Name": "sub", "Value": name },
+                { "Name": "phone_number", "Value": PHONE },
+            ],
+            "UserStatus": "CONFIRMED",
+            "Enabled": true,
+        });
+        (StatusCode::OK, JSON, user.to_string())
+    }
+
+    /// Changes a user as far as one can see from outside.
+    fn change_user(&mut self) -> MockResponse {
+        self.counts.users += 1;
         (StatusCode::OK, JSON, "{}".to_owned())
     }
 

@@ -75,12 +75,16 @@ impl Node {
         Ok(Some(Self { folder, executable, version, runtime, script }))
     }
 
-    /// How to start the trigger.
-    pub(crate) fn launch(&self, trigger: Trigger, environment: BTreeMap<String, String>) -> Launch {
-        let name = trigger.function().split('-').next().unwrap_or_default();
+    /// How to start the trigger; none if it is not one of the custom challenge.
+    pub(crate) fn launch(
+        &self,
+        trigger: Trigger,
+        environment: BTreeMap<String, String>,
+    ) -> Option<Launch> {
+        let name = trigger.function().strip_suffix("-auth-challenge")?;
         let handler = self.folder.join(format!("{name}.handler"));
         let mut launch = Launch::new(trigger.function(), &self.executable, environment);
         launch.args = vec![self.script.clone().into(), handler.into()];
-        launch
+        Some(launch)
     }
 }

@@ -1,5 +1,5 @@
-//! What is measured: the floor, the three functions and their likes on Node.js; what each is asked,
-//! and what its answer must be.
+//! What is measured: the floor, the four functions and their likes on Node.js, which has no pre-sign-up;
+//! what each is asked, and what its answer must be.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,13 +29,46 @@ pub(crate) enum Implementation {
     Node,
 }
 
-/// The answers that verify is asked to judge.
+/// What a function is asked that is measured with more than one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// It calls nothing.
+pub(crate) enum Case {
+    /// Verify: an answer that calls nothing.
     Wrong,
-    /// It uses the code up in DynamoDB.
+    /// Verify: an answer that uses the code up in DynamoDB.
     Right,
+    /// The same, where `SIGN_UP` is not `code`.
+    RightOfOthers,
+    /// Create: the code goes to a contact that is not verified, and whether one ever was is read, too.
+    /// Verify: a right answer proves the contact, which is marked in the user pool and noted in DynamoDB.
+    NewUser,
+}
+
+impl Case {
+    /// What it is called in the tables.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong",
+            Self::Right => "right",
+            Self::RightOfOthers => "right, SIGN_UP=cognito",
+            Self::NewUser => "new user",
+        }
+    }
+}
+
+/// A question to a function.
+struct Question {
+    case: Option<Case>,
+    /// The name of its event.
+    event: &'static str,
+    /// The function's `SIGN_UP`.
+    sign_up: &'static str,
+}
+
+impl Question {
+    /// Do the functions before `SIGN_UP` and those on Node.js know it?
+    fn is_old(&self) -> bool {
+        !matches!(self.case, Some(Case::NewUser | Case::RightOfOthers))
+    }
 }
 
 /// What is measured.
@@ -44,7 +77,7 @@ pub(crate) struct Subject {
     /// None for the floor.
     pub(crate) trigger: Option<Trigger>,
     /// What it is asked, if the trigger is measured with more than one event.
-    pub(crate) case: Option<Answer>,
+    pub(crate) case: Option<Case>,
     pub(crate) launch: Launch,
     event: Value,
 }
@@ -52,13 +85,11 @@ pub(crate) struct Subject {
 impl Subject {
     /// What it is called in the tables.
     pub(crate) fn name(&self) -> String {
-        let name = self
-            .trigger
-            .map_or("floor", |trigger| trigger.function().split('-').next().unwrap_or_default());
-        let case = self.case.map(|case| match case {
-            Answer::Wrong => "wrong",
-            Answer::Right => "right",
+        let name = self.trigger.map_or("floor", |trigger| {
+            let function = trigger.function();
+            function.strip_suffix("-auth-challenge").unwrap_or(function)
         });
+        let case = self.case.map(Case::name);
         let implementation = match self.kind {
             Implementation::Floor | Implementation::Rust => None,
             Implementation::PreviousBuild => Some("before"),
@@ -105,25 +136,29 @@ impl Subject {
                 (get("/challengeName") == Some(&json!("CUSTOM_CHALLENGE")), CallCounts::default())
             }
             Some(Trigger::VerifyAuthChallengeResponse) => {
-                let is_right = self.case == Some(Answer::Right);
+                let is_right = self.case != Some(Case::Wrong);
                 // An earlier build may use nothing up.
                 let updates = match self.kind {
                     Implementation::PreviousBuild => counts.updates,
                     _ => u64::from(is_right),
                 };
-                let expected = CallCounts { updates, ..CallCounts::default() };
+                let (users, puts) = if self.case == Some(Case::NewUser) { (3, 1) } else { (0, 0) };
+                let expected = CallCounts { updates, users, puts, ..CallCounts::default() };
                 (get("/answerCorrect") == Some(&json!(is_right)), expected)
             }
             Some(Trigger::CreateAuthChallenge) => {
                 let nonce = get("/privateChallengeParameters/nonce").and_then(Value::as_str);
                 // An earlier build may read more often.
-                let gets = if self.kind == Implementation::PreviousBuild { counts.gets } else { 1 };
-                let expected = CallCounts { gets, puts: 2, sent: 1, ..CallCounts::default() };
+                let (gets, keys) = match (self.kind, self.case) {
+                    (Implementation::PreviousBuild, _) => (counts.gets, counts.keys),
+                    (_, Some(Case::NewUser)) => (1, 3),
+                    _ => (1, 2),
+                };
+                let expected = CallCounts { gets, keys, puts: 2, sent: 1, ..CallCounts::default() };
                 (nonce.is_some_and(|nonce| nonce.len() == 22), expected)
             }
             Some(Trigger::PreSignUp) => {
-                let is_decided = get("/autoConfirmUser").is_some_and(Value::is_boolean);
-                (is_decided, CallCounts::default())
+                (get("/autoConfirmUser") == Some(&json!(true)), CallCounts::default())
             }
         };
         if right && expected == (CallCounts { other: 0, ..counts }) {
@@ -177,40 +212,69 @@ pub(crate) async fn build_all(
         // As much to carry as define has.
         event: fixtures::event("define-first-round"),
     }];
-    let launches = |programs: Programs| programs.launches(|_| environment.clone());
-    let mut before = before.map(Programs::in_directory).transpose()?.map(launches);
-    let mut now = launches(programs);
+    let program = |trigger| programs.path(trigger).map(Path::to_owned);
     for trigger in Trigger::ALL {
+        let previous = before.and_then(|folder| find_program(folder, trigger));
+        let launch = |path| Launch::new(trigger.function(), path, environment.clone());
         let all = [
-            (
-                Implementation::PreviousBuild,
-                before.as_mut().and_then(|before| before.remove(&trigger)),
-            ),
-            (Implementation::Rust, now.remove(&trigger)),
-            (Implementation::Node, node.map(|node| node.launch(trigger, environment.clone()))),
+            (Implementation::PreviousBuild, previous.map(launch)),
+            (Implementation::Rust, program(trigger).map(launch)),
+            (Implementation::Node, node.and_then(|node| node.launch(trigger, environment.clone()))),
         ];
         for (kind, launch) in all {
             let Some(launch) = launch else { continue };
-            for (case, event) in events(trigger) {
-                let (launch, event) = (launch.clone(), fixtures::event(event));
+            let is_asked = |question: &Question| kind == Implementation::Rust || question.is_old();
+            for question in questions(trigger).into_iter().filter(is_asked) {
+                let folder = before.filter(|_| kind == Implementation::PreviousBuild);
+                let event = event(folder, question.event)?;
+                let mut launch = launch.clone();
+                launch.environment.insert("SIGN_UP".to_owned(), question.sign_up.to_owned());
+                let case = question.case;
                 subjects.push(Subject { kind, trigger: Some(trigger), case, launch, event });
             }
         }
     }
+    if let Some(folder) = before
+        && subjects.iter().all(|subject| subject.kind != Implementation::PreviousBuild)
+    {
+        return Err(format!("no function in {}", folder.display()).into());
+    }
     Ok(subjects)
 }
 
-/// The event of a sign-in's first round, or the answers to it.
-fn events(trigger: Trigger) -> Vec<(Option<Answer>, &'static str)> {
+/// The function of `trigger` in `folder`, as cargo or `cargo lambda build` puts it there. An earlier
+/// build may not have it.
+fn find_program(folder: &Path, trigger: Trigger) -> Option<PathBuf> {
+    let bare = folder.join(trigger.function());
+    [bare.join("bootstrap"), bare].into_iter().find(|path| path.is_file())
+}
+
+/// The event `name`: of the build in `before`, if there is one and it brought events of its own, as for
+/// another form of the private parameters.
+fn event(before: Option<&Path>, name: &str) -> Result<Value, BenchError> {
+    let own = before.map(|folder| folder.join("events").join(name).with_extension("json"));
+    match own.filter(|path| path.is_file()) {
+        Some(path) => Ok(serde_json::from_slice(&fs::read(path)?)?),
+        None => Ok(fixtures::event(name)),
+    }
+}
+
+/// The events of a sign-up, of a sign-in's first round, and the answers to it.
+fn questions(trigger: Trigger) -> Vec<Question> {
+    let question = |case, event, sign_up| Question { case, event, sign_up };
     match trigger {
-        Trigger::DefineAuthChallenge => vec![(None, "define-first-round")],
-        Trigger::CreateAuthChallenge => vec![(None, "create-first-round")],
-        Trigger::VerifyAuthChallengeResponse => vec![
-            (Some(Answer::Wrong), "verify-wrong-answer"),
-            (Some(Answer::Right), "verify-right-answer"),
+        Trigger::DefineAuthChallenge => vec![question(None, "define-first-round", "code")],
+        Trigger::CreateAuthChallenge => vec![
+            question(None, "create-first-round", "cognito"),
+            question(Some(Case::NewUser), "create-new-user", "code"),
         ],
-        // It takes no part in a sign-in.
-        Trigger::PreSignUp => Vec::new(),
+        Trigger::VerifyAuthChallengeResponse => vec![
+            question(Some(Case::Wrong), "verify-wrong-answer", "code"),
+            question(Some(Case::Right), "verify-right-answer", "code"),
+            question(Some(Case::RightOfOthers), "verify-right-answer", "cognito"),
+            question(Some(Case::NewUser), "verify-new-user", "code"),
+        ],
+        Trigger::PreSignUp => vec![question(None, "pre-sign-up-phone-number", "code")],
     }
 }
 
