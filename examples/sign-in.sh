@@ -7,6 +7,9 @@
 # First it calls SignUp with a random password, which does nothing if the user exists. With --existing
 # it does not: for a pool whose SIGN_UP is not `code`.
 #
+# DEVICE is a random id of this device, 16 to 64 characters of A-Za-z0-9_-, such as `uuidgen` prints, always
+# the same. Once it has signed in, it gets a code when strangers have used up what all may request.
+#
 # Works on AWS, and on `cargo run -p local` with AWS_ENDPOINT_URL set. CLIENT_SECRET is for an app
 # client that has one. Needs bash, the AWS CLI (1 or 2) and openssl, and no AWS credentials.
 set -euo pipefail
@@ -34,29 +37,29 @@ picks="[
   ChallengeParameters.CODE_LENGTH || '-', ChallengeParameters.EXPIRES_AT || '0',
   ChallengeParameters.ATTEMPTS_LEFT || '-', ChallengeParameters.RESENDS_LEFT || '-',
   ChallengeParameters.RESEND_AT || '0', ChallengeParameters.DESTINATION_SMS || '-',
-  ChallengeParameters.DESTINATION_EMAIL || '-', to_string(AuthenticationResult)
+  ChallengeParameters.DESTINATION_EMAIL || '-', ChallengeParameters.NOT_SENT || '-',
+  to_string(AuthenticationResult)
 ]"
 
 read_reply() {
   IFS=$'\t' read -r challenge session user medium destination length expires_at attempts resends \
-    resend_at by_sms by_email tokens <<< "$reply"
+    resend_at by_sms by_email not_sent tokens <<< "$reply"
   # Arithmetic would run what else it may be.
   [[ $resend_at =~ ^[0-9]+$ ]] || resend_at=0
 }
 
 # respond ANSWER [ACTION]
 respond() {
-  local action=''
-  if [[ -n ${2:-} ]]; then
-    action=", \"ClientMetadata\": { \"action\": $(json "$2") }"
-  fi
+  local metadata=''
+  [[ -z ${DEVICE:-} ]] || metadata="\"device\": $(json "$DEVICE")"
+  [[ -z ${2:-} ]] || metadata="$metadata${metadata:+, }\"action\": $(json "$2")"
   call respond-to-auth-challenge "{
     \"ClientId\": $(json "$CLIENT_ID"), \"ChallengeName\": \"CUSTOM_CHALLENGE\",
     \"Session\": $(json "$session"),
     \"ChallengeResponses\": {
       $(secret_hash_field "$user" SECRET_HASH)
       \"USERNAME\": $(json "$user"), \"ANSWER\": $(json "$1")
-    }$action
+    }, \"ClientMetadata\": { $metadata }
   }" "$picks" || fail "$message"
   read_reply
 }
@@ -131,6 +134,17 @@ start() {
 
 [[ -n $existing ]] || sign_up_if_new
 start
+is_hold() { [[ $challenge == CUSTOM_CHALLENGE && $medium$by_sms$by_email == --- ]]; }
+
+# A hold: a limit is reached, and only a device that has signed in before gets a code.
+if is_hold; then
+  [[ -z ${DEVICE:-} ]] || respond - resend
+  if is_hold; then
+    wait=$((resend_at - $(date +%s)))
+    ((wait > 0)) || fail "no code was sent ($not_sent)"
+    fail "no code was sent ($not_sent): try again in $wait seconds"
+  fi
+fi
 # The pool may ask to choose SMS or email first, and again if the code could not be sent.
 while [[ $challenge == CUSTOM_CHALLENGE && $medium == - ]]; do
   say 'Where shall the code go?'

@@ -10,6 +10,8 @@ const local = localFrom("LOCAL");
 const confirming = localFrom("COGNITO");
 const secondFactor = localFrom("SECOND_FACTOR");
 const choosing = localFrom("CHOOSE");
+// Three messages in 15 minutes, two of them for all callers.
+const limited = localFrom("LIMITED");
 let browser;
 
 before(async () => (browser = await start()), { timeout: START_LIMIT });
@@ -343,4 +345,35 @@ inBrowser(
     assertSignedIn(await visit.call("answer", code));
   },
   { pool: choosing },
+);
+
+inBrowser(
+  "a known browser signs in while strangers use up what all may request",
+  async (visit) => {
+    const username = newPhone();
+    const screen = async (step) => visit.call("screen", challenge(step));
+    await visit.call("start", username);
+    assertSignedIn(await visit.call("answer", await limited.lastCode(username)));
+    await visit.call("signOut");
+
+    const stranger = await browser.open(limited);
+    try {
+      const sent = await stranger.call("screen", challenge(await stranger.call("start", username)));
+      assert.equal(sent.show, "code");
+      const hold = await stranger.call("screen", challenge(await stranger.call("start", username)));
+      assert.deepEqual([hold.show, hold.problem], ["hold", "TOO_MANY_CODES"]);
+      assert.ok(hold.startAgainIn > 880 && hold.startAgainIn <= 900, `${hold.startAgainIn}`);
+      assert.equal((await limited.sentTo(username)).length, 2, "nothing is sent for a hold");
+      assert.equal(await tokens(stranger), undefined);
+    } finally {
+      await stranger.close();
+    }
+
+    // The owner's browser shows its device by itself.
+    await visit.reload();
+    assert.equal((await screen(await visit.call("start", username))).show, "code");
+    assert.equal((await limited.sentTo(username)).length, 3);
+    assertSignedIn(await visit.call("answer", await limited.lastCode(username)));
+  },
+  { pool: limited },
 );

@@ -435,6 +435,36 @@ class Choose(Scripts):
         self.assert_signed_in(script, phone)
 
 
+class KnownDevice(Scripts):
+    """Two messages in 15 minutes for everyone, and a third for a device that has signed in before."""
+
+    settings = {"ISSUE_LIMITS": "3/15m", "PUBLIC_LIMITS": "2/15m"}
+    DEVICE = "a-device-of-the-owner-0123"
+
+    def test_known_device_signs_in_while_strangers_use_up_the_rest(self):
+        phone = self.new_phone()
+        owner = self.start("sign-in.sh", phone, DEVICE=self.DEVICE)
+        owner.hears(PROMPT)
+        owner.types(self.local.last_code(phone))
+        self.assert_signed_in(owner, phone)
+
+        self.start("sign-in.sh", phone).hears(PROMPT)
+        for device in [None, "a-device-of-a-stranger-01"]:
+            stranger = self.start("sign-in.sh", phone, DEVICE=device)
+            self.assertEqual(stranger.ends(), (1, ""))
+            self.assertRegex(
+                stranger.said,
+                r"sign-in.sh: no code was sent \(TOO_MANY_CODES\): try again in \d{3} seconds\n$",
+            )
+        self.assertEqual(len(self.local.sent_to(phone)), 2)
+
+        owner = self.start("sign-in.sh", phone, DEVICE=self.DEVICE)
+        owner.hears(PROMPT)
+        self.assertEqual(len(self.local.sent_to(phone)), 3)
+        owner.types(self.local.last_code(phone))
+        self.assert_signed_in(owner, phone)
+
+
 class Settings(Scripts):
     SCRIPTS = ["sign-up.sh", "sign-in.sh"]
 
