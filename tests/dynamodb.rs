@@ -82,10 +82,14 @@ enum Step {
     WriteDestination,
     /// Create reads an item again, because somebody else wrote it in between.
     ReadAgain,
+    /// Create takes the message's credit.
+    TakeCredit,
     /// Verify uses the code up.
     Consume,
     /// Verify asks whether the same round used it before.
     ConsumeAgain,
+    /// Verify notes what a used code earns.
+    FollowUp,
 }
 
 impl Step {
@@ -93,8 +97,9 @@ impl Step {
     fn before(self) -> VecDeque<InjectedFailure> {
         match self {
             Self::Read | Self::Consume => [].into(),
-            Self::WriteAccount => [InjectedFailure::None].into(),
+            Self::WriteAccount | Self::FollowUp => [InjectedFailure::None].into(),
             Self::WriteDestination => [InjectedFailure::None; 2].into(),
+            Self::TakeCredit => [InjectedFailure::None; 3].into(),
             Self::ReadAgain => [InjectedFailure::None, InjectedFailure::VersionConflict].into(),
             Self::ConsumeAgain => [InjectedFailure::VersionConflict].into(),
         }
@@ -105,8 +110,8 @@ impl Step {
         match self {
             Self::Read | Self::ReadAgain => Some(InjectedFailure::MalformedItem),
             Self::WriteAccount | Self::WriteDestination => Some(InjectedFailure::VersionConflict),
-            // There it is no failure: the code is used.
-            Self::Consume | Self::ConsumeAgain => None,
+            // There it is no failure: the code is used, or the credit.
+            Self::TakeCredit | Self::Consume | Self::ConsumeAgain | Self::FollowUp => None,
         }
     }
 }
@@ -292,6 +297,35 @@ async fn failed_account_write_sends_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_destination_write_sends_nothing() {
     create_fails_at(Step::WriteDestination).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_spend_guard_sends_nothing() {
+    create_fails_at(Step::TakeCredit).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_credit_of_a_used_code_changes_nothing_of_the_sign_in() {
+    let table = FailingDynamoDb::start().await;
+    run_test(table.setup(), async |t| {
+        for (number, failure) in ALL_FAILURES.into_iter().enumerate() {
+            let phone = user(t, number).await;
+            table.set(Step::Read, InjectedFailure::None);
+            let (challenge, code) = t.start_and_read(&phone).await;
+            table.set(Step::FollowUp, failure);
+            let calls = t.functions.calls().calls().len();
+            let (name, device) = (challenge.parameter("USERNAME"), ("device", "a-device-01234567"));
+            let reply = t.respond(&challenge, name, &code, &[device]).await.unwrap();
+            reply.access_token();
+            let calls = t.functions.calls().calls().split_off(calls);
+            let verify = Trigger::VerifyAuthChallengeResponse.name();
+            let calls: Vec<_> = calls.iter().filter(|call| call.trigger == verify).collect();
+            let [call] = calls[..] else { panic!("{failure:?}: {} calls", calls.len()) };
+            assert!(call.duration_ms < 4_000.0, "{failure:?}: {} ms", call.duration_ms);
+        }
+        assert_eq!(t.messages().len(), ALL_FAILURES.len());
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
