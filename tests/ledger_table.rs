@@ -68,6 +68,11 @@ impl LedgerTable {
         items.items().iter().filter_map(times).collect()
     }
 
+    /// Is it in the DynamoDB of `local`?
+    pub(crate) fn is_local(&self) -> bool {
+        self.is_local
+    }
+
     /// The table as the functions see it.
     pub(crate) fn store(&self) -> DynamoDb {
         DynamoDb::new(self.client.clone(), self.table.clone())

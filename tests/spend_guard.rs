@@ -31,6 +31,7 @@ fn bounds(start: u64, cap: Option<u64>) -> SpendBounds {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_update_of_an_item_does_what_the_rule_says() {
+    use SpendOutcome::{Absent, Capped, Done, NoCredit};
     use SpendUpdate::{Count, Earn, GiveBack, Take};
     let (_database, table) = table().await;
     let store = table.store();
@@ -52,7 +53,10 @@ async fn each_update_of_an_item_does_what_the_rule_says() {
             let (outcome, after) = SpendItem::update(expected, &update);
             expected = after.or(expected);
             let written = store.update_spend(&key, &update).await.unwrap();
-            assert_eq!(written, outcome, "{n} {update:?} {expected:?}");
+            // Another DynamoDB may not return the item whose condition failed, which tells why it did.
+            let is_refused = |outcome| matches!(outcome, Capped | NoCredit);
+            let is_same = is_refused(written) && is_refused(outcome) && !table.is_local();
+            assert!(written == outcome || is_same, "{n} {update:?} {expected:?}: {written:?}");
             let (_, read) = store.read_with_spend(&[], &[&key], NOW).await.unwrap();
             assert_eq!(read, [expected], "{n} {update:?}");
             outcomes.push(outcome);
@@ -60,7 +64,6 @@ async fn each_update_of_an_item_does_what_the_rule_says() {
         let (_, expired) = store.read_with_spend(&[], &[&key], NOW + 4 * 3_600).await.unwrap();
         assert_eq!(expired, [None]);
     }
-    use SpendOutcome::{Absent, Capped, Done, NoCredit};
     assert!([Absent, Capped, Done, NoCredit].iter().all(|outcome| outcomes.contains(outcome)));
 }
 
