@@ -202,7 +202,7 @@ fn check_response(
         assert_eq!(media, only, "an unverified contact beside another");
         let may_be_asked = Context { is_proven: false, ..context }.may_prove(request, &contact);
         assert!(may_be_asked, "an unverified contact that no code may prove");
-        assert!(record.is_none() || !context.is_proven, "a changed contact after a proof");
+        assert!(sent.is_none() || !context.is_proven, "message sent to a changed contact");
     }
     match open(&owner.user_sub).expect("parameters sealed for the user") {
         PrivateChallengeParameters::Code(CodeParameters {

@@ -6,7 +6,7 @@
 use define_auth_challenge::{Rules, respond};
 use fuzz::{extract_response, is_resend, is_unknown_user, parse_json, run};
 use libfuzzer_sys::fuzz_target;
-use otp::Record;
+use otp::{ChallengeMetadata, Record};
 use serde_json::{Value, json};
 use settings::{Limits, SignInMode};
 use trigger::{Fault, Trigger};
@@ -40,7 +40,7 @@ fn check(event: &str, response: &Value, sign_in: SignInMode) {
         assert!(grammar_allows_tokens(request, sign_in), "tokens for {request}");
     }
     if *response == others[0] {
-        // Each challenge so far was a choice, was answered wrong, or had a request to resend.
+        // Each challenge so far was a choice or a hold, was answered wrong, or had a request to resend.
         let most = usize::from(LIMITS.attempts + 2 * LIMITS.sends);
         assert!(
             session(request).len() - count_prior_challenges(request) <= most,
@@ -58,7 +58,7 @@ fn count_prior_challenges(request: &Value) -> usize {
     session(request).iter().take_while(|entry| entry["challengeName"] != "CUSTOM_CHALLENGE").count()
 }
 
-/// The grammar of `docs/SECURITY.md`: allowed opening, choices, answers that were not right, a right one.
+/// The grammar of `docs/SECURITY.md`: allowed opening, choices and holds, answers that were not right, a right one.
 fn grammar_allows_tokens(request: &Value, sign_in: SignInMode) -> bool {
     const FACTORS: [&str; 5] = [
         "SMS_MFA",
@@ -78,10 +78,13 @@ fn grammar_allows_tokens(request: &Value, sign_in: SignInMode) -> bool {
             _ => false,
         },
     };
-    let is_choice = |entry: &&Value| {
-        entry["challengeName"] == "CUSTOM_CHALLENGE" && entry["challengeMetadata"] == "v2.choice"
+    let is_without_code = |entry: &&Value| {
+        let metadata = entry["challengeMetadata"].as_str().unwrap_or_default();
+        let metadata = ChallengeMetadata::parse(metadata);
+        entry["challengeName"] == "CUSTOM_CHALLENGE"
+            && matches!(metadata, Ok(ChallengeMetadata::Choice | ChallengeMetadata::Hold(_)))
     };
-    let codes = codes.get(codes.iter().take_while(is_choice).count()..).unwrap_or_default();
+    let codes = codes.get(codes.iter().take_while(is_without_code).count()..).unwrap_or_default();
     let Some((last, before)) = codes.split_last() else { return false };
     let ours = |entry: &Value| entry["challengeName"] == "CUSTOM_CHALLENGE";
     let record = last["challengeMetadata"].as_str().and_then(|text| Record::parse(text).ok());

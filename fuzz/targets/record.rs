@@ -11,6 +11,7 @@ fuzz_target!(|text: &str| {
     let metadata = ChallengeMetadata::parse(text);
     match (metadata, record) {
         (Ok(ChallengeMetadata::Choice), Err(_)) => assert_eq!(text, "v2.choice"),
+        (Ok(ChallengeMetadata::Hold(_)), Err(_)) => assert!(text.starts_with("v2.hold.")),
         (Ok(ChallengeMetadata::Code(noted)), Ok(record)) => assert_eq!(noted, record),
         (Err(_), Err(_)) => {}
         both => panic!("{both:?}"),

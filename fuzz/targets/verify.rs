@@ -207,6 +207,8 @@ fn check_code(event: &Value, mode: SignUpMode, verdict: bool) {
     // What is wrong uses nothing up.
     let before = main.items();
     for changed in changes(&right, &code) {
+        // A change may make a seal right that was made for it.
+        let is_valid = self::is_valid(&changed.event, mode);
         let is_right = is_valid && changed.is_sealed && changed.code == code;
         if !is_right {
             check(&changed.event, &main, false, changed.name);
@@ -483,6 +485,7 @@ fn is_valid(event: &Value, mode: SignUpMode) -> bool {
         && expires_at > Some(NOW)
         && round.is_some()
         && is_proof
+        && parameter(event, "spend").is_some()
         && media.is_some_and(|media| is_verified(&media))
 }
 

@@ -413,6 +413,8 @@ async fn abandoned_call_runs_to_completion() {
         () = setup.said("begun\n") => {}
     }
     setup.said("done\n").await;
+    // It has not responded yet, and until then another call would start another process.
+    until(|| setup.outcomes().len() == 2).await;
     assert_eq!(setup.pid().await, pid);
     assert_eq!(setup.outcomes(), [Outcome::Ok; 3]);
 }
