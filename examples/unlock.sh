@@ -146,7 +146,7 @@ delete() {
   fi
 }
 
-read_name 'User name, phone number or email address: ' "$@"
+read_name "$@"
 read_key
 prepare_mac
 

@@ -448,7 +448,11 @@ class KnownDevice(Scripts):
         owner.types(self.local.last_code(phone))
         self.assert_signed_in(owner, phone)
 
-        self.start("sign-in.sh", phone).hears(PROMPT)
+        stranger = self.start("sign-in.sh", phone)
+        stranger.hears(PROMPT)
+        for _ in range(3):
+            stranger.types("000000")
+        self.assert_refused(stranger, f"sign-in.sh: {INCORRECT}")
         for device in [None, "a-device-of-a-stranger-01"]:
             stranger = self.start("sign-in.sh", phone, DEVICE=device)
             self.assertEqual(stranger.ends(), (1, ""))

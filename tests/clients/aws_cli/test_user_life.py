@@ -194,8 +194,10 @@ class ChangedContact(CommandTest):
         changed = self.new_phone()
         self.change(token, "phone_number", changed)
         self.assertNotEqual(self.local.attributes(token).get("phone_number_verified"), "true")
-        said = self.refused("UserLambdaValidationException", *self.initiate(changed))
-        self.assertIn("NO_DESTINATION", said)
+        # A hold, which asks for a known device.
+        _, parameters = self.challenge(self.aws(*self.initiate(changed)))
+        self.assertEqual(parameters["NOT_SENT"], "NO_DESTINATION")
+        self.assertNotIn("CODE_DELIVERY_DESTINATION", parameters)
         self.assert_nothing_sent(changed)
         # Verified by other means, or set back.
         for value in [changed, phone]:
