@@ -11,6 +11,9 @@ use trigger::{Metrics, Trigger};
 /// What the function calls.
 const SERVICES: [Service; 3] = [Service::DynamoDb, Service::SesV2, Service::Sns];
 
+/// How many items of the spend guard are written at once.
+const CONNECTIONS: usize = 3;
+
 fn main() -> ExitCode {
     trigger::start(
         |lookup| {
@@ -23,7 +26,8 @@ fn main() -> ExitCode {
             let services = Services::new(&settings, &config);
             let client = aws_sdk_dynamodb::Client::new(&config.of(Service::DynamoDb));
             let table = DynamoDb::new(client, settings.ledger.table.clone());
-            aws::connect(async { tokio::join!(services.connect(), table.connect()) }).await;
+            aws::connect(async { tokio::join!(services.connect(), table.connect(CONNECTIONS)) })
+                .await;
             let create = Create::new(settings, services, table).with_metrics(metrics.clone());
             trigger::serve(Trigger::Create, &metrics, async |event| {
                 create.respond(event, trigger::now_millis(), &mut generator()).await

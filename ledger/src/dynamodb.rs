@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
 };
+use futures_util::future::join_all;
 use otp::{IssuedCode, Nonce, RoundId, UnixMillis, UnixSeconds};
 
 use crate::{
@@ -49,9 +50,11 @@ impl DynamoDb {
         Self { client, table }
     }
 
-    /// Opens the connection, whatever comes of it.
-    pub async fn connect(&self) {
-        drop(aws::probe!(aws_sdk_dynamodb, self.client.get_item().table_name(&self.table)).await);
+    /// Opens as many connections as are used at once, whatever comes of it.
+    pub async fn connect(&self, connections: usize) {
+        let probe =
+            || aws::probe!(aws_sdk_dynamodb, self.client.get_item().table_name(&self.table));
+        drop(join_all((0..connections).map(|_| probe())).await);
     }
 
     /// Whether the item had what `request` demands of it. The request's names are `#used` and

@@ -11,6 +11,9 @@ use verify_auth_challenge::{Cognito, Verify};
 /// What the function calls.
 const SERVICES: [Service; 2] = [Service::CognitoIdentityProvider, Service::DynamoDb];
 
+/// How many items of the spend guard are written at once after a right answer.
+const CONNECTIONS: usize = 3;
+
 fn main() -> ExitCode {
     trigger::start(
         |lookup| {
@@ -31,7 +34,7 @@ fn main() -> ExitCode {
                     users.connect().await;
                 }
             };
-            aws::connect(async { tokio::join!(table.connect(), connect_users) }).await;
+            aws::connect(async { tokio::join!(table.connect(CONNECTIONS), connect_users) }).await;
             let verify = Verify::new(codes, ledger, table, users).with_metrics(metrics.clone());
             trigger::serve(Trigger::Verify, &metrics, async |event| {
                 verify.respond(event, trigger::now_millis(), &mut generator()).await
