@@ -27,8 +27,8 @@ export function code({ pool, sub, phone_number, email }, nonce) {
   return (number.readBigUInt64BE() % 10n ** BigInt(length)).toString().padStart(length, "0");
 }
 
-export function seal({ pool, sub }, { nonce, expires_at, round, media, proven }) {
-  const fields = Object.entries({ nonce, expires_at, round, media, proven }).flat();
+export function seal({ pool, sub }, { nonce, expires_at, round, media, proven, spend }) {
+  const fields = Object.entries({ nonce, expires_at, round, media, proven, spend }).flat();
   const domain = "cognito-otp private challenge parameters v2";
   return mac(CODE_KEY, domain, pool, sub, ...fields).toString("base64url");
 }

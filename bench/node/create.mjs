@@ -37,7 +37,7 @@ export async function handler(event) {
   const expires_at = String(issued + lifetime);
   const media = attributes.email_verified === "true" ? "SMS,EMAIL" : "SMS";
   const round = randomBytes(16).toString("base64url");
-  const parameters = { nonce, expires_at, round, media, proven: "true" };
+  const parameters = { nonce, expires_at, round, media, proven: "true", spend: "" };
   event.response = {
     publicChallengeParameters: {
       CODE_DELIVERY_DELIVERY_MEDIUM: "SMS",

@@ -12,10 +12,10 @@ const verified = { SMS: "phone_number_verified", EMAIL: "email_verified" };
 export async function handler(event) {
   const { request } = event;
   const user = owner(event);
-  const { nonce, expires_at, round, media, proven, mac } = request.privateChallengeParameters ?? {};
+  const { nonce, expires_at, round, media, proven, spend, mac } = request.privateChallengeParameters ?? {};
   const answer = (request.challengeAnswer ?? "").replaceAll(/\s/g, "");
   const answerCorrect =
-    isEqual(mac ?? "", seal(user, { nonce, expires_at, round, media, proven })) &&
+    isEqual(mac ?? "", seal(user, { nonce, expires_at, round, media, proven, spend })) &&
     isEqual(answer, code(user, nonce)) &&
     Date.now() / 1000 < Number(expires_at) &&
     media.split(",").every((medium) => request.userAttributes[verified[medium]] === "true") &&

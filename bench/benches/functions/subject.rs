@@ -141,6 +141,8 @@ impl Subject {
                 // email, which is counted in one item.
                 let updates = match self.kind {
                     Implementation::PreviousBuild => counts.updates,
+                    // It guards no spend.
+                    Implementation::Node => u64::from(is_right),
                     _ if is_right => 2,
                     _ => 0,
                 };
@@ -156,6 +158,8 @@ impl Subject {
                     (Implementation::PreviousBuild, _) => {
                         (counts.gets, counts.keys, counts.updates)
                     }
+                    // It guards no spend.
+                    (Implementation::Node, _) => (1, 2, 0),
                     (_, Some(Case::NewUser)) => (1, 10, 3),
                     _ => (1, 9, 3),
                 };
